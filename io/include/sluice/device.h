@@ -1,6 +1,7 @@
 /*
- * Devices by number: drivers register what opening a device node gives; the device file system shows every registered name, and a node made
- * by mknod with the same number on any file system opens the same.
+ * Devices by number: drivers register what opening a device node gives; the device file system
+ * shows every registered name, and a node made by mknod with the same number on any file system
+ * opens the same.
  */
 #ifndef SLUICE_DEVICE_H
 #define SLUICE_DEVICE_H
@@ -10,28 +11,33 @@
 #include <oskit/error.h>
 #include <oskit/types.h>
 
-#define DEVICE_NUMBER(major, minor) ((oskit_u32_t)(((major) << 8) | (minor))) /* Linux's encoding for small numbers */
-#define DEVICE_MAJOR(number)        (((number) >> 8) & 0xfffu)
-#define DEVICE_MINOR(number)        ((number)&0xffu)
+#define DEVICE_NUMBER(major, minor) \
+    ((oskit_u32_t)(((major) << 8) | (minor))) /* Linux's encoding for small numbers */
+#define DEVICE_MAJOR(number) (((number) >> 8) & 0xfffu)
+#define DEVICE_MINOR(number) ((number)&0xffu)
 
 struct device {
-    const char *name; /* path below /dev: "ttyS0", "pts/3" (static or owned by the registrant until unregistered) */
+    const char *name; /* path below /dev: "ttyS0", "pts/3" (static or owned by the registrant until
+                         unregistered) */
     oskit_u32_t number;
     oskit_mode_t mode; /* type (OSKIT_S_IFCHR or IFBLK) and permissions, e.g. 020666 */
     oskit_uid_t uid;
     oskit_gid_t gid;
-    /* Gives the object behind the device with a reference: streamvec/stream, pollable, absvec, terminal, control ... OFLAGS are
-     * OSKIT_O_*. [thread] */
+    /* Gives the object behind the device with a reference: streamvec/stream, pollable, absvec,
+     * terminal, control ... OFLAGS are OSKIT_O_*. [thread] */
     oskit_error_t (*open)(void *arg, oskit_u32_t oflags, oskit_iunknown_t **out);
     void *arg;
 };
 
-/* DEVICE must stay valid until device_unregister. OSKIT_EEXIST when type and number, or name, are taken. [thread] */
+/* DEVICE must stay valid until device_unregister. OSKIT_EEXIST when type and number, or name, are
+ * taken. [thread] */
 oskit_error_t device_register(const struct device *device);
 void device_unregister(const struct device *device);
 /* OSKIT_ENXIO when nobody registered that number. BLOCK selects block devices. [thread] */
-oskit_error_t device_open(bool block, oskit_u32_t number, oskit_u32_t oflags, oskit_iunknown_t **out);
-/* Calls SHOW for each in order of registration. GENERATION changes whenever the set does (device file system refresh). */
+oskit_error_t device_open(bool block, oskit_u32_t number, oskit_u32_t oflags,
+                          oskit_iunknown_t **out);
+/* Calls SHOW for each in order of registration. GENERATION changes whenever the set does (device
+ * file system refresh). */
 void device_each(bool (*show)(void *arg, const struct device *device), void *arg);
 oskit_u32_t device_generation(void);
 

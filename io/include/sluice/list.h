@@ -9,7 +9,10 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(head) {&(head), &(head)}
+#define LIST_INIT(head)  \
+    {                    \
+        &(head), &(head) \
+    }
 #ifndef container_of
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #endif
@@ -42,7 +45,8 @@ static inline void list_push_front(struct list *head, struct list *node)
     list_insert_between(node, head, head->next);
 }
 
-/* Leaves NODE an empty list of its own, so that removing twice is harmless and list_empty(node) says "not on a list". */
+/* Leaves NODE an empty list of its own, so that removing twice is harmless and list_empty(node)
+ * says "not on a list". */
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;
@@ -59,10 +63,11 @@ static inline struct list *list_pop_front(struct list *head)
     return node;
 }
 
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head) \
+    for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 /* POS may be removed inside the loop. */
-#define list_for_each_safe(pos, head)                                                                       \
-    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);                           \
+#define list_for_each_safe(pos, head)                                             \
+    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
          pos = pos##_next, pos##_next = pos->next)
 
 #endif

@@ -1,16 +1,19 @@
 /*
  * The namespace: names, mounts and path walk over the seed's dir and file objects.
  *
- * A name is one component in one directory (what others call a dentry): parent, text, and the file object it stands for. Names are
- * shared and counted, so that an open file, a working directory or a mapping can say its path, and so that a second walk over
- * the same path costs a hash lookup instead of a dir->lookup. All changes to directories go through the namespace_* calls below, which keep
- * names true.
+ * A name is one component in one directory (what others call a dentry): parent, text, and the file
+ * object it stands for. Names are shared and counted, so that an open file, a working directory or
+ * a mapping can say its path, and so that a second walk over the same path costs a hash lookup
+ * instead of a dir->lookup. All changes to directories go through the namespace_* calls below,
+ * which keep names true.
  *
- * A location is a name within a mount; it holds a reference to each. Permission to search is checked at each directory through
- * file->access(OSKIT_X_OK) (the identity comes from env_identity).
+ * A location is a name within a mount; it holds a reference to each. Permission to search is
+ * checked at each directory through file->access(OSKIT_X_OK) (the identity comes from
+ * env_identity).
  *
- * Errors: OSKIT_ENOENT, OSKIT_ENOTDIR, OSKIT_EACCES, OSKIT_ELOOP (more than 40 links), OSKIT_ENAMETOOLONG (component > 255, path >= 4096),
- * OSKIT_EROFS, OSKIT_EXDEV, OSKIT_EBUSY as POSIX says for each call. [thread] throughout.
+ * Errors: OSKIT_ENOENT, OSKIT_ENOTDIR, OSKIT_EACCES, OSKIT_ELOOP (more than 40 links),
+ * OSKIT_ENAMETOOLONG (component > 255, path >= 4096), OSKIT_EROFS, OSKIT_EXDEV, OSKIT_EBUSY as
+ * POSIX says for each call. [thread] throughout.
  */
 #ifndef SLUICE_NAMESPACE_H
 #define SLUICE_NAMESPACE_H
@@ -42,8 +45,9 @@ void namespace_destroy(struct namespace *ns);
 void namespace_root(struct namespace *ns, struct location *out);
 
 void location_copy(struct location *to, const struct location *from); /* takes references */
-void location_release(struct location *loc);                         /* drops them and clears LOC */
-/* The file object, borrowed: valid while LOC is held. NULL for a negative name (never handed out by a successful lookup). */
+void location_release(struct location *loc); /* drops them and clears LOC */
+/* The file object, borrowed: valid while LOC is held. NULL for a negative name (never handed out by
+ * a successful lookup). */
 oskit_file_t *location_file(const struct location *loc);
 /* The directory interface of a directory (borrowed), or NULL when it isn't one. */
 oskit_dir_t *location_dir(const struct location *loc);
@@ -59,28 +63,34 @@ struct walk {
 };
 
 /* An empty path is OSKIT_ENOENT. */
-oskit_error_t namespace_lookup(const struct walk *walk, const char *path, oskit_u32_t flags, struct location *out);
+oskit_error_t namespace_lookup(const struct walk *walk, const char *path, oskit_u32_t flags,
+                               struct location *out);
 
-/* Create and remove; PATH's last component is the thing. A trailing slash is allowed only for directories. MODE has the umask applied
- * by the caller; the owner is env_identity's (group from a set-group-id directory). */
-/* Opens or creates a regular file: like lookup, and when absent creates it. OSKIT_EEXIST when EXCL and present (also a dangling link).
- * *created says which. */
-oskit_error_t namespace_create_file(const struct walk *walk, const char *path, oskit_mode_t mode, bool excl,
-                                    oskit_u32_t flags, struct location *out, bool *created);
+/* Create and remove; PATH's last component is the thing. A trailing slash is allowed only for
+ * directories. MODE has the umask applied by the caller; the owner is env_identity's (group from a
+ * set-group-id directory). */
+/* Opens or creates a regular file: like lookup, and when absent creates it. OSKIT_EEXIST when EXCL
+ * and present (also a dangling link). *created says which. */
+oskit_error_t namespace_create_file(const struct walk *walk, const char *path, oskit_mode_t mode,
+                                    bool excl, oskit_u32_t flags, struct location *out,
+                                    bool *created);
 oskit_error_t namespace_mkdir(const struct walk *walk, const char *path, oskit_mode_t mode);
-oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode, oskit_dev_t rdev);
+oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode,
+                              oskit_dev_t rdev);
 oskit_error_t namespace_symlink(const struct walk *walk, const char *path, const char *target);
-oskit_error_t namespace_link(const struct location *file, const struct walk *walk, const char *path);
+oskit_error_t namespace_link(const struct location *file, const struct walk *walk,
+                             const char *path);
 oskit_error_t namespace_unlink(const struct walk *walk, const char *path);
 oskit_error_t namespace_rmdir(const struct walk *walk, const char *path);
 /* FLAGS: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 (Linux's values). */
-oskit_error_t namespace_rename(const struct walk *from_walk, const char *from, const struct walk *to_walk,
-                               const char *to, oskit_u32_t flags);
+oskit_error_t namespace_rename(const struct walk *from_walk, const char *from,
+                               const struct walk *to_walk, const char *to, oskit_u32_t flags);
 
-/* The absolute path of LOC as seen from ROOT, NUL-terminated, into BUFFER. A removed file gets " (deleted)" appended, one not
- * reachable from ROOT gets "(unreachable)" in front, as Linux has it. OSKIT_ERANGE when too small. *out_length counts the NUL. */
-oskit_error_t namespace_path(const struct location *root, const struct location *loc, char *buffer, size_t size,
-                             size_t *out_length);
+/* The absolute path of LOC as seen from ROOT, NUL-terminated, into BUFFER. A removed file gets "
+ * (deleted)" appended, one not reachable from ROOT gets "(unreachable)" in front, as Linux has it.
+ * OSKIT_ERANGE when too small. *out_length counts the NUL. */
+oskit_error_t namespace_path(const struct location *root, const struct location *loc, char *buffer,
+                             size_t size, size_t *out_length);
 /* true when the name was unlinked (getcwd's ENOENT). */
 bool location_deleted(const struct location *loc);
 
@@ -88,24 +98,28 @@ bool location_deleted(const struct location *loc);
 #define MOUNT_NOSUID 2u
 #define MOUNT_NODEV  4u
 #define MOUNT_NOEXEC 8u
-oskit_error_t namespace_mount(struct namespace *ns, const struct location *at, oskit_filesystem_t *fs, const char *type,
-                              const char *source, oskit_u32_t flags);
+oskit_error_t namespace_mount(struct namespace *ns, const struct location *at,
+                              oskit_filesystem_t *fs, const char *type, const char *source,
+                              oskit_u32_t flags);
 oskit_error_t namespace_remount(const struct location *at, oskit_u32_t flags);
-/* OSKIT_EBUSY while something inside is in use, unless LAZY; OSKIT_E_INVALIDARG when AT isn't a mount's root. */
+/* OSKIT_EBUSY while something inside is in use, unless LAZY; OSKIT_E_INVALIDARG when AT isn't a
+ * mount's root. */
 oskit_error_t namespace_unmount(struct namespace *ns, const struct location *at, bool lazy);
-/* Calls SHOW for each mount in order, with its path; for /proc/mounts. Stops early when SHOW returns false. */
+/* Calls SHOW for each mount in order, with its path; for /proc/mounts. Stops early when SHOW
+ * returns false. */
 struct mount_info {
     const char *source, *path, *type;
     oskit_u32_t flags;
 };
-void namespace_each_mount(struct namespace *ns, bool (*show)(void *arg, const struct mount_info *info), void *arg);
+void namespace_each_mount(struct namespace *ns,
+                          bool (*show)(void *arg, const struct mount_info *info), void *arg);
 
 /*
  * Opens the object behind a file: what reads and writes go to.
  *   regular file   an object with absvec/absio (usually the file itself), pager
  *   directory      the file itself
- *   FIFO           an end of its pipe: streamv, pollable (OSKIT_ENXIO for write-only non-blocking without a reader; OSKIT_EWOULDBLOCK when the
- *                  caller must wait for the other side, see fifo.h)
+ *   FIFO           an end of its pipe: streamv, pollable (OSKIT_ENXIO for write-only non-blocking
+ * without a reader; OSKIT_EWOULDBLOCK when the caller must wait for the other side, see fifo.h)
  *   device         what its driver's open gives (device.h)
  *   socket         OSKIT_ENXIO
  * OFLAGS are OSKIT_O_*. Permission was checked by the caller. *out carries a reference.

@@ -1,4 +1,5 @@
-/* The memory and string functions that io/ and drivers/ use; the host links them (libc or the kernel's own). */
+/* The memory and string functions that io/ and drivers/ use; the host links them (libc or the
+ * kernel's own). */
 #ifndef SLUICE_STRING_H
 #define SLUICE_STRING_H
 

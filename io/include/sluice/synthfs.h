@@ -1,8 +1,10 @@
 /*
- * synthfs: a read-mostly file system whose files are made by functions; /proc and /sys are two of them.
+ * synthfs: a read-mostly file system whose files are made by functions; /proc and /sys are two of
+ * them.
  *
- * The owner supplies a tree of static nodes, and for directories that come and go (one per process) two functions. Contents are produced into
- * a growing buffer when the file is opened (first read), so that a reader sees one consistent text.
+ * The owner supplies a tree of static nodes, and for directories that come and go (one per process)
+ * two functions. Contents are produced into a growing buffer when the file is opened (first read),
+ * so that a reader sees one consistent text.
  */
 #ifndef SLUICE_SYNTHFS_H
 #define SLUICE_SYNTHFS_H
@@ -15,23 +17,27 @@
 
 /* A growing text. */
 struct synth_text;
-void synth_printf(struct synth_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void synth_printf(struct synth_text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void synth_append(struct synth_text *text, const void *bytes, size_t size);
 
 struct synth_node {
     const char *name;
     oskit_mode_t mode; /* type and permissions: regular, directory or symbolic link */
-    /* Regular file: writes the contents. KEY is that of the dynamic directory around it (a pid), or 0. Error codes go to the reader
-     * (OSKIT_ESRCH ...). */
+    /* Regular file: writes the contents. KEY is that of the dynamic directory around it (a pid), or
+     * 0. Error codes go to the reader (OSKIT_ESRCH ...). */
     oskit_error_t (*show)(oskit_u64_t key, struct synth_text *text);
     /* Regular file: a write from a program, NUL-terminated; NULL refuses with OSKIT_EACCES. */
     oskit_error_t (*store)(oskit_u64_t key, const char *text, size_t size);
-    /* Symbolic link: its text goes through show. A "magic" link (/proc/PID/fd/N, exe, cwd) also gives the location itself. */
+    /* Symbolic link: its text goes through show. A "magic" link (/proc/PID/fd/N, exe, cwd) also
+     * gives the location itself. */
     oskit_error_t (*follow)(oskit_u64_t key, struct location *out);
     /* Directory: static children (ended by one with a NULL name), */
     const struct synth_node *children;
-    /* and children that come and go: calls EMIT(arg, name, key) for each; the child is a copy of TEMPLATE with that name and key. */
-    void (*each)(oskit_u64_t key, void (*emit)(void *arg, const char *name, oskit_u64_t key), void *arg);
+    /* and children that come and go: calls EMIT(arg, name, key) for each; the child is a copy of
+     * TEMPLATE with that name and key. */
+    void (*each)(oskit_u64_t key, void (*emit)(void *arg, const char *name, oskit_u64_t key),
+                 void *arg);
     /* Finds one by name; OSKIT_ENOENT. */
     oskit_error_t (*find)(oskit_u64_t key, const char *name, oskit_u64_t *out_key);
     const struct synth_node *template;

@@ -1,6 +1,7 @@
 /*
- * uio: where a transfer's bytes are. A list of segments in kernel memory or in the calling program's, with a position that
- * advances as bytes move. It lets an object copy straight between its own buffer and user memory: one copy, checked.
+ * uio: where a transfer's bytes are. A list of segments in kernel memory or in the calling
+ * program's, with a position that advances as bytes move. It lets an object copy straight between
+ * its own buffer and user memory: one copy, checked.
  */
 #ifndef SLUICE_UIO_H
 #define SLUICE_UIO_H
@@ -24,15 +25,18 @@ struct sluice_uio {
     bool user;                      /* the segments are addresses of the calling program */
 };
 
-/* IOV and what it points to must outlive the uio. The sum of lengths must have been checked against SSIZE_MAX. */
+/* IOV and what it points to must outlive the uio. The sum of lengths must have been checked against
+ * SSIZE_MAX. */
 void uio_init(struct sluice_uio *uio, const struct sluice_iovec *iov, size_t count, bool user);
 /* One kernel segment; SEGMENT is storage for it that must outlive the uio. */
-void uio_init_kernel(struct sluice_uio *uio, struct sluice_iovec *segment, void *base, size_t length);
+void uio_init_kernel(struct sluice_uio *uio, struct sluice_iovec *segment, void *base,
+                     size_t length);
 
 /*
- * Move min(SIZE, left) bytes from FROM into the uio (uio_write_to) or from the uio into TO (uio_read_from), or zeros into it. The
- * position advances by what moved: *moved. OSKIT_EFAULT when user memory was not accessible (bytes before the fault have moved
- * and are counted). [thread; no spinlock held when uio->user]
+ * Move min(SIZE, left) bytes from FROM into the uio (uio_write_to) or from the uio into TO
+ * (uio_read_from), or zeros into it. The position advances by what moved: *moved. OSKIT_EFAULT when
+ * user memory was not accessible (bytes before the fault have moved and are counted). [thread; no
+ * spinlock held when uio->user]
  */
 oskit_error_t uio_write_to(struct sluice_uio *uio, const void *from, size_t size, size_t *moved);
 oskit_error_t uio_read_from(struct sluice_uio *uio, void *to, size_t size, size_t *moved);

@@ -1,9 +1,11 @@
 /*
- * Transfers by uio, beside the seed's stream and absio: the interfaces that the system-call layer uses when an object has them
- * (it falls back to the seed's read and write through a kernel buffer when a query answers E_NOINTERFACE).
+ * Transfers by uio, beside the seed's stream and absio: the interfaces that the system-call layer
+ * uses when an object has them (it falls back to the seed's read and write through a kernel buffer
+ * when a query answers E_NOINTERFACE).
  *
- * Short counts: success with *out_actual less than asked is normal. End of file is success with 0. When some bytes have moved and then
- * an error comes up, the call succeeds with the short count; the error comes with the next call. uio advances by *out_actual.
+ * Short counts: success with *out_actual less than asked is normal. End of file is success with 0.
+ * When some bytes have moved and then an error comes up, the call succeeds with the short count;
+ * the error comes with the next call. uio advances by *out_actual.
  */
 #ifndef SLUICE_VECIO_H
 #define SLUICE_VECIO_H
@@ -14,10 +16,13 @@
 #include <sluice/uio.h>
 
 /* Flags of one transfer. */
-#define VECIO_PEEK     1u /* leave the data where it is (reads) */
-#define VECIO_APPEND   2u /* write at the end of file, atomically; offset is ignored */
-#define VECIO_SYNC     4u /* data and the metadata needed to find it are on stable storage before the call returns */
-#define VECIO_NONBLOCK 8u /* the caller will not wait: an object whose reply depends on it (a tty's job control doesn't) may look */
+#define VECIO_PEEK   1u /* leave the data where it is (reads) */
+#define VECIO_APPEND 2u /* write at the end of file, atomically; offset is ignored */
+#define VECIO_SYNC \
+    4u /* data and the metadata needed to find it are on stable storage before the call returns */
+#define VECIO_NONBLOCK                                                                       \
+    8u /* the caller will not wait: an object whose reply depends on it (a tty's job control \
+          doesn't) may look */
 
 /* sluice_streamvec: a byte stream. Never blocks: OSKIT_EWOULDBLOCK when nothing can move now. */
 typedef struct sluice_streamvec {
@@ -26,41 +31,48 @@ typedef struct sluice_streamvec {
 struct sluice_streamvec_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_streamvec_t)
     /* [thread] */
-    OSKIT_COMDECL (*readv)(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
-                           oskit_size_t *out_actual);
+    OSKIT_COMDECL (*readv)
+    (sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags, oskit_size_t *out_actual);
     /* OSKIT_EPIPE when the other side is gone (the caller sends SIGPIPE). [thread] */
-    OSKIT_COMDECL (*writev)(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
-                            oskit_size_t *out_actual);
+    OSKIT_COMDECL (*writev)
+    (sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags, oskit_size_t *out_actual);
 };
 extern const struct oskit_guid sluice_streamvec_iid; /* SLUICE_GUID(0x5ac10002) */
 
-/* sluice_absvec: absolute offsets, for files and disks. May sleep for the medium, not for an event. */
+/* sluice_absvec: absolute offsets, for files and disks. May sleep for the medium, not for an event.
+ */
 typedef struct sluice_absvec {
     struct sluice_absvec_ops *ops;
 } sluice_absvec_t;
 struct sluice_absvec_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_absvec_t)
     /* OFFSET < 0 is OSKIT_E_INVALIDARG; at or past the end: success, 0. [thread] */
-    OSKIT_COMDECL (*preadv)(sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset,
-                            oskit_u32_t flags, oskit_size_t *out_actual);
-    /* Grows the object; a gap reads as zeros. *out_end (when not NULL) is the offset after the last byte written, which
-     * VECIO_APPEND makes known. OSKIT_EFBIG, OSKIT_ENOSPC. [thread] */
-    OSKIT_COMDECL (*pwritev)(sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset,
-                             oskit_u32_t flags, oskit_size_t *out_actual, oskit_off_t *out_end);
+    OSKIT_COMDECL (*preadv)
+    (sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset, oskit_u32_t flags,
+     oskit_size_t *out_actual);
+    /* Grows the object; a gap reads as zeros. *out_end (when not NULL) is the offset after the last
+     * byte written, which VECIO_APPEND makes known. OSKIT_EFBIG, OSKIT_ENOSPC. [thread] */
+    OSKIT_COMDECL (*pwritev)
+    (sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset, oskit_u32_t flags,
+     oskit_size_t *out_actual, oskit_off_t *out_end);
 };
 extern const struct oskit_guid sluice_absvec_iid; /* SLUICE_GUID(0x5ac10003) */
 
-/* sluice_pager: an object whose contents can be mapped page by page, coherent with its reads and writes. */
+/* sluice_pager: an object whose contents can be mapped page by page, coherent with its reads and
+ * writes. */
 typedef struct sluice_pager {
     struct sluice_pager_ops *ops;
 } sluice_pager_t;
-#define PAGER_WRITE 1u /* the page will be written: allocate it when it is a hole, mark it dirty */
+#define PAGER_WRITE 1u /* the page will be written: allocate it when it is a hole, mark it dirty \
+                        */
 struct sluice_pager_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_pager_t)
-    /* The page that holds bytes INDEX * ENV_PAGE_SIZE..., with a reference (env_page_unref) for the caller. Holes may be answered
-     * with a fresh zero page when PAGER_WRITE is not set, not remembered. OSKIT_E_INVALIDARG past the end of the object (the fault becomes
-     * SIGBUS). [thread] */
-    OSKIT_COMDECL (*getpage)(sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags, void **out_page);
+    /* The page that holds bytes INDEX * ENV_PAGE_SIZE..., with a reference (env_page_unref) for the
+     * caller. Holes may be answered with a fresh zero page when PAGER_WRITE is not set, not
+     * remembered. OSKIT_E_INVALIDARG past the end of the object (the fault becomes SIGBUS).
+     * [thread] */
+    OSKIT_COMDECL (*getpage)
+    (sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags, void **out_page);
 };
 extern const struct oskit_guid sluice_pager_iid; /* SLUICE_GUID(0x5ac10004) */
 
@@ -70,10 +82,11 @@ typedef struct sluice_control {
 } sluice_control_t;
 struct sluice_control_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_control_t)
-    /* COMMAND is Linux's ioctl number, ARGUMENT the program's word (a user pointer for most: use env_copy_*). *out_result is the
-     * call's value. OSKIT_ENOTTY for commands that are not this object's. [thread] */
-    OSKIT_COMDECL (*ioctl)(sluice_control_t *self, oskit_u32_t command, oskit_u64_t argument,
-                           oskit_s32_t *out_result);
+    /* COMMAND is Linux's ioctl number, ARGUMENT the program's word (a user pointer for most: use
+     * env_copy_*). *out_result is the call's value. OSKIT_ENOTTY for commands that are not this
+     * object's. [thread] */
+    OSKIT_COMDECL (*ioctl)
+    (sluice_control_t *self, oskit_u32_t command, oskit_u64_t argument, oskit_s32_t *out_result);
 };
 extern const struct oskit_guid sluice_control_iid; /* SLUICE_GUID(0x5ac10005) */
 

@@ -1,0 +1,110 @@
+/*
+ * Address spaces: what a program's memory is. A space is a sorted set of regions (mmap, brk, stack,
+ * image) over page tables; pages come on demand, forks share them copy-on-write by the pages'
+ * reference counts.
+ *
+ * Locks: space->mutex (sleeping) guards the region set; page tables are changed under
+ * space->table_lock (spin). A fault takes the mutex: so nothing may copy from or to user memory
+ * while holding that same space's mutex. Order: mutex -> (pager's own locks) -> table_lock.
+ *
+ * Functions return 0 or a negative ABI errno.
+ */
+#ifndef KERNEL_MEM_SPACE_H
+#define KERNEL_MEM_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sluice/namespace.h>
+#include <sluice/vecio.h>
+#include "kernel/mem/layout.h"
+
+struct space;
+
+/* The kernel's own space: for kernel threads and boot; a kernel thread borrows whatever is loaded.
+ */
+void space_init(void);
+
+struct space *space_create(void); /* an empty one, with one reference; NULL: no memory */
+struct space *space_fork(struct space *parent); /* copy-on-write copy */
+void space_ref(struct space *space);
+void space_unref(struct space *space); /* the last one tears it down [thread] */
+/* Loads SPACE on this CPU (nothing when already loaded, or NULL for a kernel thread). Preemption
+ * off; scheduler. */
+void space_switch(struct space *space);
+
+/* What a region shows. All NULL/0 for anonymous memory. The pager reference and the location are
+ * copied (referenced) by the region. */
+struct space_source {
+    sluice_pager_t *pager;
+    const struct location *location; /* for /proc/PID/maps; may be NULL */
+    uint64_t offset;                 /* page-aligned */
+};
+
+/*
+ * mmap. PROT and FLAGS are ABI_PROT_, ABI_MAP_ (PRIVATE or SHARED, FIXED, FIXED_NOREPLACE,
+ * ANONYMOUS, GROWSDOWN, NORESERVE, POPULATE, STACK). ADDRESS is a hint unless FIXED. SIZE is
+ * rounded up by the callee. Access rights of the file were checked by the caller; MAX_PROT bounds
+ * later mprotect.
+ */
+int space_map(struct space *space, uint64_t address, size_t size, int prot, int max_prot, int flags,
+              const struct space_source *source, uint64_t *out_address);
+int space_unmap(struct space *space, uint64_t address, size_t size);
+int space_protect(struct space *space, uint64_t address, size_t size, int prot);
+int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_size, int flags,
+                uint64_t new_address, uint64_t *out_address);                     /* mremap */
+int space_advise(struct space *space, uint64_t address, size_t size, int advice); /* madvise */
+int space_sync(struct space *space, uint64_t address, size_t size, int flags);    /* msync */
+int space_incore(struct space *space, uint64_t address, size_t size,
+                 uint8_t *out); /* mincore; OUT is kernel memory, a byte a page */
+
+/* brk: the heap after the image. space_set_break returns the break in force afterwards (the old one
+ * when it can't move), as the system call. */
+void space_set_break_base(struct space *space, uint64_t base);
+uint64_t space_set_break(struct space *space, uint64_t wanted);
+
+/* Limits, in bytes (RLIM_INFINITY = UINT64_MAX). */
+void space_set_limits(struct space *space, uint64_t address_space, uint64_t data, uint64_t stack);
+
+/* Reads or writes another (or the current) process's memory page by page through the tables,
+ * faulting pages in: /proc/PID/cmdline, exec's arguments, core of ptrace-like needs. Returns bytes
+ * moved. */
+size_t space_read(struct space *space, uint64_t address, void *to, size_t size);
+size_t space_write(struct space *space, uint64_t address, const void *from, size_t size);
+
+/* Numbers for /proc, in pages. */
+struct space_usage {
+    uint64_t total, resident, shared, text, data, stack;
+    uint64_t minor_faults, major_faults;
+};
+void space_usage(struct space *space, struct space_usage *out);
+
+/* Calls SHOW for each region in address order; for /proc/PID/maps. */
+struct space_region_info {
+    uint64_t start, end, offset;
+    int prot, flags;
+    const struct location *location; /* or NULL */
+    const char *label;               /* "[heap]", "[stack]", "" */
+};
+void space_each_region(struct space *space,
+                       bool (*show)(void *arg, const struct space_region_info *info), void *arg);
+
+/* Image facts set by exec, shown in /proc/PID/{cmdline,environ,auxv,stat}. */
+struct space_image {
+    uint64_t code_start, code_end, data_start, data_end;
+    uint64_t stack_start;
+    uint64_t arg_start, arg_end, env_start, env_end;
+    struct location executable; /* referenced; cleared when none */
+};
+struct space_image *space_image(struct space *space);
+
+/* A key for futexes: (space, address) for private ones, (page source, offset) for shared memory. 0
+ * or -ABI_EFAULT. The object part isn't referenced: the caller compares only while the waiter's
+ * mapping exists. */
+struct space_key {
+    const void *object;
+    uint64_t offset;
+};
+int space_futex_key(struct space *space, uint64_t address, bool private_, struct space_key *out);
+
+#endif

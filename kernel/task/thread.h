@@ -1,0 +1,138 @@
+/*
+ * Threads and the scheduler.
+ *
+ * Sleeping:  thread_sleep_prepare(kind); if (!condition) thread_sleep(deadline);
+ * thread_sleep_finish(); A thread_wake between prepare and sleep makes the sleep return at once, so
+ * a waker that changes the condition first and wakes second is never missed. Wakes may be spurious:
+ * callers loop on their condition.
+ *
+ * Locks: run_queue.lock (spin, one a CPU) is the innermost lock of the kernel but the log's:
+ * thread_wake may be called with any other lock held.
+ */
+#ifndef KERNEL_TASK_THREAD_H
+#define KERNEL_TASK_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sluice/list.h>
+#include "kernel/cpu/spinlock.h"
+#include "kernel/cpu/trap.h"
+
+struct process;
+struct space;
+
+enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+
+enum sleep_kind {
+    SLEEP_UNINTERRUPTIBLE, /* only thread_wake and the deadline end it; shown as D */
+    SLEEP_INTERRUPTIBLE,   /* pending signals end it */
+    SLEEP_KILLABLE,        /* fatal signals end it */
+};
+
+/* Bits of thread->work: looked at before each return to user mode (nonzero: process_user_work) and
+ * by interruptible sleeps. */
+#define WORK_SIGNAL 1u /* a signal that is not blocked is pending */
+#define WORK_STOP   2u /* the process is stopped: park */
+#define WORK_EXIT   4u /* the process ends: this thread exits; makes killable sleeps end too */
+#define WORK_RESTORE_MASK \
+    8u /* sigsuspend, ppoll ...: put thread->saved_mask back if no handler runs */
+
+#define THREAD_STACK_SIZE 16384ul
+#define THREAD_NAME_SIZE  16
+
+struct thread {
+    /* Known to switch.S and entry.S. */
+    uint64_t stack_pointer; /* 0: saved while switched out */
+    uint64_t stack_top;     /* 8: of the kernel stack */
+    _Atomic uint32_t work;  /* 16 */
+    uint32_t cpu; /* 20: where it runs or last ran; guarded by run_queue.lock of that CPU */
+
+    void *stack;
+    struct space *space;       /* what to load; NULL for kernel threads */
+    struct process *process;   /* NULL for kernel threads */
+    uint64_t fs_base, gs_base; /* user segment bases, saved at switch */
+    void *fpu_area;
+    uint32_t fpu_cpu;            /* CPU that may hold this state live, for fpu.c */
+    char name[THREAD_NAME_SIZE]; /* comm; guarded by being written only by the thread itself or
+                                    before start */
+
+    _Atomic uint32_t state;
+    enum sleep_kind sleep_kind;
+    bool on_cpu_flag; /* kept by sched.c: still on its stack; a waker on another CPU waits for it to
+                         be clear */
+    struct list run_link; /* on a run queue */
+    uint64_t slice_end;   /* ns */
+    uint64_t affinity;    /* CPUs it may run on */
+    int nice;
+    uint64_t virtual_time; /* fair ordering, ns scaled by weight */
+    uint64_t cpu_time;     /* ns run in all; user and system parts below */
+    uint64_t user_time, system_time;
+    uint64_t switched_at;            /* when it last got the CPU or changed mode */
+    uint64_t voluntary, involuntary; /* switches */
+    _Atomic uint32_t references;
+
+    /* Process layer (kernel/task/process.c, signal.c, futex.c). */
+    int32_t tid;
+    struct list process_link; /* process->threads */
+    uint64_t signal_mask, saved_mask;
+    struct signal_queue *signals; /* pending for this thread alone */
+    struct signal_stack {
+        uint64_t base, size;
+        int flags;
+    } signal_stack;
+    uint64_t clear_child_tid; /* user address, or 0 */
+    uint64_t robust_list, robust_list_size;
+    uint64_t futex_wait[8];   /* storage of futex.c */
+    struct trap_frame *frame; /* its entry from user mode */
+    long restart[4];          /* restart_syscall's data */
+    void *vfork_done;         /* process.c */
+    int32_t exit_code;
+    void (*kernel_entry)(void *arg);
+    void *kernel_arg;
+};
+
+_Static_assert(offsetof(struct thread, stack_top) == 8 && offsetof(struct thread, work) == 16,
+               "assembly");
+
+/* ---- Life ---- */
+
+void sched_init(void); /* boot CPU: run queue, idle thread = the boot thread becomes "main" */
+_Noreturn void sched_cpu_main(void); /* an application processor's life: becomes its idle thread */
+
+/* A new thread, not running: it will start at ENTRY(ARG) in kernel mode on its own stack, with one
+ * reference for the caller and one of its own, dropped when it has ended. PROCESS may be NULL.
+ * NULL: no memory. [thread] */
+struct thread *thread_create(const char *name, void (*entry)(void *arg), void *arg);
+void thread_start(struct thread *thread);
+_Noreturn void thread_exit(void);
+void thread_ref(struct thread *thread);
+void thread_unref(struct thread *thread);
+/* create + start + unref; for env_thread_start and kernel services. 0 or -ABI_ENOMEM. */
+int thread_run(const char *name, void (*entry)(void *arg), void *arg);
+
+/* ---- Sleeping and waking ---- */
+
+void thread_sleep_prepare(enum sleep_kind kind);
+/* 0: woken (or spurious); -ABI_ETIMEDOUT: DEADLINE (clock_monotonic, ENV_FOREVER for none) passed;
+ * -ABI_EINTR: a signal as KIND allows. */
+int thread_sleep(uint64_t deadline);
+void thread_sleep_finish(void);
+/* Makes THREAD runnable if it sleeps or is about to. true when this call did it. [any] */
+bool thread_wake(struct thread *thread);
+/* Wakes it from interruptible (or killable, when FATAL) sleeps: a signal arrived. [any] */
+void thread_interrupt(struct thread *thread, bool fatal);
+
+void thread_yield(void);
+/* The scheduler proper; called with preemption disabled once. */
+void schedule(void);
+void thread_set_affinity(struct thread *thread, uint64_t mask);
+void thread_set_nice(struct thread *thread, int nice);
+
+/* For /proc: run-queue lengths and load averages (fixed point, 11 bits of fraction as Linux has
+ * them). */
+uint32_t sched_running(void);
+void sched_load(uint32_t out[3]);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * The frame around every host test: each case starts from a fresh porting layer and must end with
+ * as many objects, blocks and pages alive as it began with, no pending timer and no thread left.
+ *
+ *     static void test_something(void **state) { (void)state; ... }
+ *     int main(void)
+ *     {
+ *         const struct CMUnitTest tests[] = {HARNESS_TEST(test_something)};
+ *         return cmocka_run_group_tests_name("noun", tests, NULL, NULL);
+ *     }
+ */
+#ifndef TESTS_HOST_HARNESS_H
+#define TESTS_HOST_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <sluice/env.h>
+#include <sluice/object.h>
+#include "env.h"
+
+struct harness_baseline {
+    struct env_test_memory memory;
+    uint64_t mark;
+    oskit_u32_t objects;
+};
+
+static inline int harness_setup(void **state)
+{
+    struct harness_baseline *baseline = malloc(sizeof *baseline);
+
+    env_test_reset();
+    baseline->memory = env_test_memory();
+    baseline->mark = env_test_memory_mark();
+    baseline->objects = sluice_object_count();
+    *state = baseline;
+    return 0;
+}
+
+static inline int harness_teardown(void **state)
+{
+    struct harness_baseline baseline = *(struct harness_baseline *)*state;
+
+    free(*state);
+    env_test_join_threads();
+    struct env_test_memory now = env_test_memory();
+    bool leaked = now.blocks != baseline.memory.blocks || now.bytes != baseline.memory.bytes ||
+                  now.pages != baseline.memory.pages;
+    if (leaked) {
+        print_error("leak: %zu blocks (%zu bytes), %zu pages\n",
+                    now.blocks - baseline.memory.blocks, now.bytes - baseline.memory.bytes,
+                    now.pages - baseline.memory.pages);
+        env_test_memory_report(baseline.mark);
+    }
+    oskit_u32_t objects = sluice_object_count();
+    if (objects != baseline.objects)
+        print_error("live objects: %u, were %u\n", objects, baseline.objects);
+    if (env_test_timers() != 0)
+        print_error("%zu timers are pending\n", env_test_timers());
+    bool bad = leaked || objects != baseline.objects || env_test_timers() != 0;
+    env_test_reset();
+    return bad ? -1 : 0;
+}
+
+#define HARNESS_TEST(function) \
+    cmocka_unit_test_setup_teardown(function, harness_setup, harness_teardown)
+
+#endif

@@ -216,7 +216,8 @@ struct abi_rt_sigframe {
 };
 _Static_assert(sizeof(struct abi_rt_sigframe) == 440, "struct rt_sigframe");
 
-/* The last 48 bytes of the legacy FXSAVE area (offset 464) are software's: how long the image is. */
+/* The last 48 bytes of the legacy FXSAVE area (offset 464) are software's: how long the image is.
+ */
 #define ABI_FP_XSTATE_MAGIC1      0x46505853u
 #define ABI_FP_XSTATE_MAGIC2      0x46505845u /* four bytes right behind the extended image */
 #define ABI_FP_SW_RESERVED_OFFSET 464

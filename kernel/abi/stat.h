@@ -142,15 +142,15 @@ _Static_assert(sizeof(struct abi_statfs) == 120, "struct statfs");
 #define ABI_ST_RELATIME    0x1000
 
 /* f_type of the file systems that programs recognise */
-#define ABI_EXT2_SUPER_MAGIC   0xef53
-#define ABI_TMPFS_MAGIC        0x01021994
-#define ABI_RAMFS_MAGIC        0x858458f6
-#define ABI_PROC_SUPER_MAGIC   0x9fa0
-#define ABI_DEVPTS_SUPER_MAGIC 0x1cd1
-#define ABI_PIPEFS_MAGIC       0x50495045
-#define ABI_SOCKFS_MAGIC       0x534f434b
+#define ABI_EXT2_SUPER_MAGIC    0xef53
+#define ABI_TMPFS_MAGIC         0x01021994
+#define ABI_RAMFS_MAGIC         0x858458f6
+#define ABI_PROC_SUPER_MAGIC    0x9fa0
+#define ABI_DEVPTS_SUPER_MAGIC  0x1cd1
+#define ABI_PIPEFS_MAGIC        0x50495045
+#define ABI_SOCKFS_MAGIC        0x534f434b
 #define ABI_ANON_INODE_FS_MAGIC 0x09041934
-#define ABI_SYSFS_MAGIC        0x62656572
+#define ABI_SYSFS_MAGIC         0x62656572
 
 /* utimensat(2): special values of tv_nsec */
 #define ABI_UTIME_NOW  0x3fffffff

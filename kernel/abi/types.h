@@ -18,14 +18,14 @@ typedef uint64_t abi_nlink_t;
 typedef int32_t abi_clockid_t;
 typedef uint64_t abi_sigset_t; /* bit N-1 is signal N */
 
-#define ABI_USER_HZ  100
+#define ABI_USER_HZ   100
 #define ABI_PAGE_SIZE 4096
 
 /* Linux's packing of a device number into 32 bits, which stat(2) and mknod(2) use. */
-#define ABI_MKDEV(major, minor)                                                                    \
-    ((((uint32_t)(minor)) & 0xffu) | (((uint32_t)(major) & 0xfffu) << 8) |                         \
+#define ABI_MKDEV(major, minor)                                          \
+    ((((uint32_t)(minor)) & 0xffu) | (((uint32_t)(major)&0xfffu) << 8) | \
      ((((uint32_t)(minor)) & 0xfff00u) << 12))
 #define ABI_MAJOR(dev) ((uint32_t)(((dev) >> 8) & 0xfffu))
-#define ABI_MINOR(dev) ((uint32_t)(((dev) & 0xffu) | (((dev) >> 12) & 0xfff00u)))
+#define ABI_MINOR(dev) ((uint32_t)(((dev)&0xffu) | (((dev) >> 12) & 0xfff00u)))
 
 #endif

@@ -18,15 +18,15 @@
 #define ABI_P_PIDFD 3
 
 /* The status word */
-#define ABI_W_EXITED(code)   (((code)&0xff) << 8)
-#define ABI_W_SIGNALED(sig)  ((sig)&0x7f)
-#define ABI_W_COREDUMP       0x80
-#define ABI_W_STOPPED(sig)   ((((sig)&0xff) << 8) | 0x7f)
-#define ABI_W_CONTINUED      0xffff
-#define ABI_WEXITSTATUS(st)  (((st) >> 8) & 0xff)
-#define ABI_WTERMSIG(st)     ((st)&0x7f)
-#define ABI_WIFEXITED(st)    (((st)&0x7f) == 0)
-#define ABI_WIFSTOPPED(st)   (((st)&0xff) == 0x7f)
-#define ABI_WIFSIGNALED(st)  (((st)&0x7f) != 0 && ((st)&0x7f) != 0x7f)
+#define ABI_W_EXITED(code)  (((code)&0xff) << 8)
+#define ABI_W_SIGNALED(sig) ((sig)&0x7f)
+#define ABI_W_COREDUMP      0x80
+#define ABI_W_STOPPED(sig)  ((((sig)&0xff) << 8) | 0x7f)
+#define ABI_W_CONTINUED     0xffff
+#define ABI_WEXITSTATUS(st) (((st) >> 8) & 0xff)
+#define ABI_WTERMSIG(st)    ((st)&0x7f)
+#define ABI_WIFEXITED(st)   (((st)&0x7f) == 0)
+#define ABI_WIFSTOPPED(st)  (((st)&0xff) == 0x7f)
+#define ABI_WIFSIGNALED(st) (((st)&0x7f) != 0 && ((st)&0x7f) != 0x7f)
 
 #endif

@@ -1,0 +1,36 @@
+/* mount(2) and umount2(2). */
+#ifndef ABI_MOUNT_H
+#define ABI_MOUNT_H
+
+#define ABI_MS_RDONLY      0x00000001
+#define ABI_MS_NOSUID      0x00000002
+#define ABI_MS_NODEV       0x00000004
+#define ABI_MS_NOEXEC      0x00000008
+#define ABI_MS_SYNCHRONOUS 0x00000010
+#define ABI_MS_REMOUNT     0x00000020
+#define ABI_MS_MANDLOCK    0x00000040
+#define ABI_MS_DIRSYNC     0x00000080
+#define ABI_MS_NOSYMFOLLOW 0x00000100
+#define ABI_MS_NOATIME     0x00000400
+#define ABI_MS_NODIRATIME  0x00000800
+#define ABI_MS_BIND        0x00001000
+#define ABI_MS_MOVE        0x00002000
+#define ABI_MS_REC         0x00004000
+#define ABI_MS_SILENT      0x00008000
+#define ABI_MS_POSIXACL    0x00010000
+#define ABI_MS_UNBINDABLE  0x00020000
+#define ABI_MS_PRIVATE     0x00040000
+#define ABI_MS_SLAVE       0x00080000
+#define ABI_MS_SHARED      0x00100000
+#define ABI_MS_RELATIME    0x00200000
+#define ABI_MS_STRICTATIME 0x01000000
+#define ABI_MS_LAZYTIME    0x02000000
+#define ABI_MS_MGC_VAL     0xc0ed0000u
+#define ABI_MS_MGC_MSK     0xffff0000u
+
+#define ABI_MNT_FORCE       1
+#define ABI_MNT_DETACH      2
+#define ABI_MNT_EXPIRE      4
+#define ABI_UMOUNT_NOFOLLOW 8
+
+#endif

@@ -1,0 +1,334 @@
+/* init: process 1. Runs one session on the console, then ends the machine with the session's
+   status.
+
+   The session is described by /etc/session, which scripts/run puts into the initial RAM disk. It is
+   a sequence of fields, each ended by a NUL byte (the last field's NUL may be missing):
+
+     options     the first field: words separated by blanks
+     EKEY=VALUE  one variable of the environment; replaces the default's of the same name
+     CDIRECTORY  the working directory ("/" without it)
+     AARGUMENT   one argument; the first one is the program, found along PATH when it has no slash
+
+   in any order behind the options; fields that begin with another letter are refused. The options:
+
+     plain       output passes byte for byte and input is not echoed: OPOST and ECHO* are cleared
+     tty         the terminal stays as the kernel set it up (the default)
+     noctty      the session gets no controlling terminal, so no byte of its input raises a signal
+
+   Without the file the session is an interactive "/bin/sh -l". The session's process leads a
+   session and a process group of its own, in the console's foreground, with the console as
+   descriptors 0, 1 and 2.
+
+   init exits with the session's exit status, with 128 + N when signal N killed it, with 127 when
+   the program was not found and 126 when it could not be run. The kernel then powers the machine
+   off with that status. Before that init ends whatever still runs: SIGHUP, SIGTERM and SIGCONT, two
+   seconds of grace, SIGKILL. init writes nothing unless something fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SESSION_FILE  "/etc/session"
+#define CONSOLE       "/dev/console"
+#define GRACE_SECONDS 2
+
+enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
+
+struct session {
+    bool plain;
+    bool noctty;
+    const char *directory;
+    char **arguments; /* NULL-terminated, as execve(2) wants it */
+    size_t argument_count;
+};
+
+static char *shell_arguments[] = {"/bin/sh", "-l", NULL};
+
+static void complain(const char *what)
+{
+    fprintf(stderr, "init: %s: %s\n", what, strerror(errno));
+}
+
+/* Mounts what the kernel did not: only where the directory shows no sign of the file system. */
+static void mount_missing(const char *type, const char *directory, const char *sign)
+{
+    struct stat st;
+
+    if (stat(sign, &st) == 0)
+        return;
+    mkdir(directory, 0755);
+    if (mount(type, directory, type, 0, NULL) < 0)
+        complain(directory);
+}
+
+/* Descriptors 0, 1 and 2 of init itself, for its complaints, without taking the terminal. */
+static void open_standard_files(void)
+{
+    int fd;
+
+    do
+        fd = open(CONSOLE, O_RDWR | O_NOCTTY);
+    while (fd >= 0 && fd < 2);
+    if (fd > 2)
+        close(fd);
+}
+
+static void set_default_environment(void)
+{
+    setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+    setenv("HOME", "/", 0);
+    setenv("TERM", "vt100", 0);
+    setenv("USER", "root", 0);
+    setenv("SHELL", "/bin/sh", 0);
+}
+
+/* Reads all of a file. The result, with a NUL behind its end, is the caller's to free; NULL and
+ * errno. */
+static char *read_file(const char *path, size_t *length)
+{
+    size_t capacity = 4096;
+    char *text = malloc(capacity);
+    ssize_t n = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    *length = 0;
+    while (fd >= 0 && text && (n = read(fd, text + *length, capacity - *length - 1)) > 0) {
+        *length += n;
+        if (*length + 1 == capacity) {
+            char *larger = realloc(text, capacity *= 2);
+            if (!larger)
+                free(text);
+            text = larger;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    if (n < 0 || !text) {
+        free(text);
+        return NULL;
+    }
+    text[*length] = '\0';
+    return text;
+}
+
+static bool parse_options(struct session *session, char *options)
+{
+    char *rest = NULL;
+
+    for (char *word = strtok_r(options, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (strcmp(word, "plain") == 0)
+            session->plain = true;
+        else if (strcmp(word, "noctty") == 0)
+            session->noctty = true;
+        else if (strcmp(word, "tty") != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool add_argument(struct session *session, char *argument)
+{
+    char **larger = realloc(session->arguments, (session->argument_count + 2) * sizeof(char *));
+
+    if (!larger)
+        return false;
+    larger[session->argument_count++] = argument;
+    larger[session->argument_count] = NULL;
+    session->arguments = larger;
+    return true;
+}
+
+static bool parse_field(struct session *session, char *field)
+{
+    switch (field[0]) {
+    case 'E':
+        return strchr(field, '=') && putenv(field + 1) == 0;
+    case 'C':
+        session->directory = field + 1;
+        return true;
+    case 'A':
+        return add_argument(session, field + 1);
+    default:
+        return false;
+    }
+}
+
+/* The fields stay where they are in text: the session points into it. */
+static bool parse_session(struct session *session, char *text, size_t length)
+{
+    char *end = text + length;
+    char *field = text + strlen(text) + 1;
+
+    if (!parse_options(session, text))
+        return false;
+    for (; field < end; field += strlen(field) + 1)
+        if (!parse_field(session, field))
+            return false;
+    return session->argument_count > 0;
+}
+
+static bool load_session(struct session *session)
+{
+    size_t length;
+    char *text = read_file(SESSION_FILE, &length);
+
+    if (text && parse_session(session, text, length))
+        return true;
+    if (text)
+        errno = EINVAL;
+    else if (errno == ENOENT) {
+        session->arguments = shell_arguments;
+        return true;
+    }
+    complain(SESSION_FILE);
+    return false;
+}
+
+static void make_plain(int fd)
+{
+    struct termios settings;
+
+    if (tcgetattr(fd, &settings) < 0)
+        return;
+    settings.c_oflag &= ~OPOST;
+    settings.c_lflag &= ~(ECHO | ECHOE | ECHOK | ECHONL | ECHOCTL | ECHOKE | ECHOPRT);
+    tcsetattr(fd, TCSANOW, &settings);
+}
+
+static int open_console(const struct session *session)
+{
+    int fd = open(CONSOLE, O_RDWR | O_NOCTTY);
+
+    if (fd < 0)
+        return -1;
+    if (!session->noctty && ioctl(fd, TIOCSCTTY, 0) < 0)
+        complain(CONSOLE ": controlling terminal");
+    if (session->plain)
+        make_plain(fd);
+    for (int standard = 0; standard <= 2; standard++)
+        if (fd != standard)
+            dup2(fd, standard);
+    if (fd > 2)
+        close(fd);
+    return 0;
+}
+
+/* In the child. Never returns. */
+static void run_session(const struct session *session, const sigset_t *mask)
+{
+    setsid();
+    if (open_console(session) < 0)
+        complain(CONSOLE);
+    if (chdir(session->directory) < 0)
+        complain(session->directory);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execvp(session->arguments[0], session->arguments);
+
+    int status = errno == ENOENT || errno == ENOTDIR ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    complain(session->arguments[0]);
+    _exit(status);
+}
+
+/* Reaps orphans with the rest; returns the wait status of pid. */
+static int wait_for(pid_t pid)
+{
+    int status;
+    pid_t ended;
+
+    do
+        ended = waitpid(-1, &status, 0);
+    while (ended != pid && (ended >= 0 || errno == EINTR));
+    return ended == pid ? status : EXIT_CANNOT_RUN << 8;
+}
+
+/* True when no process is left to reap. */
+static bool reap_all(void)
+{
+    pid_t ended;
+
+    do
+        ended = waitpid(-1, NULL, WNOHANG);
+    while (ended > 0 || (ended < 0 && errno == EINTR));
+    return ended < 0;
+}
+
+/* SIGCHLD is blocked, so that one that comes between the reaping and the wait is not lost. */
+static bool reap_for(int seconds)
+{
+    struct timespec now, end, left;
+    sigset_t child;
+
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += seconds;
+    while (!reap_all()) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        left.tv_sec = end.tv_sec - now.tv_sec - (end.tv_nsec < now.tv_nsec);
+        left.tv_nsec = end.tv_nsec - now.tv_nsec + (end.tv_nsec < now.tv_nsec) * 1000000000L;
+        if (left.tv_sec < 0)
+            return false;
+        sigtimedwait(&child, NULL, &left);
+    }
+    return true;
+}
+
+static void end_everything(void)
+{
+    if (reap_all())
+        return;
+    kill(-1, SIGHUP);
+    kill(-1, SIGTERM);
+    kill(-1, SIGCONT);
+    if (reap_for(GRACE_SECONDS))
+        return;
+    kill(-1, SIGKILL);
+    reap_for(GRACE_SECONDS);
+}
+
+static int exit_status(int status)
+{
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(void)
+{
+    struct session session = {.directory = "/"};
+    sigset_t child, mask;
+    int status = EXIT_CANNOT_RUN << 8;
+    pid_t pid;
+
+    if (getpid() != 1) {
+        fprintf(stderr, "init: not process 1; it would end every process at its end\n");
+        return EXIT_CANNOT_RUN;
+    }
+    mount_missing("devtmpfs", "/dev", CONSOLE);
+    mount_missing("proc", "/proc", "/proc/self");
+    open_standard_files();
+    set_default_environment();
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child, &mask);
+    if (load_session(&session)) {
+        pid = fork();
+        if (pid == 0)
+            run_session(&session, &mask);
+        if (pid < 0)
+            complain("fork");
+        else
+            status = wait_for(pid);
+        end_everything();
+    }
+    tcdrain(STDOUT_FILENO);
+    return exit_status(status);
+}

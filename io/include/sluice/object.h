@@ -29,6 +29,7 @@
 #define SLUICE_OBJECT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <oskit/com.h>
 #include <oskit/error.h>

@@ -84,6 +84,14 @@ static inline uint32_t preempt_count(void)
     return value & ~PREEMPT_NOTHING;
 }
 
+/* Count and mark together: zero means nothing forbids a switch and something is pending. */
+static inline uint32_t preempt_raw(void)
+{
+    uint32_t value;
+    __asm__ volatile("movl %%gs:24, %0" : "=r"(value));
+    return value;
+}
+
 static inline void preempt_disable(void)
 {
     __asm__ volatile("incl %%gs:24" ::: "memory", "cc");

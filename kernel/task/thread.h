@@ -19,6 +19,7 @@
 #include <sluice/list.h>
 #include "kernel/cpu/spinlock.h"
 #include "kernel/cpu/trap.h"
+#include "kernel/task/pheap.h"
 
 struct process;
 struct space;
@@ -60,9 +61,12 @@ struct thread {
 
     _Atomic uint32_t state;
     enum sleep_kind sleep_kind;
-    bool on_cpu_flag; /* kept by sched.c: still on its stack; a waker on another CPU waits for it to
-                         be clear */
-    struct list run_link; /* on a run queue */
+    /* Guarded by the lock of the run queue of `cpu`. */
+    bool queued;    /* on the run queue's heap */
+    bool migrating; /* preempted where it may no longer run: goes to another queue after the switch
+                     */
+    struct pheap_node run_node;
+    struct list run_link; /* on the list of the dead */
     uint64_t slice_end;   /* ns */
     uint64_t affinity;    /* CPUs it may run on */
     int nice;

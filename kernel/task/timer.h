@@ -11,7 +11,9 @@ void timer_init_cpu(void);
 void timer_init(ktimer_t *timer, void (*fn)(void *arg), void *arg);
 void timer_start(ktimer_t *timer, uint64_t deadline);
 bool timer_stop(ktimer_t *timer);
-/* Earliest deadline of this CPU, for arming the hardware. */
-void timer_rearm(void);
+
+/* Makes the hardware interrupt this CPU no later than about DEADLINE; for the scheduler. Preemption
+ * off. */
+void timer_arm_at(uint64_t deadline);
 
 #endif

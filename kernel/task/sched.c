@@ -1,0 +1,495 @@
+/*
+ * The scheduler: a run queue a CPU, ordered by virtual time, so that each thread gets its weighted
+ * share and one that slept runs before one that computed.
+ *
+ * Placement: a woken thread goes to the waker's own queue. Waker and woken usually hand work to
+ * each other, and under emulation and on real machines alike a cross-CPU wake costs ten local ones.
+ * When it has to wait there, the tick offers it to an idle CPU, which takes it. Idle CPUs also look
+ * around before they halt.
+ *
+ * Switching: run_queue.lock is held across thread_switch and released by the thread switched to
+ * (sched_switched). So whoever sees a thread SLEEPING under that lock knows that its registers are
+ * saved, unless it is run_queue.current.
+ *
+ * A thread may be preempted between thread_sleep_prepare and thread_sleep: it then stays on the
+ * queue with state SLEEPING (queued is set), and thread_wake only changes the state.
+ *
+ * Lock order: run_queue.lock is innermost. Two are taken together only by sched_steal, the second
+ * by trylock.
+ */
+#include "kernel/task/sched.h"
+#include <sluice/string.h>
+#include "kernel/cpu/apic.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/cpu/features.h"
+#include "kernel/cpu/fpu.h"
+#include "kernel/cpu/segments.h"
+#include "kernel/log.h"
+#include "kernel/mem/heap.h"
+#include "kernel/mem/space.h"
+#include "kernel/task/defer.h"
+#include "kernel/task/pheap.h"
+#include "kernel/task/timer.h"
+
+struct run_queue {
+    spinlock_t lock;
+    struct pheap ready; /* threads waiting for this CPU; key: virtual time */
+    uint32_t ready_count;
+    struct thread *current;
+    struct thread *idle;
+    uint64_t least_virtual; /* never goes back; newcomers start no earlier than a slice before it */
+    uint64_t oldest_wait;   /* when the queue last became non-empty */
+    struct list dead;       /* threads that ended here; freed by sched_reap */
+};
+
+static _Atomic uint64_t idle_cpus; /* bit a CPU: it halts or is about to */
+
+/* Load averages over 1, 5 and 15 minutes, 11 bits of fraction, sampled every five seconds as Linux
+ * does. */
+#define LOAD_INTERVAL_NS 5000000000ull
+#define LOAD_ONE         2048u
+static const uint32_t load_decay[3] = {1884, 2014, 2037};
+static uint32_t load_average[3];
+static ktimer_t load_timer;
+
+static struct run_queue *run_queue_of(uint32_t cpu)
+{
+    return cpus[cpu]->run_queue;
+}
+
+static struct thread *thread_of(struct pheap_node *node)
+{
+    return container_of(node, struct thread, run_node);
+}
+
+/* Weights grow by a quarter a nice level, the usual ratio. */
+static uint32_t sched_weight(int nice)
+{
+    uint32_t weight = SCHED_WEIGHT_NORMAL;
+    for (; nice > 0; nice--)
+        weight = weight * 4 / 5;
+    for (; nice < 0; nice++)
+        weight = weight * 5 / 4;
+    return weight ? weight : 1;
+}
+
+/* ---- The queue; its lock is held ---- */
+
+static void run_queue_push(struct run_queue *queue, struct thread *thread, uint64_t now)
+{
+    if (queue->ready_count++ == 0)
+        queue->oldest_wait = now;
+    thread->queued = true;
+    thread->run_node.key = thread->virtual_time;
+    pheap_insert(&queue->ready, &thread->run_node);
+}
+
+static void run_queue_remove(struct run_queue *queue, struct thread *thread)
+{
+    pheap_remove(&queue->ready, &thread->run_node);
+    queue->ready_count--;
+    thread->queued = false;
+}
+
+static struct thread *run_queue_pop(struct run_queue *queue)
+{
+    struct pheap_node *node = pheap_least(&queue->ready);
+    if (!node)
+        return NULL;
+    run_queue_remove(queue, thread_of(node));
+    return thread_of(node);
+}
+
+/* ---- Time ---- */
+
+static void sched_charge(struct thread *thread, uint64_t now)
+{
+    uint64_t used = now - thread->switched_at;
+    thread->switched_at = now;
+    thread->cpu_time += used;
+    thread->virtual_time +=
+        thread->nice ? used * SCHED_WEIGHT_NORMAL / sched_weight(thread->nice) : used;
+}
+
+/* ---- Waking ---- */
+
+static void sched_kick(uint32_t cpu)
+{
+    if (cpu == this_cpu()->id) {
+        this_cpu()->need_resched = true;
+        preempt_mark_pending();
+    } else {
+        apic_send(cpu, TRAP_RESCHEDULE);
+    }
+}
+
+static uint32_t sched_place(const struct thread *thread)
+{
+    uint32_t self = this_cpu()->id;
+    if (thread->affinity >> self & 1)
+        return self;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+        if (thread->affinity >> cpu & 1)
+            return cpu;
+    return self;
+}
+
+/* Puts a thread that is nowhere onto CPU's queue and preempts what runs there if it came first. */
+static void sched_enqueue(struct thread *thread, uint32_t cpu)
+{
+    struct run_queue *queue = run_queue_of(cpu);
+    uint64_t now = clock_monotonic();
+    spin_lock(&queue->lock);
+    thread->cpu = cpu;
+    uint64_t earliest =
+        queue->least_virtual > SCHED_SLICE_NS ? queue->least_virtual - SCHED_SLICE_NS : 0;
+    if (thread->virtual_time < earliest)
+        thread->virtual_time = earliest;
+    run_queue_push(queue, thread, now);
+    struct thread *running = queue->current;
+    bool kick =
+        running == queue->idle || thread->virtual_time + SCHED_BALANCE_NS < running->virtual_time;
+    bool local = cpu == this_cpu()->id;
+    uint64_t tick = now + SCHED_BALANCE_NS;
+    spin_unlock(&queue->lock);
+    if (kick)
+        sched_kick(cpu);
+    else if (local)
+        timer_arm_at(tick);
+}
+
+/*
+ * Locks the queue of the CPU that the thread is on, which may change until the lock is held. An
+ * idle CPU that steals changes thread->cpu under the old queue's lock.
+ */
+static struct run_queue *sched_lock_home(struct thread *thread)
+{
+    for (;;) {
+        uint32_t cpu = *(volatile uint32_t *)&thread->cpu;
+        struct run_queue *queue = run_queue_of(cpu);
+        spin_lock(&queue->lock);
+        if (cpu == *(volatile uint32_t *)&thread->cpu)
+            return queue;
+        spin_unlock(&queue->lock);
+    }
+}
+
+bool thread_wake(struct thread *thread)
+{
+    /* The waker changed the condition before; the sleeper says SLEEPING before it looks at the
+     * condition. One of the two must see the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&thread->state, memory_order_relaxed) != THREAD_SLEEPING)
+        return false;
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    bool sleeping = atomic_load(&thread->state) == THREAD_SLEEPING;
+    bool nowhere = sleeping && queue->current != thread && !thread->queued;
+    if (sleeping)
+        atomic_store(&thread->state, THREAD_RUNNING);
+    spin_unlock(&queue->lock);
+    if (nowhere)
+        sched_enqueue(thread, sched_place(thread));
+    preempt_enable();
+    return sleeping;
+}
+
+/* ---- Switching ---- */
+
+/* Takes a waiting thread from another CPU's queue. Own queue locked; the other by trylock, for two
+ * stealers may meet. */
+static struct thread *sched_steal(struct run_queue *own, uint32_t self)
+{
+    for (uint32_t i = 1; i < cpu_count; i++) {
+        struct run_queue *queue = run_queue_of((self + i) % cpu_count);
+        if (!queue->ready_count || queue == own || !spin_trylock(&queue->lock))
+            continue;
+        struct pheap_node *node = pheap_least(&queue->ready);
+        struct thread *thread = node ? thread_of(node) : NULL;
+        if (thread && thread->affinity >> self & 1) {
+            run_queue_remove(queue, thread);
+            thread->cpu = self;
+            /* Virtual times of two queues don't compare: keep its lead or lag. */
+            thread->virtual_time += own->least_virtual - queue->least_virtual;
+        } else {
+            thread = NULL;
+        }
+        spin_unlock(&queue->lock);
+        if (thread)
+            return thread;
+    }
+    return NULL;
+}
+
+static struct thread *sched_pick(struct run_queue *queue, uint32_t self)
+{
+    struct thread *next = run_queue_pop(queue);
+    if (!next && cpu_count > 1)
+        next = sched_steal(queue, self);
+    return next ? next : queue->idle;
+}
+
+/* Loads what belongs to NEXT besides its kernel registers. */
+static void sched_load_context(struct thread *prev, struct thread *next)
+{
+    if (prev->process)
+        fpu_switch_from(prev);
+    if (next->process) {
+        if (prev->process)
+            segments_save(prev);
+        space_switch(next->space);
+        segments_load(next);
+        trap_set_kernel_stack(next->stack_top);
+    } else if (prev->process) {
+        segments_save(prev);
+    }
+}
+
+/* Ends a switch, in the new thread's context: the queue's lock is still held. */
+void sched_switched(struct thread *prev)
+{
+    struct cpu *cpu = this_cpu();
+    struct run_queue *queue = cpu->run_queue;
+    if (atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD)
+        list_push_back(&queue->dead, &prev->run_link);
+    spin_unlock(&queue->lock);
+    if (prev->migrating) {
+        prev->migrating = false;
+        sched_enqueue(prev, sched_place(prev));
+    }
+}
+
+static void sched_switch(bool preempted)
+{
+    struct cpu *cpu = this_cpu();
+    struct run_queue *queue = cpu->run_queue;
+    struct thread *prev = cpu->current;
+    uint64_t now = clock_monotonic();
+    spin_lock(&queue->lock);
+    cpu->need_resched = false;
+    sched_charge(prev, now);
+    bool stays = preempted || atomic_load(&prev->state) == THREAD_RUNNING;
+    if (prev != queue->idle && stays) {
+        if (prev->affinity >> cpu->id & 1)
+            run_queue_push(queue, prev, now);
+        else
+            prev->migrating = true;
+    }
+    struct thread *next = sched_pick(queue, cpu->id);
+    if (next == prev) {
+        spin_unlock(&queue->lock);
+        return;
+    }
+    if (next != queue->idle && next->virtual_time > queue->least_virtual)
+        queue->least_virtual = next->virtual_time;
+    next->switched_at = now;
+    next->slice_end = now + SCHED_SLICE_NS;
+    if (queue->ready_count)
+        timer_arm_at(now + SCHED_BALANCE_NS);
+    preempted ? prev->involuntary++ : prev->voluntary++;
+    cpu->switches++;
+    queue->current = next;
+    cpu->current = next;
+    sched_load_context(prev, next);
+    sched_switched(thread_switch(prev, next));
+}
+
+void schedule(void)
+{
+    sched_switch(false);
+}
+
+/*
+ * The count reached zero with something pending. Work may come up again while this runs: interrupts
+ * set the mark anew.
+ */
+void preempt_pending(void)
+{
+    if (!interrupts_enabled())
+        return; /* the mark stays: whoever lets interrupts in gets here again */
+    do {
+        preempt_disable();
+        preempt_clear_pending();
+        deferred_run();
+        if (this_cpu()->need_resched && !this_cpu()->in_deferred)
+            sched_switch(true);
+        preempt_enable_quiet();
+    } while (preempt_raw() == 0);
+}
+
+void thread_yield(void)
+{
+    preempt_disable();
+    struct thread *self = current_thread();
+    struct run_queue *queue = this_cpu()->run_queue;
+    /* Behind everyone who waits now. */
+    spin_lock(&queue->lock);
+    if (self->virtual_time < queue->least_virtual)
+        self->virtual_time = queue->least_virtual;
+    spin_unlock(&queue->lock);
+    sched_switch(true);
+    preempt_enable();
+}
+
+/* ---- The tick ---- */
+
+void sched_tick(void)
+{
+    struct cpu *cpu = this_cpu();
+    struct run_queue *queue = cpu->run_queue;
+    uint64_t now = clock_monotonic();
+    if (!queue->ready_count)
+        return;
+    if (queue->current == queue->idle || now >= queue->current->slice_end) {
+        cpu->need_resched = true;
+        preempt_mark_pending();
+        return;
+    }
+    uint64_t idle = atomic_load(&idle_cpus);
+    if (idle && now - queue->oldest_wait >= SCHED_BALANCE_NS)
+        sched_kick((uint32_t)__builtin_ctzll(idle));
+    timer_arm_at(now + SCHED_BALANCE_NS);
+}
+
+/* ---- Idle ---- */
+
+void sched_reap(void)
+{
+    for (;;) {
+        preempt_disable();
+        struct run_queue *queue = this_cpu()->run_queue;
+        spin_lock(&queue->lock);
+        struct list *link = list_pop_front(&queue->dead);
+        spin_unlock(&queue->lock);
+        preempt_enable();
+        if (!link)
+            return;
+        thread_unref(container_of(link, struct thread, run_link));
+    }
+}
+
+static _Noreturn void sched_idle(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t bit = 1ull << cpu->id;
+    for (;;) {
+        sched_reap();
+        preempt_disable();
+        sched_switch(false);
+        preempt_enable();
+        atomic_fetch_or(&idle_cpus, bit);
+        __asm__ volatile("cli");
+        if (!cpu->need_resched && list_empty(&cpu->deferred)) {
+            uint64_t began = clock_monotonic();
+            /* sti takes effect after the next instruction: no interrupt slips in before the halt.
+             */
+            __asm__ volatile("sti; hlt" ::: "memory");
+            cpu->idle_ns += clock_monotonic() - began;
+        } else {
+            __asm__ volatile("sti");
+        }
+        atomic_fetch_and(&idle_cpus, ~bit);
+    }
+}
+
+/* ---- Start ---- */
+
+void sched_init_cpu(struct thread *idle)
+{
+    struct cpu *cpu = this_cpu();
+    struct run_queue *queue = heap_alloc(sizeof *queue, HEAP_ZERO);
+    kassert(queue);
+    list_init(&queue->dead);
+    queue->idle = queue->current = idle;
+    idle->cpu = cpu->id;
+    idle->switched_at = clock_monotonic();
+    cpu->idle = idle;
+    cpu->current = idle;
+    cpu->run_queue = queue;
+}
+
+static struct thread *sched_idle_thread(void)
+{
+    struct thread *idle = heap_alloc(sizeof *idle, HEAP_ZERO);
+    kassert(idle);
+    memcpy(idle->name, "idle", sizeof "idle");
+    atomic_init(&idle->references, 1);
+    idle->fpu_cpu = CPU_MAX;
+    return idle;
+}
+
+static void sched_sample_load(void *arg)
+{
+    (void)arg;
+    uint32_t running = sched_running() * LOAD_ONE;
+    for (int i = 0; i < 3; i++)
+        load_average[i] =
+            (load_average[i] * load_decay[i] + running * (LOAD_ONE - load_decay[i])) / LOAD_ONE;
+    timer_start(&load_timer, clock_monotonic() + LOAD_INTERVAL_NS);
+}
+
+void sched_load(uint32_t out[3])
+{
+    memcpy(out, load_average, sizeof load_average);
+}
+
+void sched_init(void)
+{
+    sched_init_cpu(sched_idle_thread());
+    timer_init_cpu();
+    timer_init(&load_timer, sched_sample_load, NULL);
+    timer_start(&load_timer, clock_monotonic() + LOAD_INTERVAL_NS);
+}
+
+_Noreturn void sched_idle_enter(void)
+{
+    __asm__ volatile("sti");
+    sched_idle();
+}
+
+_Noreturn void sched_cpu_main(void)
+{
+    sched_init_cpu(sched_idle_thread());
+    timer_init_cpu();
+    this_cpu()->online = true;
+    sched_idle_enter();
+}
+
+/* ---- Knobs and numbers ---- */
+
+void thread_set_affinity(struct thread *thread, uint64_t mask)
+{
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    thread->affinity = mask;
+    bool move = !(mask >> thread->cpu & 1);
+    bool queued = thread->queued;
+    uint32_t cpu = thread->cpu;
+    if (move && queued)
+        run_queue_remove(queue, thread);
+    spin_unlock(&queue->lock);
+    if (move && queued)
+        sched_enqueue(thread, sched_place(thread));
+    else if (move)
+        sched_kick(cpu);
+    preempt_enable();
+}
+
+void thread_set_nice(struct thread *thread, int nice)
+{
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    thread->nice = nice;
+    spin_unlock(&queue->lock);
+    preempt_enable();
+}
+
+uint32_t sched_running(void)
+{
+    uint32_t count = 0;
+    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+        struct run_queue *queue = run_queue_of(cpu);
+        count += queue->ready_count + (queue->current != queue->idle);
+    }
+    return count;
+}

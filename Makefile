@@ -3,7 +3,8 @@
 # Sources are found by folder, so a new file needs no line here. Two parts bring their own rules:
 #   libc/libc.mk          newlib and the user programs; sets USER_PROGRAMS (build/user/NAME...), which go
 #                         into the initial RAM disk (init as /sbin/init, the rest into /bin)
-#   tests/guest/guest.mk  the guest's test programs; sets GUEST_TESTS (build/guest/NAME...)
+#   tests/guest/guest.mk  the guest's test programs; sets GUEST_TESTS (build/guest/NAME...), and DIFFERENTIAL_TESTS for
+#                         those that must also print the same on Linux
 #   tests/host/host.mk    the tests of io/ and drivers/ that run as ordinary processes
 
 SHELL       := /bin/bash
@@ -121,6 +122,22 @@ $(KERNEL_ELF32): $(KERNEL_ELF)
 
 -include $(KERNEL_OBJS:.o=.d)
 
+# The same sources read by clang, for its warnings alone.
+CLANG_STAMPS := $(KERNEL_SRCS:%=$(BUILD)/clang/%.ok)
+CLANG_CFLAGS = $(FREESTANDING) -isystem $(shell $(CLANG) -print-resource-dir 2>/dev/null)/include \
+               -O2 $(KERNEL_CODE) $(WARNINGS) $(KERNEL_INC) $(KERNEL_EXTRA)
+.PHONY: clang-check
+clang-check: $(CLANG_STAMPS)
+$(eval $(call text_stamp,$(BUILD)/clang/flags,$(CLANG) $(CLANG_CFLAGS)))
+
+$(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC)
+	$(call say,CLANG,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) --target=x86_64-elf $(CLANG_CFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ -c $< -o /dev/null
+	@touch $@
+
+-include $(CLANG_STAMPS:.ok=.d)
+
 # ---- user land, initial RAM disk, ISO -------------------------------------------------------------
 
 -include libc/libc.mk
@@ -130,9 +147,10 @@ $(KERNEL_ELF32): $(KERNEL_ELF)
 INITRD      := $(BUILD)/initrd.cpio
 ROOT_FILES  := $(shell find libc/root -type f 2>/dev/null)
 
-.PHONY: initrd iso user newlib guest-tests host-tests
+.PHONY: initrd iso user newlib guest-tests host-tests differential-tests
 user: $(USER_PROGRAMS)
 guest-tests: $(GUEST_TESTS)
+differential-tests: $(DIFFERENTIAL_TESTS)
 host-tests: $(HOST_TESTS)
 initrd: $(INITRD)
 
@@ -150,6 +168,9 @@ $(ISO): $(KERNEL_ELF32) $(INITRD) scripts/mkiso
 
 # ---- running, testing, looking after --------------------------------------------------------------
 
+# As many jobs as processors, unless the caller chose.
+JOBS        := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: run test check debug doctor fmt clean build-for-run build-for-test
 .PHONY: host-test guest-test differential-test interactive-test run-test
 build-for-run: kernel initrd
@@ -158,7 +179,7 @@ build-for-test: kernel initrd iso host-tests guest-tests
 # scripts/setup may install the very compiler that this file asks for its paths: build in a new make.
 run:
 	@scripts/setup run
-	@$(MAKE) build-for-run
+	@$(MAKE) $(JOBS) build-for-run
 	@scripts/run
 
 test:
@@ -175,8 +196,12 @@ check:
 
 debug:
 	@scripts/setup debug
-	@$(MAKE) build-for-run
+	@$(MAKE) $(JOBS) build-for-run
 	@scripts/debug
+
+# For scripts/test: the value of a variable.
+print-%:
+	@echo '$($*)'
 
 doctor:
 	@scripts/doctor

@@ -132,6 +132,11 @@ oskit_error_t env_thread_start(const char *name, void (*fn)(void *arg), void *ar
     return thread_run(name, fn, arg) < 0 ? OSKIT_ENOMEM : 0;
 }
 
+uintptr_t env_context(void)
+{
+    return (uintptr_t)current_thread();
+}
+
 /* ---- Time ---- */
 
 uint64_t env_time_monotonic(void)

@@ -5,6 +5,7 @@
  * Locks: interrupt exclusion (recursive, outermost) -> words_lock, a leaf that guards signals and
  * log.
  */
+#define _GNU_SOURCE /* the recursive mutex initialiser */
 #include "env.h"
 
 #include <errno.h>
@@ -76,6 +77,11 @@ static uint32_t thread_number(void)
     if (number == 0)
         number = atomic_fetch_add(&last, 1) + 1;
     return number;
+}
+
+uintptr_t env_context(void)
+{
+    return thread_number();
 }
 
 /* ---- Locks

@@ -101,6 +101,10 @@ void env_wakeup(struct env_sleep *sleep); /* [any] */
  * [thread] */
 oskit_error_t env_thread_start(const char *name, void (*fn)(void *arg), void *arg);
 
+/* A number, never 0, that tells the calling thread from all others alive. In interrupt context:
+ * that of the interrupted thread, or one of the CPU's own. [any] */
+uintptr_t env_context(void);
+
 /* ---- Time
  * --------------------------------------------------------------------------------------------- */
 

@@ -57,7 +57,10 @@ extern const struct oskit_guid oskit_services_iid;
 #define oskit_services_clone(self, out_services) \
     ((self)->ops->clone((oskit_services_t *)(self), (out_services)))
 
-/* An empty registry. OSKIT_E_OUTOFMEMORY. [thread] */
-oskit_error_t oskit_services_create(oskit_services_t **out_services);
+struct oskit_mem;
+
+/* An empty registry. MEMORY chose the allocator in the OSKit; here the porting layer is the one
+ * there is, and it is ignored. OSKIT_E_OUTOFMEMORY. [thread] */
+oskit_error_t oskit_services_create(struct oskit_mem *memory, oskit_services_t **out_services);
 
 #endif

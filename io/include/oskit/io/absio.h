@@ -4,11 +4,11 @@
  * Slot for slot the same as blkio, whose getblocksize is this table's reserved slot. An object that
  * moves single bytes can therefore give one table for both (see oskit_blkio).
  *
- * Offsets are in bytes and signed; a negative one is OSKIT_E_INVALIDARG, as is one whose sum with
- * the amount overflows. Short transfers are success: the seed leaves reads at the end open, and we
- * answer success with 0. Out parameters must not be NULL and are written on success (and set to 0
- * on failure by objects of ours). [thread] throughout; reads and writes may sleep for the medium,
- * never for an event.
+ * Offsets are in bytes and signed; a negative one is OSKIT_E_INVALIDARG. An amount that reaches
+ * past the end is cut there, however large. Short transfers are success: the seed leaves reads at
+ * the end open, and we answer success with 0. Out parameters must not be NULL and are written on
+ * success (and set to 0 on failure by objects of ours). [thread] throughout; reads and writes may
+ * sleep for the medium, never for an event.
  */
 #ifndef OSKIT_IO_ABSIO_H
 #define OSKIT_IO_ABSIO_H
@@ -29,8 +29,8 @@ struct oskit_absio_ops {
 
     /*
      * Reads up to AMOUNT bytes at OFFSET into BUF; *out_actual says how many came. Fewer only at
-     * the end of the object (or where an error begins, which the next call reports); none at or
-     * past the end, with success.
+     * the end of the object (or where an error begins, which the next call reports); 0 at or past
+     * the end, with success.
      */
     OSKIT_COMDECL (*read)
     (oskit_absio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,

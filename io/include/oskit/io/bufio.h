@@ -4,8 +4,8 @@
  *
  * read and write always work; the rest may answer OSKIT_E_NOTIMPL, always or for some ranges, and
  * the client then falls back to read and write. A query for absio on a bufio succeeds (with the
- * OSKit it often did not). Whether a buffer is for reading or for writing is agreed between those
- * who pass it around.
+ * OSKit it often did not); ours answer blkio, with a block size of one, as well. Whether a buffer
+ * is for reading or for writing is agreed between those who pass it around.
  *
  * The manual's prototypes call the last argument of map and wire "amount", its parameter lists
  * "size", the headers "count"; and the manual's unwire takes a void pointer where the headers have
@@ -116,8 +116,8 @@ oskit_bufio_t *oskit_bufio_create(oskit_size_t size);
  * the last reference and the last pin are gone, in the context of that release or unwire. BUF must
  * stay valid till then. wire works when BUF is memory of env_alloc or env_page_alloc that is
  * contiguous for the device, which the caller states by oskit_create_wirable_bufio; a buffer of
- * unknown origin answers OSKIT_E_NOTIMPL. NULL when there is no memory (FREE is not called).
- * [thread]
+ * unknown origin, as oskit_create_extern_bufio has it, answers OSKIT_E_NOTIMPL. NULL when there is
+ * no memory (FREE is not called). [thread]
  */
 oskit_bufio_t *oskit_create_extern_bufio(void *buf, oskit_size_t size,
                                          void (*free)(void *cookie, void *buf), void *cookie);

@@ -50,9 +50,9 @@ extern const struct oskit_guid oskit_netio_iid;
     ((self)->ops->alloc_bufio((oskit_netio_t *)(self), (size), (out_buf)))
 
 /*
- * A netio whose push calls FUNC(DATA, buf, size). With a DESTRUCTOR, its last release calls
- * DESTRUCTOR(DATA). alloc_bufio answers OSKIT_E_NOTIMPL. NULL when there is no memory (the
- * destructor is not called). [thread]
+ * A netio whose push calls FUNC(DATA, buf, size), which must check SIZE itself. With a DESTRUCTOR,
+ * its last release calls DESTRUCTOR(DATA). alloc_bufio answers OSKIT_E_NOTIMPL. NULL when there is
+ * no memory (the destructor is not called). [thread]
  */
 oskit_netio_t *oskit_netio_create(oskit_error_t (*func)(void *data, oskit_bufio_t *buf,
                                                         oskit_size_t size),

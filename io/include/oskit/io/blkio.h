@@ -3,7 +3,7 @@
  *
  * A block size of one makes this absio: such an object uses one table for both interfaces, with the
  * same function in getblocksize and in absio's reserved slot. Clients that need bytes ask for absio
- * first and put oskit_blkio_absio over what has only blocks.
+ * first and put blkio_absio (<sluice/block.h>) over what has only blocks.
  *
  * [thread] except where said. Synchronous: returns when the transfer is done.
  */

@@ -11,7 +11,9 @@
 void heap_init(void);
 void *heap_alloc(size_t size, unsigned flags); /* NULL when out of memory [any] */
 void heap_free(void *block);                   /* NULL ignored [any] */
-size_t heap_used(void);                        /* bytes in use, for /proc/meminfo and leak tests */
-void heap_report(void);                        /* debug mode: logs live blocks by caller */
+/* The same, for wrappers: CALLER is who the leak report names. */
+void *heap_alloc_for(size_t size, unsigned flags, const void *caller);
+size_t heap_used(void); /* bytes in use, for /proc/meminfo and leak tests */
+void heap_report(void); /* debug mode: logs live blocks by caller */
 
 #endif

@@ -9,18 +9,24 @@
 #include "kernel/mem/layout.h"
 
 #define PAGES_ZERO      1u
+#define PAGES_USER      2u /* for a program: fails while a reserve is left for the kernel */
 #define PAGES_MAX_ORDER 10
 
-/* Builds the direct map and the free lists from boot_info; reserves the image, the initial RAM disk
- * and low memory. */
+/* Builds the kernel's final page tables (tables.h), the page map and the free lists from boot_info;
+ * reserves the image, the initial RAM disk and low memory. Needs per-CPU data and descriptor tables
+ * in the higher half; the one-to-one map is gone afterwards. */
 void pages_init(void);
 /* 2^ORDER pages with one reference, or NULL. [any] */
 void *page_alloc(unsigned order, unsigned flags);
 void page_ref(void *page);   /* [any] */
 void page_unref(void *page); /* the last frees [any] */
 uint32_t page_references(const void *page);
-size_t pages_total(void); /* managed, free now */
-size_t pages_free(void);
+/* Zeroes one page. */
+void page_zero(void *page);
+size_t pages_total(void); /* pages given to the allocator */
+size_t pages_free(void);  /* of these not handed out now */
+/* true when PHYSICAL is RAM with a record in the page map. */
+bool pages_is_ram(uint64_t physical);
 /* Gives a range of RAM that was reserved (the initial RAM disk) to the allocator. */
 void pages_release_reserved(uint64_t physical, size_t size);
 

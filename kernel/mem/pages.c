@@ -1,0 +1,220 @@
+/*
+ * Locks: pages_lock (spin) guards the buddy system; innermost but the log's. A CPU's private cache
+ * belongs to the code that runs there with preemption off.
+ */
+#include "kernel/mem/pages.h"
+
+#include "kernel/cpu/spinlock.h"
+#include "kernel/log.h"
+#include "kernel/mem/bootmem.h"
+#include "kernel/mem/buddy.h"
+#include "kernel/mem/tables.h"
+
+/* Single pages of one CPU: taken and given without a lock. Lives in a page of its own. */
+#define CACHE_SIZE  128u
+#define CACHE_ORDER 4u /* pages move between cache and buddy in blocks of this order's size */
+#define CACHE_BATCH (1u << CACHE_ORDER)
+
+struct page_cache {
+    uint32_t count;
+    void *pages[CACHE_SIZE];
+};
+_Static_assert(sizeof(struct page_cache) <= PAGE_SIZE, "a cache is a page");
+
+static spinlock_t pages_lock;
+static struct buddy buddy;
+static bool ready;
+/* What programs leave to the kernel. */
+static size_t reserve;
+
+void page_zero(void *page)
+{
+    uint64_t count = PAGE_SIZE / 8;
+    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0ul) : "memory");
+}
+
+static void *block_take(unsigned order)
+{
+    spin_lock(&pages_lock);
+    size_t number = buddy_take(&buddy, order);
+    spin_unlock(&pages_lock);
+    return number == BUDDY_NONE ? NULL : page_address(&page_map[number]);
+}
+
+static void block_give(void *block, unsigned order)
+{
+    spin_lock(&pages_lock);
+    buddy_give(&buddy, page_of(block) - page_map, order);
+    spin_unlock(&pages_lock);
+}
+
+/* A record of a block that was just taken, or is cached, becomes that of an allocated one. */
+static void page_begin(struct page *page, unsigned order)
+{
+    page->order = order;
+    page->state = PAGE_USED;
+    page->used = 0;
+    atomic_store_explicit(&page->references, 1, memory_order_relaxed);
+}
+
+/* This CPU's cache, made at the CPU's first use; NULL when there is no memory. Preemption off. */
+static struct page_cache *cache_get(void)
+{
+    struct cpu *cpu = this_cpu();
+    if (__builtin_expect(cpu->page_cache == NULL, 0)) {
+        struct page_cache *cache = block_take(0);
+        if (cache == NULL)
+            return NULL;
+        page_begin(page_of(cache), 0);
+        cache->count = 0;
+        cpu->page_cache = cache;
+    }
+    return cpu->page_cache;
+}
+
+static void cache_add(struct page_cache *cache, void *address)
+{
+    page_of(address)->state = PAGE_CACHED;
+    cache->pages[cache->count++] = address;
+}
+
+/* One block cut into pages while there are such blocks, else as many pages as there are. */
+static void cache_fill(struct page_cache *cache)
+{
+    char *block = block_take(CACHE_ORDER);
+    if (block != NULL) {
+        for (unsigned i = CACHE_BATCH; i-- > 0;)
+            cache_add(cache, block + i * PAGE_SIZE);
+        return;
+    }
+    void *page;
+    while (cache->count < CACHE_BATCH && (page = block_take(0)) != NULL)
+        cache_add(cache, page);
+}
+
+static void cache_drain(struct page_cache *cache)
+{
+    spin_lock(&pages_lock);
+    for (unsigned i = 0; i < CACHE_BATCH; i++)
+        buddy_give(&buddy, page_of(cache->pages[--cache->count]) - page_map, 0);
+    spin_unlock(&pages_lock);
+}
+
+static void *single_take(void)
+{
+    void *address = NULL;
+    preempt_disable();
+    struct page_cache *cache = cache_get();
+    if (cache != NULL && cache->count == 0)
+        cache_fill(cache);
+    if (cache != NULL && cache->count > 0)
+        address = cache->pages[--cache->count];
+    preempt_enable();
+    return address;
+}
+
+static void single_give(void *address)
+{
+    preempt_disable();
+    struct page_cache *cache = cache_get();
+    if (cache == NULL) {
+        block_give(address, 0);
+    } else {
+        if (cache->count == CACHE_SIZE)
+            cache_drain(cache);
+        cache_add(cache, address);
+    }
+    preempt_enable();
+}
+
+void *page_alloc(unsigned order, unsigned flags)
+{
+    if (__builtin_expect(!ready, 0))
+        return order == 0 ? bootmem_page() : NULL;
+    if ((flags & PAGES_USER) && __builtin_expect(buddy.free < reserve, 0))
+        return NULL;
+    char *address = order == 0 ? single_take() : block_take(order);
+    if (address == NULL)
+        return NULL;
+    page_begin(page_of(address), order);
+    if (flags & PAGES_ZERO)
+        for (unsigned i = 0; i < 1u << order; i++)
+            page_zero(address + i * PAGE_SIZE);
+    return address;
+}
+
+void page_ref(void *address)
+{
+    atomic_fetch_add_explicit(&page_of(address)->references, 1, memory_order_relaxed);
+}
+
+void page_unref(void *address)
+{
+    struct page *page = page_of(address);
+    /* The only reference is the caller's, so nobody can be adding one. */
+    if (atomic_load_explicit(&page->references, memory_order_acquire) != 1) {
+        uint32_t before = atomic_fetch_sub_explicit(&page->references, 1, memory_order_acq_rel);
+        kassert(before != 0);
+        if (before != 1)
+            return;
+    }
+    kassert(page->state >= PAGE_USED);
+    atomic_store_explicit(&page->references, 0, memory_order_relaxed);
+    unsigned order = page->order;
+    if (order == 0)
+        single_give(address);
+    else
+        block_give(address, order);
+}
+
+uint32_t page_references(const void *address)
+{
+    return atomic_load_explicit(&page_of(address)->references, memory_order_acquire);
+}
+
+size_t pages_total(void)
+{
+    return buddy.total;
+}
+
+size_t pages_free(void)
+{
+    size_t free = buddy.free;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        const struct page_cache *cache = cpus[i] ? cpus[i]->page_cache : NULL;
+        if (cache != NULL)
+            free += cache->count;
+    }
+    return free;
+}
+
+static void reserve_set(void)
+{
+    reserve = buddy.total / 128;
+}
+
+void pages_release_reserved(uint64_t physical, size_t size)
+{
+    size_t first = page_ceil(physical) >> PAGE_SHIFT;
+    size_t end = page_floor(physical + size) >> PAGE_SHIFT;
+    if (end <= first)
+        return;
+    spin_lock(&pages_lock);
+    buddy_add(&buddy, first, end - first);
+    reserve_set();
+    spin_unlock(&pages_lock);
+}
+
+void pages_init(void)
+{
+    bootmem_init();
+    buddy_init(&buddy, page_map);
+    uint64_t start, end;
+    while (bootmem_take_rest(&start, &end))
+        buddy_add(&buddy, start >> PAGE_SHIFT, (end - start) >> PAGE_SHIFT);
+    reserve_set();
+    ready = true;
+    tables_check();
+    log_write(LOG_INFO, "memory: %lu MiB, %lu KiB free", (unsigned long)(bootmem_ram() >> 20),
+              (unsigned long)(buddy.free * PAGE_SIZE >> 10));
+}

@@ -86,7 +86,6 @@ static oskit_error_t ramfs_new_node(struct ramfs_dir *dir, const struct filex_cr
                                     struct ramfs_node **out)
 {
     struct ramfs *fs = dir->node.fs;
-    struct env_identity who;
 
     switch (how->mode & OSKIT_S_IFMT) {
     case 0:
@@ -96,8 +95,6 @@ static oskit_error_t ramfs_new_node(struct ramfs_dir *dir, const struct filex_cr
         return ramfs_dir_create(fs, dir, how->mode & 07777, out);
     case OSKIT_S_IFCHR:
     case OSKIT_S_IFBLK:
-        env_identity(&who);
-        return who.root ? ramfs_special_create(fs, dir, how, out) : OSKIT_EPERM;
     case OSKIT_S_IFIFO:
     case OSKIT_S_IFSOCK:
     case OSKIT_S_IFLNK:
@@ -125,6 +122,18 @@ static oskit_error_t ramfs_enter(struct ramfs_dir *dir, const char *name, struct
     return OSKIT_SUCCESS;
 }
 
+/* Device nodes give access to anything: root only. */
+static oskit_error_t ramfs_may_make(struct ramfs_dir *dir, oskit_u32_t mode)
+{
+    oskit_error_t err = ramfs_node_permission(&dir->node, OSKIT_W_OK | OSKIT_X_OK);
+    struct env_identity who;
+
+    if (OSKIT_FAILED(err) || (!OSKIT_S_ISCHR(mode) && !OSKIT_S_ISBLK(mode)))
+        return err;
+    env_identity(&who);
+    return who.root ? OSKIT_SUCCESS : OSKIT_EPERM;
+}
+
 /* With DIR's mutex held. */
 static oskit_error_t ramfs_make_locked(struct ramfs_dir *dir, const char *name,
                                        const struct filex_creation *how, struct ramfs_node **out)
@@ -133,7 +142,7 @@ static oskit_error_t ramfs_make_locked(struct ramfs_dir *dir, const char *name,
         return OSKIT_EEXIST;
     if (ramfs_dir_removed(dir))
         return OSKIT_ENOENT;
-    oskit_error_t err = ramfs_node_permission(&dir->node, OSKIT_W_OK | OSKIT_X_OK);
+    oskit_error_t err = ramfs_may_make(dir, how->mode);
     if (OSKIT_SUCCEEDED(err))
         err = ramfs_new_node(dir, how, out);
     if (OSKIT_FAILED(err))
@@ -162,6 +171,59 @@ oskit_error_t ramfs_make(struct ramfs_dir *dir, const char *name, const struct f
     else
         ramfs_node_release(node);
     return OSKIT_SUCCESS;
+}
+
+/* With DIR's mutex held. */
+static oskit_error_t ramfs_install_locked(struct ramfs_dir *dir, const char *name,
+                                          const struct filex_creation *how, oskit_u32_t uid,
+                                          oskit_u32_t gid, bool make, struct ramfs_node **out)
+{
+    struct ramfs_entry *entry = ramfs_dir_find(dir, name);
+
+    if (entry) {
+        *out = entry->node;
+        if (((*out)->mode ^ how->mode) & OSKIT_S_IFMT || (*out)->rdev != how->rdev)
+            return OSKIT_EEXIST;
+        sluice_object_addref(&entry->node->object);
+        return OSKIT_SUCCESS;
+    }
+    if (!make)
+        return OSKIT_ENOENT;
+    oskit_error_t err = ramfs_new_node(dir, how, out);
+    if (OSKIT_FAILED(err))
+        return err;
+    (*out)->uid = uid; /* nobody else has it yet */
+    (*out)->gid = gid;
+    err = ramfs_enter(dir, name, *out);
+    if (OSKIT_FAILED(err))
+        ramfs_node_release(*out);
+    return err;
+}
+
+oskit_error_t ramfs_install(struct ramfs_dir *dir, const char *name,
+                            const struct filex_creation *how, oskit_u32_t uid, oskit_u32_t gid,
+                            bool make, struct ramfs_node **out)
+{
+    env_mutex_lock(&dir->mutex);
+    oskit_error_t err = ramfs_install_locked(dir, name, how, uid, gid, make, out);
+    env_mutex_unlock(&dir->mutex);
+    return err;
+}
+
+void ramfs_uninstall(struct ramfs_dir *dir, const char *name, oskit_u32_t mode, oskit_u32_t rdev)
+{
+    struct ramfs_node *node = NULL;
+
+    env_mutex_lock(&dir->mutex);
+    struct ramfs_entry *entry = ramfs_dir_find(dir, name);
+    if (entry && !((entry->node->mode ^ mode) & OSKIT_S_IFMT) && entry->node->rdev == rdev) {
+        node = ramfs_dir_remove(dir, entry);
+        ramfs_node_links(node, -1);
+        ramfs_node_touch(&dir->node, RAMFS_TOUCH_MODIFY);
+    }
+    env_mutex_unlock(&dir->mutex);
+    if (node)
+        ramfs_node_release(node);
 }
 
 oskit_error_t ramfs_tmpfile(struct ramfs_dir *dir, oskit_u32_t mode, oskit_file_t **out)

@@ -219,6 +219,16 @@ static inline struct ramfs_dir *ramfs_dir_of_node(struct ramfs_node *node)
 extern const struct oskit_dir_ops ramfs_dir_ops;
 oskit_error_t ramfs_make(struct ramfs_dir *dir, const char *name,
                          const struct filex_creation *creation, oskit_file_t **out);
+/*
+ * The system's own way in, without permission checks: the node NAME in DIR with a reference, made
+ * as HOW says with owner UID and GID when it is absent and MAKE is set. A node that is there counts
+ * when its type and rdev are HOW's (OSKIT_EEXIST otherwise).
+ */
+oskit_error_t ramfs_install(struct ramfs_dir *dir, const char *name,
+                            const struct filex_creation *how, oskit_u32_t uid, oskit_u32_t gid,
+                            bool make, struct ramfs_node **out);
+/* Takes a device node out, if NAME is one of that type and number. */
+void ramfs_uninstall(struct ramfs_dir *dir, const char *name, oskit_u32_t mode, oskit_u32_t rdev);
 oskit_error_t ramfs_tmpfile(struct ramfs_dir *dir, oskit_u32_t mode, oskit_file_t **out);
 /* OSKIT_SUCCESS when NAME can be a new name: no slash, not "." or "..", at most 255 bytes. */
 oskit_error_t ramfs_name_check(const char *name);

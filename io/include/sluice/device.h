@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <oskit/com.h>
 #include <oskit/error.h>
+#include <oskit/fs/filesystem.h>
 #include <oskit/types.h>
 
 #define DEVICE_NUMBER(major, minor) \
@@ -32,13 +33,21 @@ struct device {
 /* DEVICE must stay valid until device_unregister. OSKIT_EEXIST when type and number, or name, are
  * taken. [thread] */
 oskit_error_t device_register(const struct device *device);
+/* Waits for opens of DEVICE under way, so never from within its own open. [thread] */
 void device_unregister(const struct device *device);
 /* OSKIT_ENXIO when nobody registered that number. BLOCK selects block devices. [thread] */
 oskit_error_t device_open(bool block, oskit_u32_t number, oskit_u32_t oflags,
                           oskit_iunknown_t **out);
-/* Calls SHOW for each in order of registration. GENERATION changes whenever the set does (device
- * file system refresh). */
+/* Calls SHOW for each in order of registration, until it returns false. SHOW must not register,
+ * unregister nor open. GENERATION changes whenever the set does. */
 void device_each(bool (*show)(void *arg, const struct device *device), void *arg);
 oskit_u32_t device_generation(void);
+
+/*
+ * A device file system: shows every registered device under its name (directories such as pts/ are
+ * made as needed), and the links fd, stdin, stdout and stderr into /proc/self/fd. Programs may add
+ * names of their own. [thread]
+ */
+oskit_error_t devfs_create(oskit_filesystem_t **out);
 
 #endif

@@ -47,7 +47,6 @@ void tlb_flush_kernel(const struct tlb_flush *flush);
 /* Takes SPACE away from all CPUs that borrow it, this one included: its tables are about to go. No
  * thread of SPACE may run again. [any] */
 void tlb_forget(struct tlb_space *space);
-/* TRAP_TLB arrived. [hardware interrupt] */
-void tlb_interrupt(void);
+/* tlb_interrupt, for TRAP_TLB, is declared in kernel/cpu/trap.h. */
 
 #endif

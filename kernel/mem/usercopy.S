@@ -1,0 +1,166 @@
+/*
+ * The loops of usercopy.c, with the SMAP window open. Moves of words may fault anywhere in their
+ * block; the bytes of that block are then tried one by one, so that the count left is exact.
+ */
+#include "kernel/cpu/extable.h"
+
+        .text
+
+/* size_t user_move(void *to, const void *from, size_t size): bytes not moved. */
+        .balign 16
+        .globl user_move
+        .type user_move, @function
+user_move:
+        movq %rdx, %rcx
+        andl $63, %edx
+        shrq $6, %rcx
+        jz 20f
+        .balign 16
+10:     movq (%rsi), %rax
+11:     movq 8(%rsi), %r8
+12:     movq 16(%rsi), %r9
+13:     movq 24(%rsi), %r10
+14:     movq %rax, (%rdi)
+15:     movq %r8, 8(%rdi)
+16:     movq %r9, 16(%rdi)
+17:     movq %r10, 24(%rdi)
+30:     movq 32(%rsi), %rax
+31:     movq 40(%rsi), %r8
+32:     movq 48(%rsi), %r9
+33:     movq 56(%rsi), %r10
+34:     movq %rax, 32(%rdi)
+35:     movq %r8, 40(%rdi)
+36:     movq %r9, 48(%rdi)
+37:     movq %r10, 56(%rdi)
+        addq $64, %rsi
+        addq $64, %rdi
+        decq %rcx
+        jnz 10b
+20:     movl %edx, %ecx
+        andl $7, %edx
+        shrl $3, %ecx
+        jz 50f
+40:     movq (%rsi), %rax
+41:     movq %rax, (%rdi)
+        addq $8, %rsi
+        addq $8, %rdi
+        decl %ecx
+        jnz 40b
+50:     testq %rdx, %rdx
+        jz 60f
+51:     movb (%rsi), %al
+52:     movb %al, (%rdi)
+        incq %rsi
+        incq %rdi
+        decq %rdx
+        jnz 51b
+60:     movq %rdx, %rax
+        ret
+
+70:     shlq $6, %rcx
+        addq %rcx, %rdx
+        jmp 51b
+80:     leaq (%rdx, %rcx, 8), %rdx
+        jmp 51b
+
+        extable 10b, 70b
+        extable 11b, 70b
+        extable 12b, 70b
+        extable 13b, 70b
+        extable 14b, 70b
+        extable 15b, 70b
+        extable 16b, 70b
+        extable 17b, 70b
+        extable 30b, 70b
+        extable 31b, 70b
+        extable 32b, 70b
+        extable 33b, 70b
+        extable 34b, 70b
+        extable 35b, 70b
+        extable 36b, 70b
+        extable 37b, 70b
+        extable 40b, 80b
+        extable 41b, 80b
+        extable 51b, 60b
+        extable 52b, 60b
+        .size user_move, . - user_move
+
+/* size_t user_clear(void *to, size_t size): bytes not cleared. */
+        .balign 16
+        .globl user_clear
+        .type user_clear, @function
+user_clear:
+        xorl %eax, %eax
+        movq %rsi, %rcx
+        movl %esi, %edx
+        shrq $3, %rcx
+        andl $7, %edx
+10:     rep stosq
+        testl %edx, %edx
+        jz 30f
+20:     movb %al, (%rdi)
+        incq %rdi
+        decq %rdx
+        jnz 20b
+30:     movq %rdx, %rax
+        ret
+40:     leaq (%rdx, %rcx, 8), %rdx
+        jmp 20b
+
+        extable 10b, 40b
+        extable 20b, 30b
+        .size user_clear, . - user_clear
+
+/*
+ * long user_string(char *to, const char *from, size_t size): length without the NUL, -1 when SIZE
+ * bytes hold none, -2 when a byte before it can't be read. Words may reach past the string's end
+ * into a page that is absent: then its last bytes are read singly.
+ */
+        .balign 16
+        .globl user_string
+        .type user_string, @function
+user_string:
+        movq %rdi, %r8
+        movabsq $0x0101010101010101, %r9
+        movabsq $0x8080808080808080, %r10
+10:     cmpq $8, %rdx
+        jb 30f
+20:     movq (%rsi), %rax
+        movq %rax, (%rdi)
+        movq %rax, %rcx
+        notq %rcx
+        subq %r9, %rax
+        andq %rcx, %rax
+        andq %r10, %rax
+        jnz 50f
+        addq $8, %rsi
+        addq $8, %rdi
+        subq $8, %rdx
+        jmp 10b
+30:     testq %rdx, %rdx
+        jz 60f
+40:     movb (%rsi), %al
+        movb %al, (%rdi)
+        testb %al, %al
+        jz 55f
+        incq %rsi
+        incq %rdi
+        decq %rdx
+        jnz 40b
+        jmp 60f
+50:     bsfq %rax, %rax
+        shrl $3, %eax
+        addq %rax, %rdi
+55:     movq %rdi, %rax
+        subq %r8, %rax
+        ret
+60:     movq $-1, %rax
+        ret
+70:     movq $-2, %rax
+        ret
+
+        extable 20b, 30b
+        extable 40b, 70b
+        .size user_string, . - user_string
+
+        .section .note.GNU-stack, "", @progbits

@@ -14,6 +14,9 @@
      plain       output passes byte for byte and input is not echoed: OPOST and ECHO* are cleared
      tty         the terminal stays as the kernel set it up (the default)
      noctty      the session gets no controlling terminal, so no byte of its input raises a signal
+     noinput     descriptor 0 is /dev/null instead of the console
+     start=WORD  WORD and a newline are written to the console right before the program starts, so
+                 that a reader can tell its output from what a loader or the firmware wrote
 
    Without the file the session is an interactive "/bin/sh -l". The session's process leads a
    session and a process group of its own, in the console's foreground, with the console as
@@ -47,6 +50,8 @@ enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 struct session {
     bool plain;
     bool noctty;
+    bool noinput;
+    const char *start_word; /* or NULL */
     const char *directory;
     char **arguments; /* NULL-terminated, as execve(2) wants it */
     size_t argument_count;
@@ -130,6 +135,10 @@ static bool parse_options(struct session *session, char *options)
             session->plain = true;
         else if (strcmp(word, "noctty") == 0)
             session->noctty = true;
+        else if (strcmp(word, "noinput") == 0)
+            session->noinput = true;
+        else if (strncmp(word, "start=", 6) == 0)
+            session->start_word = word + 6;
         else if (strcmp(word, "tty") != 0)
             return false;
     }
@@ -223,6 +232,16 @@ static int open_console(const struct session *session)
     return 0;
 }
 
+static void take_no_input(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    if (fd < 0 || dup2(fd, 0) < 0)
+        complain("/dev/null");
+    if (fd > 2)
+        close(fd);
+}
+
 /* In the child. Never returns. */
 static void run_session(const struct session *session, const sigset_t *mask)
 {
@@ -231,6 +250,10 @@ static void run_session(const struct session *session, const sigset_t *mask)
         complain(CONSOLE);
     if (chdir(session->directory) < 0)
         complain(session->directory);
+    if (session->noinput)
+        take_no_input();
+    if (session->start_word)
+        dprintf(1, "%s\n", session->start_word);
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(session->arguments[0], session->arguments);
 

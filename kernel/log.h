@@ -29,6 +29,9 @@ int log_console_level(void);
 /* Copies the ring's text from sequence *POSITION on ("<level>[time] text\n" lines), at most SIZE
  * bytes of whole lines; advances *POSITION. */
 size_t log_read(uint64_t *position, char *buffer, size_t size);
+/* From now on the log's lock is ignored: the machine is going down and its holder may be stopped.
+ */
+void log_break_lock(void);
 uint64_t log_end(void);   /* position after the last message */
 uint64_t log_start(void); /* oldest still there */
 

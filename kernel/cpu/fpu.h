@@ -14,6 +14,8 @@ size_t fpu_area_size(
     void); /* bytes of a save area, aligned to 64 (XSAVE when the CPU has it, FXSAVE otherwise) */
 uint64_t fpu_features(void);    /* XCR0, or 0 */
 void fpu_area_init(void *area); /* the initial state */
+/* After an x87 or SIMD exception of the current thread: the ABI_FPE_ code of its cause. [thread] */
+int fpu_error_code(bool simd);
 struct thread;
 /* At a switch from PREV: saves its registers if this CPU holds them live, sets TS. Preemption off.
  */

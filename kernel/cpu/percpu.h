@@ -61,6 +61,11 @@ _Static_assert(offsetof(struct cpu, interrupt_depth) == 40, "entry.S");
 extern struct cpu *cpus[CPU_MAX]; /* by id; entries 0 .. cpu_count-1 */
 extern uint32_t cpu_count;        /* CPUs that run; 1 until smp_start returns */
 
+/* percpu.c. The boot CPU's own is ready when percpu_init_boot returns, as the first thing in C. */
+void percpu_init_boot(void);
+void percpu_init(struct cpu *cpu, uint32_t id, void *arch);
+void percpu_load(struct cpu *cpu); /* makes CPU this CPU's */
+
 /* Valid while preemption is off; for one field prefer the accessors below, single instructions that
  * need no such care. */
 static inline struct cpu *this_cpu(void)

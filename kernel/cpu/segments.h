@@ -7,23 +7,8 @@
 #define KERNEL_CPU_SEGMENTS_H
 
 #include "kernel/cpu/features.h"
+#include "kernel/cpu/msr.h"
 #include "kernel/task/thread.h"
-
-#define MSR_FS_BASE        0xc0000100u
-#define MSR_KERNEL_GS_BASE 0xc0000102u
-
-static inline void msr_write(uint32_t msr, uint64_t value)
-{
-    __asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-}
-
-static inline uint64_t msr_read(uint32_t msr)
-{
-    uint32_t low, high;
-    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-    return (uint64_t)high << 32 | low;
-}
 
 static inline void segments_save(struct thread *thread)
 {

@@ -2,6 +2,7 @@
 #ifndef KERNEL_CPU_SMP_H
 #define KERNEL_CPU_SMP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Starts every CPU the MADT lists (bounded by CPU_MAX and the maxcpus= option); returns when all
@@ -10,5 +11,8 @@
 void smp_start(void);
 /* Stops all other CPUs at once (panic, power-off). [any] */
 void smp_stop_others(void);
+/* The other side: whether a stop was ordered, and obeying it. trap.c */
+bool smp_stopping(void);
+_Noreturn void smp_stopped(void);
 
 #endif

@@ -4,7 +4,8 @@
  *
  * The same frame for all three. A system call enters with interrupts on after the stack switch;
  * `error` then holds the call's number (-1 for traps that are not system calls and interrupts,
- * where a restart must not happen).
+ * where a restart must not happen). A system call that rewrites its frame (exec, sigreturn) sets
+ * `error` to -1 too: the fast way back would not load the preserved registers.
  */
 #ifndef KERNEL_CPU_TRAP_H
 #define KERNEL_CPU_TRAP_H
@@ -94,6 +95,15 @@ bool space_trap(struct trap_frame *frame, uint64_t address, int *signal, int *co
 /* kernel/task: the local timer fired; runs in hardware interrupt context: only marks (queues the
  * timer queue's deferred, sets need_resched). */
 void timer_interrupt(void);
+
+/* trap.c: the last thing before user mode: preemption and process_user_work until nothing is
+ * pending. Called by entry.S and returns with interrupts off. */
+void trap_leave_user(struct trap_frame *frame);
+/* trap.c: traps that came by entry.S. */
+void trap_dispatch(struct trap_frame *frame);
+void trap_paranoid_dispatch(struct trap_frame *frame);
+/* kernel/mem: another CPU asks this one to drop translations; hardware interrupt context. */
+void tlb_interrupt(void);
 
 /* Goes to user mode with FRAME's registers: for the first return of a new thread (fork's child,
  * exec). entry.S */

@@ -1,0 +1,188 @@
+/* Internet addresses as text, and the socket calls that are special cases of others. */
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "internal.h"
+
+const struct in6_addr in6addr_any = IN6ADDR_ANY_INIT;
+const struct in6_addr in6addr_loopback = IN6ADDR_LOOPBACK_INIT;
+
+ssize_t send(int fd, const void *buffer, size_t size, int flags)
+{
+    return sendto(fd, buffer, size, flags, NULL, 0);
+}
+
+ssize_t recv(int fd, void *buffer, size_t size, int flags)
+{
+    return recvfrom(fd, buffer, size, flags, NULL, NULL);
+}
+
+int sockatmark(int fd)
+{
+    int mark;
+
+    return ioctl(fd, SIOCATMARK, &mark) < 0 ? -1 : mark;
+}
+
+/* One to four parts, the last of which fills what the others left: "127.1" is 127.0.0.1. */
+int inet_aton(const char *text, struct in_addr *address)
+{
+    unsigned long part[4];
+    int count = 0;
+    char *end;
+
+    do {
+        if (count == 4 || *text < '0' || *text > '9')
+            return 0;
+        part[count++] = strtoul(text, &end, 0);
+        if (*end && *end != '.')
+            return 0;
+        text = end + 1;
+    } while (*end);
+    unsigned long value = part[count - 1];
+    if (value >> 8 * (5 - count))
+        return 0;
+    for (int n = 0; n < count - 1; n++) {
+        if (part[n] > 255)
+            return 0;
+        value |= part[n] << (24 - 8 * n);
+    }
+    address->s_addr = htonl((uint32_t)value);
+    return 1;
+}
+
+in_addr_t inet_addr(const char *text)
+{
+    struct in_addr address;
+
+    return inet_aton(text, &address) ? address.s_addr : INADDR_NONE;
+}
+
+char *inet_ntoa(struct in_addr address)
+{
+    static char text[INET_ADDRSTRLEN];
+
+    return (char *)inet_ntop(AF_INET, &address, text, sizeof(text));
+}
+
+static bool parse_ipv4(const char *text, uint8_t *bytes)
+{
+    for (int n = 0; n < 4; n++) {
+        unsigned value = 0;
+        int digits = 0;
+        for (; *text >= '0' && *text <= '9' && digits < 3; digits++)
+            value = value * 10 + (*text++ - '0');
+        if (!digits || value > 255 || *text != (n == 3 ? '\0' : '.'))
+            return false;
+        bytes[n] = (uint8_t)value;
+        text++;
+    }
+    return true;
+}
+
+/* Groups go to words[0...]; where "::" stood is remembered and the rest is moved to the end. */
+static bool parse_ipv6(const char *text, uint8_t *bytes)
+{
+    uint8_t out[16] = {0};
+    int count = 0, gap = -1;
+
+    if (text[0] == ':' && *++text != ':')
+        return false;
+    while (*text) {
+        char *end;
+        if (*text == ':') {
+            if (gap >= 0)
+                return false;
+            gap = count;
+            text++;
+            continue;
+        }
+        unsigned long value = strtoul(text, &end, 16);
+        if (*end == '.' && count <= 12) {
+            if (!parse_ipv4(text, out + count))
+                return false;
+            count += 4;
+            break;
+        }
+        if (end == text || end - text > 4 || value > 0xffff || count > 14 || (*end && *end != ':'))
+            return false;
+        out[count++] = (uint8_t)(value >> 8);
+        out[count++] = (uint8_t)value;
+        if (*end && !end[1])
+            return false;
+        text = *end ? end + 1 : end;
+    }
+    if (gap < 0 ? count != 16 : count > 14)
+        return false;
+    memset(bytes, 0, 16);
+    memcpy(bytes, out, gap < 0 ? 16 : gap);
+    if (gap >= 0)
+        memcpy(bytes + 16 - (count - gap), out + gap, count - gap);
+    return true;
+}
+
+int inet_pton(int family, const char *restrict text, void *restrict address)
+{
+    if (family == AF_INET)
+        return parse_ipv4(text, address);
+    if (family == AF_INET6)
+        return parse_ipv6(text, address);
+    errno = EAFNOSUPPORT;
+    return -1;
+}
+
+/* The longest run of two or more zero groups: its begin, and its length in *length. */
+static int longest_gap(const uint8_t *bytes, int *length)
+{
+    int best = -1;
+
+    *length = 1;
+    for (int begin = 0; begin < 8; begin++) {
+        int n = 0;
+        while (begin + n < 8 && !bytes[2 * (begin + n)] && !bytes[2 * (begin + n) + 1])
+            n++;
+        if (n > *length) {
+            *length = n;
+            best = begin;
+        }
+    }
+    return best;
+}
+
+static void format_ipv6(const uint8_t *bytes, char *text)
+{
+    int length, gap = longest_gap(bytes, &length);
+
+    for (int n = 0; n < 8; n++) {
+        if (n == gap) {
+            text += sprintf(text, n ? ":" : "::");
+            n += length - 1;
+            continue;
+        }
+        text += sprintf(text, "%x%s", bytes[2 * n] << 8 | bytes[2 * n + 1], n < 7 ? ":" : "");
+    }
+}
+
+const char *inet_ntop(int family, const void *restrict address, char *restrict text, socklen_t size)
+{
+    char buffer[INET6_ADDRSTRLEN] = "";
+    const uint8_t *bytes = address;
+
+    if (family == AF_INET) {
+        sprintf(buffer, "%d.%d.%d.%d", bytes[0], bytes[1], bytes[2], bytes[3]);
+    } else if (family == AF_INET6) {
+        format_ipv6(bytes, buffer);
+    } else {
+        errno = EAFNOSUPPORT;
+        return NULL;
+    }
+    if (strlen(buffer) >= size) {
+        errno = ENOSPC;
+        return NULL;
+    }
+    return strcpy(text, buffer);
+}

@@ -1,0 +1,86 @@
+/* What C can't say: errno from a stub, syscall(2), the frame's way out of a signal handler, and the calls that
+   return on another stack or twice on the same. */
+    .text
+
+/* From a stub, with the kernel's negative error in rax and the stub's own return address on the stack. */
+    .globl __syscall_error
+    .type __syscall_error, @function
+__syscall_error:
+    negl %eax
+    pushq %rax
+    call __errno
+    popq %rcx
+    movl %ecx, (%rax)
+    movq $-1, %rax
+    ret
+    .size __syscall_error, . - __syscall_error
+
+/* long syscall(long number, ...) */
+    .weak syscall
+    .type syscall, @function
+syscall:
+    movq %rdi, %rax
+    movq %rsi, %rdi
+    movq %rdx, %rsi
+    movq %rcx, %rdx
+    movq %r8, %r10
+    movq %r9, %r8
+    movq 8(%rsp), %r9
+    syscall
+    cmpq $-4095, %rax
+    jae __syscall_error
+    ret
+    .size syscall, . - syscall
+
+/* A signal handler returns to this: the frame lies at rsp. */
+    .globl __restore_rt
+    .type __restore_rt, @function
+__restore_rt:
+    movl $15, %eax             /* rt_sigreturn */
+    syscall
+    .size __restore_rt, . - __restore_rt
+
+/* pid_t vfork(void): the child runs on this stack and overwrites it, so the return address is kept in a
+   register that the kernel preserves. */
+    .weak vfork
+    .type vfork, @function
+vfork:
+    popq %rdx
+    movl $58, %eax
+    syscall
+    pushq %rdx
+    cmpq $-4095, %rax
+    jae __syscall_error
+    ret
+    .size vfork, . - vfork
+
+/* int clone(int (*function)(void *), void *stack_end, int flags, void *argument,
+             pid_t *parent_tid, void *tls, pid_t *child_tid) */
+    .weak clone
+    .type clone, @function
+clone:
+    andq $-16, %rsi
+    subq $16, %rsi
+    movq %rdi, (%rsi)          /* for the child: function, argument */
+    movq %rcx, 8(%rsi)
+    movl %edx, %edi
+    movq %r8, %rdx
+    movq 8(%rsp), %r10         /* child_tid */
+    movq %r9, %r8              /* tls */
+    movl $56, %eax
+    syscall
+    testq %rax, %rax
+    jz 1f
+    cmpq $-4095, %rax
+    jae __syscall_error
+    ret
+1:  xorl %ebp, %ebp
+    popq %rax
+    popq %rdi
+    call *%rax
+    movl %eax, %edi
+    movl $60, %eax             /* exit: this thread only */
+    syscall
+    hlt
+    .size clone, . - clone
+    .section .note.GNU-stack, "", @progbits

@@ -38,6 +38,7 @@
 
 #include <sluice/dynamic.h>
 #include <sluice/filex.h>
+#include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
@@ -82,5 +83,6 @@ const struct oskit_guid sluice_absvec_iid = SLUICE_GUID(0x5ac10003);
 const struct oskit_guid sluice_pager_iid = SLUICE_GUID(0x5ac10004);
 const struct oskit_guid sluice_control_iid = SLUICE_GUID(0x5ac10005);
 const struct oskit_guid sluice_terminal_iid = SLUICE_GUID(0x5ac10006);
+const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);

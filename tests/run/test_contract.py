@@ -187,7 +187,8 @@ def test_the_environment_names_the_terminal():
 def test_add_puts_files_and_folders_into_the_ram_disk():
     with tempfile.TemporaryDirectory() as place:
         os.makedirs(f"{place}/folder/sub")
-        for name, text, mode in (("one", "1\n", 0o755), ("folder/two", "2\n", 0o640), ("folder/sub/three", "3\n", 0o644)):
+        for name, text, mode in (("one", "1\n", 0o755), ("folder/two", "2\n", 0o640),
+                                 ("folder/sub/three", "3\n", 0o644)):
             with open(f"{place}/{name}", "w", encoding="utf-8") as file:
                 file.write(text)
             os.chmod(f"{place}/{name}", mode)

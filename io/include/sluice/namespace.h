@@ -25,6 +25,7 @@
 #include <oskit/fs/file.h>
 #include <oskit/fs/filesystem.h>
 #include <sluice/device.h>
+#include <sluice/filex.h>
 
 struct namespace;
 struct mount;
@@ -51,6 +52,10 @@ void location_release(struct location *loc); /* drops them and clears LOC */
 oskit_file_t *location_file(const struct location *loc);
 /* The directory interface of a directory (borrowed), or NULL when it isn't one. */
 oskit_dir_t *location_dir(const struct location *loc);
+/* Its filex (borrowed), or NULL when the file system has none: stat without a query. */
+sluice_filex_t *location_filex(const struct location *loc);
+/* The file system of the mount (borrowed). */
+oskit_filesystem_t *location_filesystem(const struct location *loc);
 bool location_same(const struct location *a, const struct location *b);
 /* Mount flags (MOUNT_*) that hold at LOC. */
 oskit_u32_t location_mount_flags(const struct location *loc);
@@ -74,6 +79,10 @@ oskit_error_t namespace_lookup(const struct walk *walk, const char *path, oskit_
 oskit_error_t namespace_create_file(const struct walk *walk, const char *path, oskit_mode_t mode,
                                     bool excl, oskit_u32_t flags, struct location *out,
                                     bool *created);
+/* A regular file without a name in the directory PATH (O_TMPFILE); namespace_link may give it one.
+ * OSKIT_EOPNOTSUPP where the file system has none. */
+oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
+                                struct location *out);
 oskit_error_t namespace_mkdir(const struct walk *walk, const char *path, oskit_mode_t mode);
 oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode,
                               oskit_dev_t rdev);
@@ -82,7 +91,7 @@ oskit_error_t namespace_link(const struct location *file, const struct walk *wal
                              const char *path);
 oskit_error_t namespace_unlink(const struct walk *walk, const char *path);
 oskit_error_t namespace_rmdir(const struct walk *walk, const char *path);
-/* FLAGS: RENAME_NOREPLACE 1, RENAME_EXCHANGE 2 (Linux's values). */
+/* FLAGS: RENAME_* of filex.h. */
 oskit_error_t namespace_rename(const struct walk *from_walk, const char *from,
                                const struct walk *to_walk, const char *to, oskit_u32_t flags);
 

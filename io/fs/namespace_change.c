@@ -1,0 +1,318 @@
+/* Making and removing names. Lock order: name.h. */
+#include <oskit/io/posixio.h>
+#include <sluice/string.h>
+#include "namespace_change.h"
+
+/* After walker_run_parent: where and how the last component is called. */
+static void change_name(struct change *change)
+{
+    change->parent = change->walker.at.name;
+    memcpy(change->text, change->component.text, change->component.length);
+    change->text[change->component.length] = '\0';
+}
+
+oskit_error_t change_start(struct change *change, const struct walk *walk, const char *path)
+{
+    oskit_error_t err = walker_start(&change->walker, walk, path, false);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    err = walker_run_parent(&change->walker, &change->component);
+    if (OSKIT_FAILED(err)) {
+        walker_finish(&change->walker);
+        return err;
+    }
+    change_name(change);
+    return OSKIT_SUCCESS;
+}
+
+void change_finish(struct change *change)
+{
+    walker_finish(&change->walker);
+}
+
+oskit_error_t change_allowed(const struct change *change)
+{
+    return location_mount_flags(&change->walker.at) & MOUNT_RDONLY ? OSKIT_EROFS : OSKIT_SUCCESS;
+}
+
+/* ---- Making ---- */
+
+/* The file system's own creation; *out (with a reference) is NULL where it doesn't say what it
+ * made. */
+static oskit_error_t change_make_file(const struct change *change, const struct filex_creation *how,
+                                      oskit_file_t **out)
+{
+    oskit_dir_t *dir = change->parent->dir;
+    sluice_filex_t *filex = change->parent->filex;
+    const char *text = change->text;
+    oskit_error_t err = OSKIT_E_NOTIMPL;
+
+    *out = NULL;
+    if (filex)
+        err = filex->ops->create(filex, text, how, out);
+    if (err != OSKIT_E_NOTIMPL)
+        return err;
+    switch (how->mode & OSKIT_S_IFMT) {
+    case OSKIT_S_IFREG:
+        return oskit_dir_create(dir, text, 1, (oskit_mode_t)(how->mode & 07777), out);
+    case OSKIT_S_IFDIR:
+        return oskit_dir_mkdir(dir, text, (oskit_mode_t)(how->mode & 07777));
+    case OSKIT_S_IFLNK:
+        return oskit_dir_symlink(dir, text, how->target);
+    }
+    return oskit_dir_mknod(dir, text, (oskit_mode_t)how->mode, how->rdev);
+}
+
+/*
+ * With the parent's mutex held and OLD, which says that the name is free: makes the file and lets
+ * the name say so. *OUT (may be NULL) is the name with a reference. That the name can't be
+ * remembered is no failure then.
+ */
+static oskit_error_t change_make_named(struct change *change, struct name *old,
+                                       const struct filex_creation *how, struct name **out)
+{
+    struct component *c = &change->component;
+    struct name *name = NULL;
+    oskit_file_t *file;
+
+    oskit_error_t err = change_make_file(change, how, &file);
+    if (OSKIT_FAILED(err))
+        return err;
+    name_leave(old);
+    if (file)
+        err = name_create(old->table, change->parent, c->text, c->length, c->hash, file, &name);
+    if (file)
+        oskit_file_release(file);
+    if (name)
+        name_enter(name);
+    if (out)
+        *out = name;
+    else
+        name_put(name);
+    return out ? err : OSKIT_SUCCESS;
+}
+
+/* What must hold for OLD, found at the new name's place, for it to be made. */
+static oskit_error_t change_may_make(const struct change *change, const struct name *old,
+                                     bool directory)
+{
+    if (old->file)
+        return OSKIT_EEXIST;
+    if (change->component.slash && !directory)
+        return OSKIT_ENOENT;
+    return change_allowed(change);
+}
+
+static oskit_error_t namespace_make(const struct walk *walk, const char *path,
+                                    const struct filex_creation *how)
+{
+    struct change change;
+    struct name *old;
+
+    oskit_error_t err = change_start(&change, walk, path);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (component_is_dots(&change.component)) {
+        change_finish(&change);
+        return OSKIT_EEXIST;
+    }
+    env_mutex_lock(&change.parent->mutex);
+    err = name_resolve_locked(change.parent, &change.component, &old);
+    if (OSKIT_SUCCEEDED(err)) {
+        err = change_may_make(&change, old, OSKIT_S_ISDIR(how->mode));
+        if (OSKIT_SUCCEEDED(err))
+            err = change_make_named(&change, old, how, NULL);
+        name_put(old);
+    }
+    env_mutex_unlock(&change.parent->mutex);
+    change_finish(&change);
+    return err;
+}
+
+oskit_error_t namespace_mkdir(const struct walk *walk, const char *path, oskit_mode_t mode)
+{
+    struct filex_creation how = {.mode = OSKIT_S_IFDIR | (mode & 07777)};
+
+    return namespace_make(walk, path, &how);
+}
+
+oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode,
+                              oskit_dev_t rdev)
+{
+    struct filex_creation how = {.mode = mode, .rdev = rdev};
+
+    if ((mode & OSKIT_S_IFMT) == 0)
+        how.mode |= OSKIT_S_IFREG;
+    if (OSKIT_S_ISDIR(how.mode))
+        return OSKIT_EPERM;
+    if (OSKIT_S_ISLNK(how.mode))
+        return OSKIT_E_INVALIDARG;
+    return namespace_make(walk, path, &how);
+}
+
+oskit_error_t namespace_symlink(const struct walk *walk, const char *path, const char *target)
+{
+    struct filex_creation how = {.mode = OSKIT_S_IFLNK | 0777, .target = target};
+
+    if (target[0] == '\0')
+        return OSKIT_ENOENT;
+    if (strlen(target) > PATH_MAX_LENGTH)
+        return OSKIT_ENAMETOOLONG;
+    return namespace_make(walk, path, &how);
+}
+
+/* With the parent's mutex held. */
+static oskit_error_t change_link(const struct change *change, const struct location *file)
+{
+    struct name *old;
+
+    oskit_error_t err = name_resolve_locked(change->parent, &change->component, &old);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = change_may_make(change, old, false);
+    if (OSKIT_SUCCEEDED(err) && file->mount != change->walker.at.mount)
+        err = OSKIT_EXDEV;
+    if (OSKIT_SUCCEEDED(err) && file->name->dir)
+        err = OSKIT_EPERM;
+    if (OSKIT_SUCCEEDED(err))
+        err = oskit_dir_link(change->parent->dir, change->text, file->name->file);
+    if (OSKIT_SUCCEEDED(err))
+        name_leave(old);
+    name_put(old);
+    return err;
+}
+
+oskit_error_t namespace_link(const struct location *file, const struct walk *walk, const char *path)
+{
+    struct change change;
+
+    oskit_error_t err = change_start(&change, walk, path);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (component_is_dots(&change.component)) {
+        err = OSKIT_EEXIST;
+    } else {
+        env_mutex_lock(&change.parent->mutex);
+        err = change_link(&change, file);
+        env_mutex_unlock(&change.parent->mutex);
+    }
+    change_finish(&change);
+    return err;
+}
+
+/* ---- Opening with creation ---- */
+
+/*
+ * The name of the last component with a reference: the one that is there, or a new one. *CREATED
+ * says which.
+ */
+static oskit_error_t create_last(struct change *change, const struct filex_creation *how, bool excl,
+                                 struct name **out, bool *created)
+{
+    struct name *old;
+
+    env_mutex_lock(&change->parent->mutex);
+    oskit_error_t err = name_resolve_locked(change->parent, &change->component, &old);
+    if (OSKIT_SUCCEEDED(err) && old->file) {
+        *out = old;
+        if (excl) {
+            name_put(old);
+            err = OSKIT_EEXIST;
+        }
+    } else if (OSKIT_SUCCEEDED(err)) {
+        err = change->component.slash ? OSKIT_EISDIR : change_allowed(change);
+        if (OSKIT_SUCCEEDED(err))
+            err = change_make_named(change, old, how, out);
+        *created = OSKIT_SUCCEEDED(err);
+        name_put(old);
+    }
+    env_mutex_unlock(&change->parent->mutex);
+    return err;
+}
+
+/*
+ * To the last component, which is made if it isn't there. *LINK: that was a link, so what it leads
+ * to is to be opened or made instead.
+ */
+static oskit_error_t create_round(struct change *change, const struct filex_creation *how,
+                                  bool excl, bool *created, bool *link)
+{
+    struct walker *w = &change->walker;
+    struct name *name;
+
+    *link = false;
+    oskit_error_t err = walker_run_parent(w, &change->component);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (component_is_dots(&change->component)) {
+        walker_dots(w, &change->component);
+        return excl ? OSKIT_EEXIST : OSKIT_SUCCESS;
+    }
+    change_name(change);
+    err = create_last(change, how, excl, &name, created);
+    if (OSKIT_FAILED(err))
+        return err;
+    unsigned links = w->links;
+    err = walker_step(w, &change->component, name);
+    *link = w->links != links;
+    return err;
+}
+
+oskit_error_t namespace_create_file(const struct walk *walk, const char *path, oskit_mode_t mode,
+                                    bool excl, oskit_u32_t flags, struct location *out,
+                                    bool *created)
+{
+    struct filex_creation how = {.mode = OSKIT_S_IFREG | (mode & 07777)};
+    bool follow = !excl && !(flags & NAMESPACE_NOFOLLOW);
+    struct change change;
+    bool link;
+
+    *out = (struct location){NULL, NULL};
+    *created = false;
+    oskit_error_t err = walker_start(&change.walker, walk, path, follow);
+    if (OSKIT_FAILED(err))
+        return err;
+    do
+        err = create_round(&change, &how, excl, created, &link);
+    while (OSKIT_SUCCEEDED(err) && link);
+    if (OSKIT_SUCCEEDED(err) && (change.walker.directory || (flags & NAMESPACE_DIRECTORY)) &&
+        !change.walker.at.name->dir)
+        err = OSKIT_ENOTDIR;
+    if (OSKIT_SUCCEEDED(err))
+        walker_answer(&change.walker, out);
+    walker_finish(&change.walker);
+    return err;
+}
+
+oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
+                                struct location *out)
+{
+    struct location dir;
+    oskit_file_t *file = NULL;
+    struct name *name;
+
+    *out = (struct location){NULL, NULL};
+    oskit_error_t err = namespace_lookup(walk, path, NAMESPACE_DIRECTORY, &dir);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (location_mount_flags(&dir) & MOUNT_RDONLY)
+        err = OSKIT_EROFS;
+    else if (!dir.name->filex)
+        err = OSKIT_EOPNOTSUPP;
+    else
+        err = dir.name->filex->ops->tmpfile(dir.name->filex, mode, &file);
+    if (err == OSKIT_E_NOTIMPL)
+        err = OSKIT_EOPNOTSUPP;
+    if (OSKIT_SUCCEEDED(err)) {
+        err = name_create(dir.name->table, dir.name, "#tmpfile", 8, 0, file, &name);
+        oskit_file_release(file);
+    }
+    if (OSKIT_SUCCEEDED(err)) {
+        atomic_store(&name->deleted, true); /* in no directory */
+        out->mount = mount_get(dir.mount);
+        out->name = name;
+    }
+    location_release(&dir);
+    return err;
+}

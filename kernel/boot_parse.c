@@ -136,8 +136,8 @@ static const char *mb1_module(struct boot_info *out, const struct boot_window *w
 {
     if (!(info->flags & MB1_HAS_MODULES) || !info->module_count)
         return NULL;
-    const struct mb1_module *at = window->at(window, info->modules, sizeof *at);
     struct mb1_module module;
+    const void *at = window->at(window, info->modules, sizeof module);
     if (!at)
         return "boot: the loader's list of modules lies outside memory";
     memcpy(&module, at, sizeof module);

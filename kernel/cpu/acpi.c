@@ -281,6 +281,8 @@ void acpi_init(void)
         acpi.found = acpi_root(rsdp->xsdt, 8);
     if (rsdp && !acpi.found)
         acpi.found = acpi_root(rsdp->rsdt, 4);
-    if (!acpi.found)
+    if (!acpi.found) {
         log_write(LOG_WARNING, "acpi: no usable tables; one CPU, no power-off");
+        acpi.ioapics[acpi.ioapic_count++] = (struct acpi_ioapic){0xfec00000, 0};
+    }
 }

@@ -241,18 +241,14 @@ void trap_leave_user(struct trap_frame *frame)
     }
 }
 
-/* ---- The careful way: NMI, double fault, machine check ---- */
+/* ---- The careful way: NMI (an order to stop, or somebody's wish to see where we hang), double
+ * fault, machine check ---- */
 
 void trap_paranoid_dispatch(struct trap_frame *frame)
 {
     uint64_t address = cr2_read();
-    if (frame->vector == TRAP_NMI) {
-        if (smp_stopping())
-            smp_stopped();
-        log_write(LOG_WARNING, "cpu %u: non-maskable interrupt at %#lx", this_cpu()->id,
-                  frame->rip);
-        return;
-    }
+    if (frame->vector == TRAP_NMI && smp_stopping())
+        smp_stopped();
     if (frame->vector == TRAP_DOUBLE && vmap_is_guard(address))
         panic_frame(frame, "kernel stack overflow at %#lx", address);
     panic_frame(frame, "%s", trap_kind(frame->vector)->name);

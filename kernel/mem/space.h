@@ -3,9 +3,11 @@
  * image) over page tables; pages come on demand, forks share them copy-on-write by the pages'
  * reference counts.
  *
- * Locks: space->mutex (sleeping) guards the region set; page tables are changed under
- * space->table_lock (spin). A fault takes the mutex: so nothing may copy from or to user memory
- * while holding that same space's mutex. Order: mutex -> (pager's own locks) -> table_lock.
+ * Locks: space->mutex (sleeping) guards the region set, the page tables and all else. A fault takes
+ * it: so nothing may copy from or to user memory while holding that same space's mutex, nor while
+ * holding a lock that a pager's getpage takes. Order: mutex -> the pager's own locks ->
+ * page_alloc's, the heap's. Taking a page from a space and stopping other CPUs' use of it (tlb.h)
+ * needs the mutex only.
  *
  * Functions return 0 or a negative ABI errno.
  */
@@ -28,7 +30,9 @@ void space_init(void);
 struct space *space_create(void); /* an empty one, with one reference; NULL: no memory */
 struct space *space_fork(struct space *parent); /* copy-on-write copy */
 void space_ref(struct space *space);
-void space_unref(struct space *space); /* the last one tears it down [thread] */
+/* The last one tears it down, and takes the tables from CPUs that still have them loaded, this one
+ * included: so no thread's `space` may name it any more. [thread] */
+void space_unref(struct space *space);
 /* Loads SPACE on this CPU (nothing when already loaded, or NULL for a kernel thread). Preemption
  * off; scheduler. */
 void space_switch(struct space *space);
@@ -106,5 +110,13 @@ struct space_key {
     uint64_t offset;
 };
 int space_futex_key(struct space *space, uint64_t address, bool private_, struct space_key *out);
+
+/*
+ * Called by kernel/mem, implemented by kernel/task: memory ran out in a page fault of the current
+ * thread. Picks a process and kills it, with a line in the log. true: try again (after giving way
+ * to the victim); false: the current process is the victim and its fault is not resolved. [thread,
+ * no locks]
+ */
+bool process_out_of_memory(void);
 
 #endif

@@ -1,0 +1,91 @@
+/*
+ * Anonymous memory shared by processes (mmap with MAP_SHARED and MAP_ANONYMOUS, kept across forks):
+ * a pager whose pages come into being when first asked for. They stand in a tree of page-sized
+ * tables, as many levels as the size needs.
+ *
+ * Locks: memory->lock (spin), then page_alloc's.
+ */
+#include <sluice/object.h>
+#include "kernel/cpu/spinlock.h"
+#include "kernel/mem/heap.h"
+#include "kernel/mem/pages.h"
+#include "kernel/mem/space_private.h"
+
+#define FANOUT_SHIFT 9
+#define FANOUT       (1u << FANOUT_SHIFT)
+
+struct shared_memory {
+    struct sluice_object object;
+    SLUICE_FACE(sluice_pager_t) pager;
+    spinlock_t lock;
+    uint64_t pages;
+    unsigned levels; /* of tables above the pages; 0: ROOT is the only page */
+    void *root;
+};
+
+static oskit_error_t shared_memory_getpage(sluice_pager_t *self, oskit_u64_t index,
+                                           oskit_u32_t flags, void **out_page)
+{
+    struct shared_memory *memory = (struct shared_memory *)SLUICE_OBJECT(self);
+    (void)flags; /* no page is ever clean: there is nothing to write it to */
+    *out_page = NULL;
+    if (index >= memory->pages)
+        return OSKIT_E_INVALIDARG;
+    spin_lock(&memory->lock);
+    void **slot = &memory->root;
+    for (unsigned level = memory->levels;; level--) {
+        if (*slot == NULL)
+            *slot = page_alloc(0, PAGES_ZERO | PAGES_USER);
+        if (*slot == NULL || level == 0)
+            break;
+        slot = (void **)*slot + (index >> (FANOUT_SHIFT * (level - 1)) & (FANOUT - 1));
+    }
+    if (*slot != NULL)
+        page_ref(*slot);
+    *out_page = *slot;
+    spin_unlock(&memory->lock);
+    return *out_page ? OSKIT_SUCCESS : OSKIT_E_OUTOFMEMORY;
+}
+
+static void tree_free(void *node, unsigned levels)
+{
+    for (unsigned i = 0; levels > 0 && i < FANOUT; i++)
+        if (((void **)node)[i] != NULL)
+            tree_free(((void **)node)[i], levels - 1);
+    page_unref(node);
+}
+
+static void shared_memory_destroy(struct sluice_object *object)
+{
+    struct shared_memory *memory = (struct shared_memory *)object;
+    if (memory->root != NULL)
+        tree_free(memory->root, memory->levels);
+    sluice_object_fini(object);
+    heap_free(memory);
+}
+
+static const struct sluice_pager_ops shared_memory_pager_ops = {
+    SLUICE_IUNKNOWN_SLOTS,
+    .getpage = shared_memory_getpage,
+};
+
+static const struct sluice_interface shared_memory_interfaces[] = {
+    {&oskit_iunknown_iid, offsetof(struct shared_memory, pager), &shared_memory_pager_ops},
+    {&sluice_pager_iid, offsetof(struct shared_memory, pager), &shared_memory_pager_ops},
+};
+
+static const struct sluice_class shared_memory_class = {"shared memory", shared_memory_interfaces,
+                                                        SLUICE_COUNT(shared_memory_interfaces),
+                                                        shared_memory_destroy};
+
+sluice_pager_t *shared_memory_create(uint64_t size)
+{
+    struct shared_memory *memory = heap_alloc(sizeof(*memory), HEAP_ZERO);
+    if (memory == NULL)
+        return NULL;
+    memory->pages = size >> PAGE_SHIFT;
+    while (memory->pages > 1ul << (FANOUT_SHIFT * memory->levels))
+        memory->levels++;
+    sluice_object_init(&memory->object, &shared_memory_class);
+    return &memory->pager.i;
+}

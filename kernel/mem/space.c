@@ -1,0 +1,217 @@
+/* Locks: space.h. */
+#include "kernel/mem/space.h"
+
+#include <stdatomic.h>
+#include <sluice/string.h>
+#include "kernel/abi/mman.h"
+#include "kernel/abi/errno.h"
+#include "kernel/log.h"
+#include "kernel/mem/heap.h"
+#include "kernel/mem/space_private.h"
+
+void space_init(void)
+{
+    user_tables_boot();
+}
+
+/* ---- Life ---- */
+
+struct space *space_create(void)
+{
+    struct space *space = heap_alloc(sizeof(*space), HEAP_ZERO);
+    if (space == NULL)
+        return NULL;
+    if (!user_tables_init(&space->tables)) {
+        heap_free(space);
+        return NULL;
+    }
+    atomic_store_explicit(&space->references, 1, memory_order_relaxed);
+    regions_init(&space->regions);
+    space->limit_total = space->limit_data = SPACE_UNLIMITED;
+    space->limit_stack = 8ul << 20;
+    return space;
+}
+
+void space_ref(struct space *space)
+{
+    atomic_fetch_add_explicit(&space->references, 1, memory_order_relaxed);
+}
+
+void space_unref(struct space *space)
+{
+    if (atomic_fetch_sub_explicit(&space->references, 1, memory_order_acq_rel) != 1)
+        return;
+    user_tables_destroy(&space->tables);
+    struct list *link;
+    while ((link = list_pop_front(&space->regions.order)) != NULL)
+        region_destroy(container_of(link, struct region, link));
+    if (space->image.executable.name != NULL)
+        location_release(&space->image.executable);
+    heap_free(space);
+}
+
+void space_switch(struct space *space)
+{
+    tlb_switch(space ? &space->tables.hardware : NULL);
+}
+
+/* ---- Fork ---- */
+
+static struct region *region_copy(const struct region *from)
+{
+    struct region *copy = region_create(from->start, from->end);
+    if (copy == NULL)
+        return NULL;
+    copy->flags = from->flags;
+    copy->prot = from->prot;
+    copy->max_prot = from->max_prot;
+    copy->offset = from->offset;
+    copy->pager = from->pager;
+    if (copy->pager != NULL)
+        copy->pager->ops->addref(copy->pager);
+    if (from->location.name != NULL)
+        location_copy(&copy->location, &from->location);
+    return copy;
+}
+
+/* Shared memory, and what of a file wasn't written, the child finds again by its own faults. */
+static bool fork_region(struct space *parent, struct space *child, const struct region *region,
+                        struct tlb_flush *flush)
+{
+    if (region->flags & REGION_DONTFORK)
+        return true;
+    struct region *copy = region_copy(region);
+    if (copy == NULL)
+        return false;
+    regions_insert(&child->regions, copy);
+    if ((region->flags & (REGION_SHARED | REGION_WIPEONFORK)) || !(region->flags & REGION_COPIES))
+        return true;
+    return user_tables_share(&parent->tables, &child->tables, region->start, region->end,
+                             region->pager != NULL, flush);
+}
+
+static void fork_facts(const struct space *parent, struct space *child)
+{
+    child->break_base = parent->break_base;
+    child->break_now = parent->break_now;
+    child->limit_total = parent->limit_total;
+    child->limit_data = parent->limit_data;
+    child->limit_stack = parent->limit_stack;
+    child->image = parent->image;
+    if (parent->image.executable.name != NULL)
+        location_copy(&child->image.executable, &parent->image.executable);
+}
+
+struct space *space_fork(struct space *parent)
+{
+    struct space *child = space_create();
+    if (child == NULL)
+        return NULL;
+    struct tlb_flush flush = {0};
+    bool done = true;
+    mutex_lock(&parent->mutex);
+    list_for_each (link, &parent->regions.order) {
+        done = fork_region(parent, child, container_of(link, struct region, link), &flush);
+        if (!done)
+            break;
+    }
+    fork_facts(parent, child);
+    tlb_flush(&parent->tables.hardware, &flush);
+    mutex_unlock(&parent->mutex);
+    if (!done) {
+        space_unref(child);
+        return NULL;
+    }
+    return child;
+}
+
+/* ---- Facts ---- */
+
+void space_set_limits(struct space *space, uint64_t address_space, uint64_t data, uint64_t stack)
+{
+    mutex_lock(&space->mutex);
+    space->limit_total = address_space;
+    space->limit_data = data;
+    space->limit_stack = stack;
+    mutex_unlock(&space->mutex);
+}
+
+struct space_image *space_image(struct space *space)
+{
+    return &space->image;
+}
+
+static void usage_add(struct space *space, const struct region *region, struct space_usage *out)
+{
+    uint64_t pages = (region->end - region->start) / PAGE_SIZE;
+    if (region->flags & (REGION_STACK | REGION_GROWSDOWN))
+        out->stack += pages;
+    else if ((region->prot & ABI_PROT_WRITE) && !(region->flags & REGION_SHARED))
+        out->data += pages;
+    if (region->pager != NULL)
+        out->shared += user_tables_count(&space->tables, region->start, region->end);
+}
+
+void space_usage(struct space *space, struct space_usage *out)
+{
+    *out = (struct space_usage){0};
+    mutex_lock(&space->mutex);
+    out->total = space->regions.bytes / PAGE_SIZE;
+    out->resident = space->tables.resident;
+    out->text =
+        (page_ceil(space->image.code_end) - page_floor(space->image.code_start)) / PAGE_SIZE;
+    out->minor_faults = space->minor_faults;
+    out->major_faults = space->major_faults;
+    list_for_each (link, &space->regions.order)
+        usage_add(space, container_of(link, struct region, link), out);
+    mutex_unlock(&space->mutex);
+}
+
+static const char *region_label(const struct region *region)
+{
+    if (region->flags & REGION_HEAP)
+        return "[heap]";
+    if (region->flags & REGION_STACK)
+        return "[stack]";
+    return region->flags & REGION_ANONYMOUS ? "/dev/zero (deleted)" : "";
+}
+
+void space_each_region(struct space *space,
+                       bool (*show)(void *arg, const struct space_region_info *info), void *arg)
+{
+    mutex_lock(&space->mutex);
+    list_for_each (link, &space->regions.order) {
+        const struct region *region = container_of(link, struct region, link);
+        struct space_region_info info = {
+            .start = region->start,
+            .end = region->end,
+            .offset = region->pager ? region->offset : 0,
+            .prot = region->prot,
+            .flags = region->flags & REGION_SHARED ? ABI_MAP_SHARED : ABI_MAP_PRIVATE,
+            .location = region->location.name ? &region->location : NULL,
+            .label = region_label(region),
+        };
+        if (!show(arg, &info))
+            break;
+    }
+    mutex_unlock(&space->mutex);
+}
+
+int space_futex_key(struct space *space, uint64_t address, bool private_, struct space_key *out)
+{
+    int result = -ABI_EFAULT;
+    *out = (struct space_key){space, address};
+    if (address >= USER_END)
+        return result;
+    if (private_)
+        return 0;
+    mutex_lock(&space->mutex);
+    const struct region *region = regions_find(&space->regions, address);
+    if (region != NULL) {
+        result = 0;
+        if (region->flags & REGION_SHARED)
+            *out = (struct space_key){region->pager, region->offset + (address - region->start)};
+    }
+    mutex_unlock(&space->mutex);
+    return result;
+}

@@ -1,0 +1,291 @@
+/* mremap, madvise, msync, mincore. Locks: space.h. */
+#include <sluice/string.h>
+#include "kernel/abi/errno.h"
+#include "kernel/abi/mman.h"
+#include "kernel/mem/pages.h"
+#include "kernel/mem/space_private.h"
+
+/* ---- madvise ---- */
+
+/* What ADVICE does to one region's part [START, END). Mutex held; region borders were cut there if
+ * need be. */
+static int advise_region(struct space *space, struct region *region, uint64_t start, uint64_t end,
+                         int advice)
+{
+    bool private = !(region->flags & REGION_SHARED);
+    switch (advice) {
+    case ABI_MADV_FREE: /* at once rather than some time */
+        if (!private || region->pager != NULL)
+            return -ABI_EINVAL;
+        /* fallthrough */
+    case ABI_MADV_DONTNEED:
+        user_tables_unmap(&space->tables, start, end);
+        return 0;
+    case ABI_MADV_DONTFORK:
+        region->flags |= REGION_DONTFORK;
+        return 0;
+    case ABI_MADV_DOFORK:
+        region->flags &= ~REGION_DONTFORK;
+        return 0;
+    case ABI_MADV_WIPEONFORK:
+        if (!private || region->pager != NULL)
+            return -ABI_EINVAL;
+        region->flags |= REGION_WIPEONFORK;
+        return 0;
+    case ABI_MADV_KEEPONFORK:
+        region->flags &= ~REGION_WIPEONFORK;
+        return 0;
+    case ABI_MADV_REMOVE:
+        return private ? -ABI_EINVAL : -ABI_EOPNOTSUPP;
+    default:
+        return 0; /* a hint about speed */
+    }
+}
+
+static bool advice_known(int advice)
+{
+    return (advice >= ABI_MADV_NORMAL && advice <= ABI_MADV_DONTNEED) ||
+           (advice >= ABI_MADV_FREE && advice <= ABI_MADV_DOFORK) ||
+           (advice >= ABI_MADV_HUGEPAGE && advice <= ABI_MADV_PAGEOUT);
+}
+
+static bool advice_marks(int advice)
+{
+    return advice == ABI_MADV_DONTFORK || advice == ABI_MADV_DOFORK ||
+           advice == ABI_MADV_WIPEONFORK || advice == ABI_MADV_KEEPONFORK;
+}
+
+/* All regions in the range get their advice; gaps are reported at the end. */
+static int advise_range(struct space *space, uint64_t start, uint64_t end, int advice)
+{
+    struct region_set *set = &space->regions;
+    bool gaps = !space_covered(space, start, end);
+    int result = advice_marks(advice) ? space_cut(space, start, end) : 0;
+    struct region *region = regions_from(set, start);
+    while (result == 0 && region != NULL && region->start < end) {
+        uint64_t from = region->start > start ? region->start : start;
+        uint64_t to = region->end < end ? region->end : end;
+        result = advise_region(space, region, from, to, advice);
+        if (advice_marks(advice))
+            region = region_join(set, region);
+        region = regions_after(set, region);
+    }
+    if (advice_marks(advice) && region != NULL)
+        region_join(set, region);
+    return result == 0 && gaps ? -ABI_ENOMEM : result;
+}
+
+int space_advise(struct space *space, uint64_t address, size_t size, int advice)
+{
+    uint64_t whole = page_ceil(size);
+    if ((address & PAGE_MASK) || whole < size || !advice_known(advice))
+        return -ABI_EINVAL;
+    if (size == 0)
+        return 0;
+    if (!space_range_good(address, whole))
+        return -ABI_ENOMEM;
+    mutex_lock(&space->mutex);
+    int result = advise_range(space, address, address + whole, advice);
+    mutex_unlock(&space->mutex);
+    return result;
+}
+
+/* ---- msync, mincore ---- */
+
+/* Shared pages are the pager's own, so what was written is in the object already. */
+int space_sync(struct space *space, uint64_t address, size_t size, int flags)
+{
+    uint64_t whole = page_ceil(size);
+    if ((address & PAGE_MASK) || (flags & ~(ABI_MS_ASYNC | ABI_MS_INVALIDATE | ABI_MS_SYNC)) ||
+        ((flags & ABI_MS_ASYNC) && (flags & ABI_MS_SYNC)))
+        return -ABI_EINVAL;
+    if (whole < size)
+        return -ABI_ENOMEM;
+    if (size == 0)
+        return 0;
+    if (!space_range_good(address, whole))
+        return -ABI_ENOMEM;
+    mutex_lock(&space->mutex);
+    bool covered = space_covered(space, address, address + whole);
+    mutex_unlock(&space->mutex);
+    return covered ? 0 : -ABI_ENOMEM;
+}
+
+/* Files are in memory as long as their pagers keep them there: known only for pages that were
+ * touched, and said of these alone. */
+int space_incore(struct space *space, uint64_t address, size_t size, uint8_t *out)
+{
+    uint64_t whole = page_ceil(size);
+    if (address & PAGE_MASK)
+        return -ABI_EINVAL;
+    if (size == 0)
+        return 0;
+    if (whole < size || !space_range_good(address, whole))
+        return -ABI_ENOMEM;
+    mutex_lock(&space->mutex);
+    bool covered = space_covered(space, address, address + whole);
+    for (uint64_t at = 0; covered && at < whole; at += PAGE_SIZE) {
+        const uint64_t *entry = user_entry(&space->tables, address + at, false);
+        *out++ = entry != NULL && *entry != 0;
+    }
+    mutex_unlock(&space->mutex);
+    return covered ? 0 : -ABI_ENOMEM;
+}
+
+/* ---- mremap ---- */
+
+struct remap {
+    uint64_t old, old_size, new, new_size;
+    int flags;
+    struct list removed;
+};
+
+static int remap_check(const struct remap *remap)
+{
+    int flags = remap->flags;
+    if ((flags & ~(ABI_MREMAP_MAYMOVE | ABI_MREMAP_FIXED | ABI_MREMAP_DONTUNMAP)) ||
+        (remap->old & PAGE_MASK) || remap->new_size == 0)
+        return -ABI_EINVAL;
+    if ((flags & (ABI_MREMAP_FIXED | ABI_MREMAP_DONTUNMAP)) && !(flags & ABI_MREMAP_MAYMOVE))
+        return -ABI_EINVAL;
+    if ((flags & ABI_MREMAP_DONTUNMAP) && remap->old_size != remap->new_size)
+        return -ABI_EINVAL;
+    if (remap->old_size != 0 && !space_range_good(remap->old, remap->old_size))
+        return -ABI_EINVAL;
+    if (!(flags & ABI_MREMAP_FIXED))
+        return remap->new_size > USER_END ? -ABI_ENOMEM : 0;
+    if (!space_range_good(remap->new, remap->new_size) || remap->new < SPACE_LOWEST)
+        return -ABI_EINVAL;
+    bool apart =
+        remap->new + remap->new_size <= remap->old || remap->old + remap->old_size <= remap->new;
+    return apart ? 0 : -ABI_EINVAL;
+}
+
+/* A region like the old range's, at the new place. */
+static struct region *remap_region(const struct remap *remap, const struct region *from)
+{
+    struct region *region = region_create(remap->new, remap->new + remap->new_size);
+    if (region == NULL)
+        return NULL;
+    region->flags = from->flags & ~(REGION_HEAP | REGION_STACK);
+    region->prot = from->prot;
+    region->max_prot = from->max_prot;
+    if (from->pager != NULL) {
+        region->pager = from->pager;
+        region->pager->ops->addref(region->pager);
+        region->offset = from->offset + (remap->old - from->start);
+    }
+    if (from->location.name != NULL)
+        location_copy(&region->location, &from->location);
+    return region;
+}
+
+/* Moves the pages and either takes the old range away or leaves it empty. */
+static int remap_carry(struct space *space, struct remap *remap)
+{
+    uint64_t size = remap->old_size < remap->new_size ? remap->old_size : remap->new_size;
+    if (size == 0)
+        return 0;
+    if (!user_tables_move(&space->tables, remap->old, remap->new, size)) {
+        user_tables_move(&space->tables, remap->new, remap->old, size);
+        user_tables_unmap(&space->tables, remap->new, remap->new + size);
+        return -ABI_ENOMEM;
+    }
+    user_tables_unmap(&space->tables, remap->old, remap->old + remap->old_size);
+    if (remap->flags & ABI_MREMAP_DONTUNMAP)
+        return 0;
+    /* The borders were cut: this needs no memory. */
+    return space_take(space, remap->old, remap->old + remap->old_size, &remap->removed);
+}
+
+static int remap_move(struct space *space, struct remap *remap)
+{
+    struct region_set *set = &space->regions;
+    uint64_t old_end = remap->old + remap->old_size;
+    int error = remap->old_size ? space_cut(space, remap->old, old_end) : 0;
+    if (error == 0 && (remap->flags & ABI_MREMAP_FIXED))
+        error = space_take(space, remap->new, remap->new + remap->new_size, &remap->removed);
+    else if (error == 0 && (remap->new = space_place(space, remap->new_size)) == 0)
+        error = -ABI_ENOMEM;
+    if (error < 0)
+        return error;
+    struct region *from = regions_find(set, remap->old);
+    struct region *region = remap_region(remap, from);
+    if (region == NULL)
+        return -ABI_ENOMEM;
+    error = remap_carry(space, remap);
+    if (error < 0) {
+        region_destroy(region);
+        return error;
+    }
+    regions_insert(set, region);
+    region_join(set, region);
+    return 0;
+}
+
+/* Room right behind the region, when the range is its end. */
+static bool remap_in_place(struct space *space, const struct remap *remap, struct region *region)
+{
+    uint64_t end = remap->old + remap->new_size;
+    if (region->end != remap->old + remap->old_size || end > USER_END || end < remap->old ||
+        regions_room(&space->regions, end - region->end, region->end, end) == 0)
+        return false;
+    regions_resize(&space->regions, region, region->start, end);
+    region_join(&space->regions, region);
+    return true;
+}
+
+static int remap_locked(struct space *space, struct remap *remap)
+{
+    struct region *region = regions_find(&space->regions, remap->old);
+    bool moves = remap->flags & (ABI_MREMAP_FIXED | ABI_MREMAP_DONTUNMAP);
+    if (region == NULL || remap->old_size > region->end - remap->old)
+        return -ABI_EFAULT;
+    if (remap->old_size == 0 && !(region->flags & REGION_SHARED))
+        return -ABI_EINVAL;
+    if ((remap->flags & ABI_MREMAP_DONTUNMAP) && region->pager != NULL)
+        return -ABI_EINVAL;
+    if (region->pager != NULL &&
+        region->offset + (remap->old - region->start) + remap->new_size < remap->new_size)
+        return -ABI_EINVAL;
+    uint64_t more = remap->flags & ABI_MREMAP_DONTUNMAP ? remap->new_size
+                    : remap->new_size > remap->old_size ? remap->new_size - remap->old_size
+                                                        : 0;
+    if (!space_may_grow(space, more, region->prot, region->flags) ||
+        space->regions.count + 3 > SPACE_REGIONS_MAX)
+        return -ABI_ENOMEM;
+    if (moves)
+        return remap_move(space, remap);
+    remap->new = remap->old;
+    if (remap->new_size == remap->old_size)
+        return 0;
+    if (remap->new_size < remap->old_size)
+        return space_take(space, remap->old + remap->new_size, remap->old + remap->old_size,
+                          &remap->removed);
+    if (remap->old_size != 0 && remap_in_place(space, remap, region))
+        return 0;
+    return remap->flags & ABI_MREMAP_MAYMOVE ? remap_move(space, remap) : -ABI_ENOMEM;
+}
+
+int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_size, int flags,
+                uint64_t new_address, uint64_t *out_address)
+{
+    struct remap remap = {.old = old,
+                          .old_size = page_ceil(old_size),
+                          .new = new_address,
+                          .new_size = page_ceil(new_size),
+                          .flags = flags};
+    if (remap.old_size < old_size || remap.new_size < new_size)
+        return -ABI_EINVAL;
+    int result = remap_check(&remap);
+    if (result < 0)
+        return result;
+    list_init(&remap.removed);
+    mutex_lock(&space->mutex);
+    result = remap_locked(space, &remap);
+    mutex_unlock(&space->mutex);
+    space_dispose(&remap.removed);
+    if (result == 0)
+        *out_address = remap.new;
+    return result;
+}

@@ -1,0 +1,334 @@
+#include "kernel/mem/user_tables.h"
+
+#include <sluice/string.h>
+#include "kernel/abi/mman.h"
+#include "kernel/log.h"
+#include "kernel/mem/page.h"
+
+#define LEAF_SPAN (PAGE_SIZE * TABLE_COUNT) /* what one lowest table maps */
+#define USER_TOP  (TABLE_COUNT / 2)         /* top entries that are the user's */
+
+static uint64_t zero_page;
+
+void user_tables_boot(void)
+{
+    void *page = page_alloc(0, PAGES_ZERO);
+    kassert(page != NULL);
+    zero_page = page_physical(page);
+}
+
+uint64_t user_zero_page(void)
+{
+    return zero_page;
+}
+
+bool user_entry_is_zero_page(uint64_t entry)
+{
+    return (entry & PTE_FRAME) == zero_page;
+}
+
+uint64_t user_entry_bits(int prot)
+{
+    if ((prot & (ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC)) == 0)
+        return PTE_HIDDEN | PTE_NX;
+    return PTE_PRESENT | PTE_USER | PTE_ACCESSED | (prot & ABI_PROT_EXEC ? 0 : PTE_NX);
+}
+
+static struct page *table_record(const uint64_t *entry)
+{
+    return page_of((const void *)page_floor((uint64_t)entry));
+}
+
+bool user_tables_init(struct user_tables *tables)
+{
+    tables->top = page_alloc(0, 0);
+    if (tables->top == NULL)
+        return false;
+    const uint64_t *kernel = table_of(tables_root());
+    memset(tables->top, 0, USER_TOP * sizeof(uint64_t));
+    memcpy(tables->top + USER_TOP, kernel + USER_TOP, USER_TOP * sizeof(uint64_t));
+    tables->hardware.root = page_physical(tables->top);
+    atomic_store(&tables->hardware.cpus, 0);
+    tables->resident = 0;
+    return true;
+}
+
+uint64_t *user_entry(struct user_tables *tables, uint64_t address, bool create)
+{
+    uint64_t *table = tables->top;
+    for (unsigned level = 3; level > 0; level--) {
+        uint64_t *entry = &table[table_index(address, level)];
+        if (*entry == 0) {
+            void *below = create ? page_alloc(0, PAGES_ZERO | PAGES_USER) : NULL;
+            if (below == NULL)
+                return NULL;
+            entry_set(entry,
+                      page_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
+            table_record(entry)->used++;
+        }
+        table = table_of(*entry);
+    }
+    return &table[table_index(address, 0)];
+}
+
+void user_entry_fill(struct user_tables *tables, uint64_t *entry, uint64_t value)
+{
+    table_record(entry)->used++;
+    if (!user_entry_is_zero_page(value))
+        tables->resident++;
+    entry_set(entry, value);
+}
+
+void user_entry_replace(struct user_tables *tables, uint64_t *entry, uint64_t address,
+                        uint64_t value)
+{
+    uint64_t old = *entry;
+    entry_set(entry, value);
+    struct tlb_flush flush = {0};
+    tlb_add(&flush, address);
+    tlb_flush(&tables->hardware, &flush);
+    if (user_entry_is_zero_page(old))
+        tables->resident++;
+    else
+        page_unref(entry_page(old));
+}
+
+/* ---- Walking ---- */
+
+/* The first lowest table that exists at or after *AT and before END: *AT is set to the first
+ * address of interest in it, *STOP to where it or the range ends. NULL when there is none. */
+static uint64_t *leaf_next(const struct user_tables *tables, uint64_t *at, uint64_t end,
+                           uint64_t *stop)
+{
+    while (*at < end) {
+        uint64_t *table = tables->top;
+        unsigned level = 3;
+        uint64_t entry;
+        while ((entry = table[table_index(*at, level)]) != 0 && level > 1) {
+            table = table_of(entry);
+            level--;
+        }
+        uint64_t span = PAGE_SIZE << (9 * level);
+        uint64_t next = (*at & ~(span - 1)) + span;
+        if (entry != 0) {
+            *stop = next < end ? next : end;
+            return table_of(entry);
+        }
+        *at = next;
+    }
+    return NULL;
+}
+
+/* ---- Taking away ---- */
+
+/* Pages and tables that were unlinked, to be freed once no CPU can reach them. */
+struct gathering {
+    struct tlb_flush flush;
+    unsigned count;
+    void *pages[96];
+};
+
+static void gathering_finish(struct user_tables *tables, struct gathering *gathering)
+{
+    tlb_flush(&tables->hardware, &gathering->flush);
+    for (unsigned i = 0; i < gathering->count; i++)
+        page_unref(gathering->pages[i]);
+    gathering->count = 0;
+    gathering->flush.count = 0;
+}
+
+static void gathering_add(struct user_tables *tables, struct gathering *gathering, void *page)
+{
+    gathering->pages[gathering->count++] = page;
+    if (gathering->count == sizeof(gathering->pages) / sizeof(gathering->pages[0]))
+        gathering_finish(tables, gathering);
+}
+
+static void entry_clear(struct user_tables *tables, uint64_t *entry, uint64_t address,
+                        struct gathering *gathering)
+{
+    uint64_t old = *entry;
+    entry_set(entry, 0);
+    tlb_add(&gathering->flush, address);
+    if (!user_entry_is_zero_page(old)) {
+        tables->resident--;
+        gathering_add(tables, gathering, entry_page(old));
+    }
+}
+
+/* Unlinks the tables on the way to ADDRESS that have become empty. */
+static void prune(struct user_tables *tables, uint64_t address, struct gathering *gathering)
+{
+    uint64_t *path[3], *table = tables->top;
+    for (unsigned level = 3; level > 0; level--) {
+        path[level - 1] = &table[table_index(address, level)];
+        table = table_of(*path[level - 1]);
+    }
+    for (unsigned level = 0; level < 3; level++) {
+        void *below = table_of(*path[level]);
+        if (page_of(below)->used > 0)
+            return;
+        entry_set(path[level], 0);
+        table_record(path[level])->used--;
+        /* What is cached of the way through a table goes with any of its addresses. */
+        tlb_add(&gathering->flush, address);
+        gathering_add(tables, gathering, below);
+    }
+}
+
+void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    struct gathering gathering;
+    gathering.count = 0;
+    gathering.flush.count = 0;
+    uint64_t at = start, stop;
+    uint64_t *leaf;
+    while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL) {
+        struct page *record = page_of(leaf);
+        uint64_t first = at;
+        for (; at < stop && record->used > 0; at += PAGE_SIZE) {
+            uint64_t *entry = &leaf[table_index(at, 0)];
+            if (*entry == 0)
+                continue;
+            record->used--;
+            entry_clear(tables, entry, at, &gathering);
+        }
+        at = stop;
+        if (record->used == 0)
+            prune(tables, first, &gathering);
+    }
+    gathering_finish(tables, &gathering);
+}
+
+static void table_free(uint64_t *table, unsigned level)
+{
+    unsigned left = page_of(table)->used;
+    for (unsigned i = 0; left > 0 && i < TABLE_COUNT; i++) {
+        uint64_t entry = table[i];
+        if (entry == 0)
+            continue;
+        left--;
+        if (level > 0)
+            table_free(table_of(entry), level - 1);
+        else if (!user_entry_is_zero_page(entry))
+            page_unref(entry_page(entry));
+    }
+    page_unref(table);
+}
+
+void user_tables_destroy(struct user_tables *tables)
+{
+    tlb_forget(&tables->hardware);
+    /* The top table counts its user entries only. */
+    table_free(tables->top, 3);
+}
+
+/* ---- Changing ---- */
+
+void user_tables_protect(struct user_tables *tables, uint64_t start, uint64_t end, int prot)
+{
+    const uint64_t rights = PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_NX | PTE_HIDDEN;
+    uint64_t bits = user_entry_bits(prot);
+    struct tlb_flush flush = {0};
+    uint64_t at = start, stop;
+    uint64_t *leaf;
+    while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL) {
+        for (; at < stop; at += PAGE_SIZE) {
+            uint64_t *entry = &leaf[table_index(at, 0)];
+            uint64_t old = *entry;
+            if (old == 0)
+                continue;
+            uint64_t keep = prot & ABI_PROT_WRITE ? ~rights : ~(rights | PTE_WRITE);
+            uint64_t value = (old & keep) | bits;
+            if (bits & PTE_HIDDEN)
+                value &= ~PTE_WRITE;
+            if (value == old)
+                continue;
+            entry_set(entry, value);
+            if (old & PTE_PRESENT)
+                tlb_add(&flush, at);
+        }
+    }
+    tlb_flush(&tables->hardware, &flush);
+}
+
+bool user_tables_move(struct user_tables *tables, uint64_t from, uint64_t to, uint64_t size)
+{
+    struct tlb_flush flush = {0};
+    bool done = true;
+    uint64_t at = from, stop;
+    uint64_t *leaf;
+    while (done && (leaf = leaf_next(tables, &at, from + size, &stop)) != NULL) {
+        for (; at < stop; at += PAGE_SIZE) {
+            uint64_t *entry = &leaf[table_index(at, 0)];
+            if (*entry == 0)
+                continue;
+            uint64_t *target = user_entry(tables, at - from + to, true);
+            done = target != NULL;
+            if (!done)
+                break;
+            entry_set(target, *entry);
+            table_record(target)->used++;
+            entry_set(entry, 0);
+            table_record(entry)->used--;
+            tlb_add(&flush, at);
+        }
+    }
+    tlb_flush(&tables->hardware, &flush);
+    return done;
+}
+
+size_t user_tables_count(const struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    size_t count = 0;
+    uint64_t at = start, stop;
+    const uint64_t *leaf;
+    while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL)
+        for (; at < stop; at += PAGE_SIZE) {
+            uint64_t entry = leaf[table_index(at, 0)];
+            if (entry != 0 && !(entry & PTE_PRIVATE) && !user_entry_is_zero_page(entry))
+                count++;
+        }
+    return count;
+}
+
+/* ---- Fork ---- */
+
+bool user_tables_share(struct user_tables *parent, struct user_tables *child, uint64_t start,
+                       uint64_t end, bool copies_only, struct tlb_flush *flush)
+{
+    uint64_t at = start, stop;
+    uint64_t *leaf;
+    while ((leaf = leaf_next(parent, &at, end, &stop)) != NULL) {
+        uint64_t *target = NULL; /* the child's table, once there is something for it */
+        struct page *record = NULL;
+        unsigned shared = 0;
+        for (; at < stop; at += PAGE_SIZE) {
+            uint64_t *entry = &leaf[table_index(at, 0)];
+            uint64_t value = *entry;
+            /* What the child can get again by a fault it gets by a fault. */
+            if (value == 0 || user_entry_is_zero_page(value) ||
+                (copies_only && !(value & PTE_PRIVATE)))
+                continue;
+            if (target == NULL) {
+                target = user_entry(child, at, true);
+                if (target == NULL)
+                    return false;
+                target -= table_index(at, 0);
+                record = page_of(target);
+            }
+            if (value & PTE_WRITE) {
+                value &= ~PTE_WRITE;
+                entry_set(entry, value);
+                tlb_add(flush, at);
+            }
+            page_ref(entry_page(value));
+            target[table_index(at, 0)] = value;
+            shared++;
+        }
+        if (record != NULL)
+            record->used += shared;
+        child->resident += shared;
+    }
+    return true;
+}

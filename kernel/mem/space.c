@@ -152,6 +152,11 @@ static void usage_add(struct space *space, const struct region *region, struct s
         out->shared += user_tables_count(&space->tables, region->start, region->end);
 }
 
+uint64_t space_resident(const struct space *space)
+{
+    return *(const volatile size_t *)&space->tables.resident;
+}
+
 void space_usage(struct space *space, struct space_usage *out)
 {
     *out = (struct space_usage){0};

@@ -82,6 +82,8 @@ struct space_usage {
     uint64_t minor_faults, major_faults;
 };
 void space_usage(struct space *space, struct space_usage *out);
+/* Pages held, read without the mutex: for choosing a victim when memory ran out. [any] */
+uint64_t space_resident(const struct space *space);
 
 /* Calls SHOW for each region in address order; for /proc/PID/maps. */
 struct space_region_info {

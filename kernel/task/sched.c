@@ -194,6 +194,17 @@ bool thread_wake(struct thread *thread)
     return sleeping;
 }
 
+/* A stale answer is harmless: a thread that left the CPU meanwhile passes the check of its work
+ * bits anyway. */
+void sched_notice(struct thread *thread)
+{
+    preempt_disable();
+    uint32_t cpu = *(volatile uint32_t *)&thread->cpu;
+    if (cpu != this_cpu()->id && run_queue_of(cpu)->current == thread)
+        apic_send(cpu, TRAP_RESCHEDULE);
+    preempt_enable();
+}
+
 /* ---- Switching ---- */
 
 /* Takes a waiting thread from another CPU's queue. Own queue locked; the other by trylock, for two

@@ -18,6 +18,9 @@ void sched_tick(void);
 void sched_switched(struct thread *prev);
 /* Frees threads that died on this CPU. [thread] */
 void sched_reap(void);
+/* If THREAD runs in user mode on another CPU, makes it enter the kernel, where it sees its work
+ * bits. [any] */
+void sched_notice(struct thread *thread);
 /* The boot thread's last call: becomes the idle thread of its CPU. */
 _Noreturn void sched_idle_enter(void);
 

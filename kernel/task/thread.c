@@ -7,6 +7,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/vmap.h"
+#include "kernel/task/process.h"
 #include "kernel/task/sched.h"
 #include "kernel/task/timer.h"
 
@@ -14,7 +15,7 @@
 struct first_frame {
     uint64_t r15, r14, r13, r12, rbx, rbp;
     uint64_t rip;
-    uint64_t pad; /* keeps the stack aligned as after a call */
+    uint64_t pad[2]; /* keeps the stack aligned as a call wants it */
 };
 
 void thread_main(struct thread *prev);
@@ -40,7 +41,10 @@ struct thread *thread_create(const char *name, void (*entry)(void *arg), void *a
         return NULL;
     }
     thread->stack_top = (uint64_t)thread->stack + THREAD_STACK_SIZE;
-    struct first_frame *frame = (struct first_frame *)thread->stack_top - 1;
+    /* The entry frame from user mode has its place at the top, also for a thread that begins in the
+     * kernel. */
+    thread->frame = trap_user_frame(thread->stack_top);
+    struct first_frame *frame = (struct first_frame *)thread->frame - 1;
     *frame = (struct first_frame){.rip = (uint64_t)thread_begin};
     thread->stack_pointer = (uint64_t)frame;
     thread->kernel_entry = entry;
@@ -50,9 +54,20 @@ struct thread *thread_create(const char *name, void (*entry)(void *arg), void *a
     atomic_init(&thread->references, 2);
     atomic_init(&thread->state, THREAD_SLEEPING);
     list_init(&thread->process_link);
+    list_init(&thread->signals.infos);
     size_t length = strlen(name);
     memcpy(thread->name, name, length < THREAD_NAME_SIZE ? length : THREAD_NAME_SIZE - 1);
     return thread;
+}
+
+bool thread_allocate_fpu(struct thread *thread)
+{
+    thread->fpu_memory = heap_alloc(fpu_area_size() + 63, 0);
+    if (!thread->fpu_memory)
+        return false;
+    thread->fpu_area = (void *)(((uintptr_t)thread->fpu_memory + 63) & ~63ul);
+    fpu_area_init(thread->fpu_area);
+    return true;
 }
 
 void thread_start(struct thread *thread)
@@ -79,10 +94,26 @@ void thread_unref(struct thread *thread)
 {
     if (atomic_fetch_sub_explicit(&thread->references, 1, memory_order_acq_rel) != 1)
         return;
+    if (thread->process)
+        process_unref(thread->process);
     if (thread->stack)
         vmap_stack_free(thread->stack, THREAD_STACK_SIZE);
-    heap_free(thread->fpu_area);
+    heap_free(thread->fpu_memory);
     heap_free(thread);
+}
+
+void thread_discard(struct thread *thread)
+{
+    thread_unref(thread);
+    thread_unref(thread);
+}
+
+void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system)
+{
+    uint64_t ticks = thread->user_ticks + thread->system_ticks;
+    *user =
+        ticks ? (uint64_t)((unsigned __int128)thread->cpu_time * thread->user_ticks / ticks) : 0;
+    *system = thread->cpu_time - *user;
 }
 
 void thread_exit(void)
@@ -163,5 +194,7 @@ void thread_interrupt(struct thread *thread, bool fatal)
 {
     enum sleep_kind kind = thread->sleep_kind;
     if (kind == SLEEP_INTERRUPTIBLE || (fatal && kind == SLEEP_KILLABLE))
-        thread_wake(thread);
+        if (thread_wake(thread))
+            return;
+    sched_notice(thread);
 }

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sluice/list.h>
+#include "kernel/abi/types.h"
 #include "kernel/cpu/spinlock.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/task/pheap.h"
@@ -34,11 +35,10 @@ enum sleep_kind {
 
 /* Bits of thread->work: looked at before each return to user mode (nonzero: process_user_work) and
  * by interruptible sleeps. */
-#define WORK_SIGNAL 1u /* a signal that is not blocked is pending */
-#define WORK_STOP   2u /* the process is stopped: park */
-#define WORK_EXIT   4u /* the process ends: this thread exits; makes killable sleeps end too */
-#define WORK_RESTORE_MASK \
-    8u /* sigsuspend, ppoll ...: put thread->saved_mask back if no handler runs */
+#define WORK_SIGNAL       1u /* a signal that is not blocked is pending */
+#define WORK_STOP         2u /* the process is stopped: park */
+#define WORK_EXIT         4u /* the process ends: this thread exits; makes killable sleeps end too */
+#define WORK_RESTORE_MASK 8u /* sigsuspend, ppoll ...: put saved_mask back if no handler runs */
 
 #define THREAD_STACK_SIZE 16384ul
 #define THREAD_NAME_SIZE  16
@@ -54,7 +54,8 @@ struct thread {
     struct space *space;       /* what to load; NULL for kernel threads */
     struct process *process;   /* NULL for kernel threads */
     uint64_t fs_base, gs_base; /* user segment bases, saved at switch */
-    void *fpu_area;
+    void *fpu_area;            /* aligned to 64, inside fpu_memory; NULL for kernel threads */
+    void *fpu_memory;
     uint32_t fpu_cpu;            /* CPU that may hold this state live, for fpu.c */
     char name[THREAD_NAME_SIZE]; /* comm; guarded by being written only by the thread itself or
                                     before start */
@@ -70,26 +71,31 @@ struct thread {
     uint64_t slice_end;   /* ns */
     uint64_t affinity;    /* CPUs it may run on */
     int nice;
-    uint64_t virtual_time; /* fair ordering, ns scaled by weight */
-    uint64_t cpu_time;     /* ns run in all; user and system parts below */
-    uint64_t user_time, system_time;
-    uint64_t switched_at;            /* when it last got the CPU or changed mode */
-    uint64_t voluntary, involuntary; /* switches */
+    uint64_t virtual_time;             /* fair ordering, ns scaled by weight */
+    uint64_t cpu_time;                 /* ns run in all; user and system parts below */
+    uint64_t user_ticks, system_ticks; /* samples */
+    uint64_t switched_at;              /* when it last got the CPU or changed mode */
+    uint64_t voluntary, involuntary;   /* switches */
     _Atomic uint32_t references;
 
     /* Process layer (kernel/task/process.c, signal.c, futex.c). */
     int32_t tid;
     struct list process_link; /* process->threads */
     uint64_t signal_mask, saved_mask;
-    struct signal_queue *signals; /* pending for this thread alone */
+    struct signal_queue {
+        abi_sigset_t pending;
+        struct list infos; /* queued records, in order; signal.c */
+    } signals;             /* pending for this thread alone; process->signal_lock */
     struct signal_stack {
         uint64_t base, size;
         int flags;
     } signal_stack;
-    uint64_t clear_child_tid; /* user address, or 0 */
+    uint64_t set_child_tid; /* user addresses, or 0 */
+    uint64_t clear_child_tid;
     uint64_t robust_list, robust_list_size;
     uint64_t futex_wait[8];   /* storage of futex.c */
     struct trap_frame *frame; /* its entry from user mode */
+    uint64_t fault_address;   /* of its last trap, for signal frames */
     long restart[4];          /* restart_syscall's data */
     void *vfork_done;         /* process.c */
     int32_t exit_code;
@@ -110,6 +116,10 @@ _Noreturn void sched_cpu_main(void); /* an application processor's life: becomes
  * NULL: no memory. [thread] */
 struct thread *thread_create(const char *name, void (*entry)(void *arg), void *arg);
 void thread_start(struct thread *thread);
+/* Gives THREAD a save area for FPU registers, which user mode needs. false: no memory. */
+bool thread_allocate_fpu(struct thread *thread);
+/* Frees a thread that was never started: both references. */
+void thread_discard(struct thread *thread);
 _Noreturn void thread_exit(void);
 void thread_ref(struct thread *thread);
 void thread_unref(struct thread *thread);
@@ -133,6 +143,9 @@ void thread_yield(void);
 void schedule(void);
 void thread_set_affinity(struct thread *thread, uint64_t mask);
 void thread_set_nice(struct thread *thread, int nice);
+
+/* Time in user mode and in the kernel, ns: the exact run time, split by what the ticks saw. */
+void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system);
 
 /* For /proc: run-queue lengths and load averages (fixed point, 11 bits of fraction as Linux has
  * them). */

@@ -1,0 +1,121 @@
+/* OSKit errors and the ABI's errno values: the one place where they meet. */
+#include "kernel/abi/errno.h"
+#include <oskit/dev/error.h>
+#include "kernel/log.h"
+#include "kernel/sys/waitloop.h"
+
+struct errno_row {
+    oskit_error_t oskit;
+    int abi;
+};
+
+/* The first row of an ABI value is the one that errno_to_oskit gives. */
+static const struct errno_row errno_rows[] = {
+    {OSKIT_EDOM, ABI_EDOM},
+    {OSKIT_ERANGE, ABI_ERANGE},
+    {OSKIT_E2BIG, ABI_E2BIG},
+    {OSKIT_EACCES, ABI_EACCES},
+    {OSKIT_EWOULDBLOCK, ABI_EAGAIN},
+    {OSKIT_EAGAIN, ABI_EAGAIN},
+    {OSKIT_EBADF, ABI_EBADF},
+    {OSKIT_EBUSY, ABI_EBUSY},
+    {OSKIT_ECHILD, ABI_ECHILD},
+    {OSKIT_EDEADLK, ABI_EDEADLK},
+    {OSKIT_EEXIST, ABI_EEXIST},
+    {OSKIT_EFBIG, ABI_EFBIG},
+    {OSKIT_EINTR, ABI_EINTR},
+    {OSKIT_EIO, ABI_EIO},
+    {OSKIT_EISDIR, ABI_EISDIR},
+    {OSKIT_EMFILE, ABI_EMFILE},
+    {OSKIT_EMLINK, ABI_EMLINK},
+    {OSKIT_ENAMETOOLONG, ABI_ENAMETOOLONG},
+    {OSKIT_ENFILE, ABI_ENFILE},
+    {OSKIT_ENODEV, ABI_ENODEV},
+    {OSKIT_ENOENT, ABI_ENOENT},
+    {OSKIT_ENOEXEC, ABI_ENOEXEC},
+    {OSKIT_ENOLCK, ABI_ENOLCK},
+    {OSKIT_ENOSPC, ABI_ENOSPC},
+    {OSKIT_ENOTDIR, ABI_ENOTDIR},
+    {OSKIT_ENOTEMPTY, ABI_ENOTEMPTY},
+    {OSKIT_ENOTTY, ABI_ENOTTY},
+    {OSKIT_ENXIO, ABI_ENXIO},
+    {OSKIT_EPIPE, ABI_EPIPE},
+    {OSKIT_EROFS, ABI_EROFS},
+    {OSKIT_ESPIPE, ABI_ESPIPE},
+    {OSKIT_ESRCH, ABI_ESRCH},
+    {OSKIT_EXDEV, ABI_EXDEV},
+    {OSKIT_EBADMSG, ABI_EBADMSG},
+    {OSKIT_ECANCELED, ABI_ECANCELED},
+    {OSKIT_EINPROGRESS, ABI_EINPROGRESS},
+    {OSKIT_EMSGSIZE, ABI_EMSGSIZE},
+    {OSKIT_EOPNOTSUPP, ABI_EOPNOTSUPP},
+    {OSKIT_ENOTSUP, ABI_EOPNOTSUPP},
+    {OSKIT_ETIMEDOUT, ABI_ETIMEDOUT},
+    {OSKIT_EADDRINUSE, ABI_EADDRINUSE},
+    {OSKIT_EADDRNOTAVAIL, ABI_EADDRNOTAVAIL},
+    {OSKIT_EAFNOSUPPORT, ABI_EAFNOSUPPORT},
+    {OSKIT_EALREADY, ABI_EALREADY},
+    {OSKIT_ECONNABORTED, ABI_ECONNABORTED},
+    {OSKIT_ECONNREFUSED, ABI_ECONNREFUSED},
+    {OSKIT_ECONNRESET, ABI_ECONNRESET},
+    {OSKIT_EDESTADDRREQ, ABI_EDESTADDRREQ},
+    {OSKIT_EDQUOT, ABI_EDQUOT},
+    {OSKIT_EHOSTUNREACH, ABI_EHOSTUNREACH},
+    {OSKIT_EIDRM, ABI_EIDRM},
+    {OSKIT_EILSEQ, ABI_EILSEQ},
+    {OSKIT_EISCONN, ABI_EISCONN},
+    {OSKIT_ELOOP, ABI_ELOOP},
+    {OSKIT_EMULTIHOP, ABI_EMULTIHOP},
+    {OSKIT_ENETDOWN, ABI_ENETDOWN},
+    {OSKIT_ENETUNREACH, ABI_ENETUNREACH},
+    {OSKIT_ENOBUFS, ABI_ENOBUFS},
+    {OSKIT_ENODATA, ABI_ENODATA},
+    {OSKIT_ENOLINK, ABI_ENOLINK},
+    {OSKIT_ENOMSG, ABI_ENOMSG},
+    {OSKIT_ENOPROTOOPT, ABI_ENOPROTOOPT},
+    {OSKIT_ENOSR, ABI_ENOSR},
+    {OSKIT_ENOSTR, ABI_ENOSTR},
+    {OSKIT_ENOTCONN, ABI_ENOTCONN},
+    {OSKIT_ENOTSOCK, ABI_ENOTSOCK},
+    {OSKIT_EOVERFLOW, ABI_EOVERFLOW},
+    {OSKIT_EPROTO, ABI_EPROTO},
+    {OSKIT_EPROTONOSUPPORT, ABI_EPROTONOSUPPORT},
+    {OSKIT_EPROTOTYPE, ABI_EPROTOTYPE},
+    {OSKIT_ESTALE, ABI_ESTALE},
+    {OSKIT_ETIME, ABI_ETIME},
+    {OSKIT_ETXTBSY, ABI_ETXTBSY},
+    {OSKIT_E_ACCESSDENIED, ABI_EPERM},
+    {OSKIT_E_OUTOFMEMORY, ABI_ENOMEM},
+    {OSKIT_E_INVALIDARG, ABI_EINVAL},
+    {OSKIT_E_POINTER, ABI_EFAULT},
+    {OSKIT_E_NOTIMPL, ABI_ENOSYS},
+    {OSKIT_E_NOINTERFACE, ABI_EINVAL},
+    {OSKIT_E_ABORT, ABI_ECANCELED},
+    {OSKIT_E_FAIL, ABI_EIO},
+    {OSKIT_E_UNEXPECTED, ABI_EIO},
+    {OSKIT_E_DEV_NOSUCH_DEV, ABI_ENODEV},
+    {OSKIT_E_DEV_BADOP, ABI_EOPNOTSUPP},
+    {OSKIT_E_DEV_BADPARAM, ABI_EINVAL},
+    {OSKIT_E_DEV_IOERR, ABI_EIO},
+};
+
+long errno_from_oskit(oskit_error_t error)
+{
+    if (OSKIT_SUCCEEDED(error))
+        return 0;
+    for (size_t i = 0; i < sizeof errno_rows / sizeof errno_rows[0]; i++)
+        if (errno_rows[i].oskit == error)
+            return -errno_rows[i].abi;
+    log_write(LOG_WARNING, "error code %#x has no errno; reported as EIO", (unsigned)error);
+    return -ABI_EIO;
+}
+
+oskit_error_t errno_to_oskit(long error)
+{
+    if (error >= 0)
+        return 0;
+    for (size_t i = 0; i < sizeof errno_rows / sizeof errno_rows[0]; i++)
+        if (errno_rows[i].abi == -error)
+            return errno_rows[i].oskit;
+    return OSKIT_E_FAIL;
+}

@@ -1,0 +1,48 @@
+/*
+ * Descriptor tables: numbers to open files, with the close-on-exec bit. Lookups take a reference;
+ * the fast one doesn't when the table belongs to a single thread (nobody else can close it during
+ * the call).
+ */
+#ifndef KERNEL_SYS_FDTAB_H
+#define KERNEL_SYS_FDTAB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "kernel/sys/openfile.h"
+
+struct fdtab;
+
+struct fdtab *fdtab_create(void);
+struct fdtab *fdtab_copy(struct fdtab *from); /* fork: descriptors share the open files */
+void fdtab_ref(struct fdtab *table);          /* CLONE_FILES */
+void fdtab_unref(struct fdtab *table);        /* the last one closes all */
+uint32_t fdtab_users(struct fdtab *table);
+void fdtab_close_on_exec(struct fdtab *table);
+
+/* A reference, or NULL (EBADF). O_PATH files are found only with PATH_TOO. */
+struct openfile *fdtab_get(struct fdtab *table, int fd);
+/* For the length of a system call: *put says whether fdput has to drop a reference. */
+struct fd {
+    struct openfile *file;
+    bool put;
+};
+struct fd fd_get(int fd);
+static inline void fd_put(struct fd fd)
+{
+    if (fd.put)
+        openfile_unref(fd.file);
+}
+
+/* Lowest free number >= LEAST, bounded by RLIMIT_NOFILE; takes over a reference of FILE on success.
+ * -ABI_EMFILE, -ABI_ENOMEM. */
+int fdtab_install(struct fdtab *table, struct openfile *file, int least, bool cloexec);
+/* Puts FILE at exactly FD, closing what was there. -ABI_EBADF beyond the limit. */
+int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloexec);
+int fdtab_close(struct fdtab *table, int fd);
+int fdtab_close_range(struct fdtab *table, uint32_t first, uint32_t last, bool only_cloexec);
+int fdtab_get_cloexec(struct fdtab *table, int fd);
+int fdtab_set_cloexec(struct fdtab *table, int fd, bool cloexec);
+/* The first descriptor >= FD in use, or -1; for /proc/PID/fd. */
+int fdtab_next(struct fdtab *table, int fd);
+
+#endif

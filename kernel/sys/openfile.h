@@ -1,0 +1,81 @@
+/*
+ * Open files: what a descriptor refers to. Holds the object behind the file with the interfaces it
+ * answered when it was opened, the status flags and the offset. Shared by dup and fork through its
+ * count; the last close releases the object.
+ *
+ * Locks: offset_mutex is held over a read, write or seek that uses the shared offset (POSIX makes
+ * those atomic). flags are atomic bits.
+ */
+#ifndef KERNEL_SYS_OPENFILE_H
+#define KERNEL_SYS_OPENFILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <oskit/io/absio.h>
+#include <oskit/io/asyncio.h>
+#include <oskit/io/posixio.h>
+#include <oskit/io/ttystream.h>
+#include <oskit/com/stream.h>
+#include <oskit/fs/file.h>
+#include <sluice/env.h>
+#include <sluice/namespace.h>
+#include <sluice/readiness.h>
+#include <sluice/terminal.h>
+#include <sluice/vecio.h>
+
+struct openfile {
+    _Atomic uint32_t references;
+    _Atomic uint32_t flags; /* ABI_O_*: access mode and status flags */
+    oskit_iunknown_t *object;
+    struct location location; /* its name; cleared for pipes and the like */
+
+    /* What the object answered (each with a reference), or NULL. */
+    sluice_streamvec_t *streamvec;
+    oskit_stream_t *stream;
+    sluice_absvec_t *absvec;
+    oskit_absio_t *absio;
+    oskit_asyncio_t *asyncio;
+    oskit_posixio_t *posixio;
+    sluice_terminal_t *terminal;
+    oskit_ttystream_t *tty;
+    sluice_pager_t *pager;
+    sluice_control_t *control;
+    struct readiness *readiness; /* of its pollable, which is held below; NULL: always ready */
+    sluice_pollable_t *pollable;
+
+    struct env_mutex offset_mutex;
+    int64_t offset;       /* bytes; for directories the cookie of the next entry */
+    int32_t owner;        /* F_SETOWN */
+    int owner_signal;     /* F_SETSIG */
+    struct list watchers; /* epoll items of this description (stage B); guarded by the readiness */
+};
+
+/* A new open file over OBJECT (its reference is taken over) with one reference; LOCATION may be
+ * NULL. NULL: no memory (OBJECT released). */
+struct openfile *openfile_create(oskit_iunknown_t *object, const struct location *location,
+                                 uint32_t flags);
+void openfile_ref(struct openfile *file);
+void openfile_unref(struct openfile *file);
+
+static inline bool openfile_readable(const struct openfile *file)
+{
+    uint32_t mode = atomic_load_explicit(&file->flags, memory_order_relaxed) & 3;
+    return mode == 0 || mode == 2;
+}
+
+static inline bool openfile_writable(const struct openfile *file)
+{
+    uint32_t mode = atomic_load_explicit(&file->flags, memory_order_relaxed) & 3;
+    return mode == 1 || mode == 2;
+}
+
+/* Transfers through the wait loop, offset handling, O_APPEND, O_NONBLOCK, SIGPIPE: bytes moved or a
+ * negative errno (or restart code). UIO->left was bounded by the caller. OFFSET NULL: the file's
+ * own. */
+long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                   uint32_t vecio_flags);
+long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                    uint32_t vecio_flags);
+
+#endif

@@ -1,0 +1,17 @@
+/* Futexes: waiting on a word of user memory. */
+#ifndef KERNEL_TASK_FUTEX_H
+#define KERNEL_TASK_FUTEX_H
+
+#include <stdint.h>
+
+/* futex(2) whole: operation, clock and flags decoded inside. TIMEOUT is the user pointer (or the
+ * second count for requeues). */
+long futex_call(uint64_t address, int operation, uint32_t value, uint64_t timeout,
+                uint64_t address2, uint32_t value3);
+/* Wakes up to COUNT waiters of the current process's private or shared ADDRESS: thread exit's
+ * clear_child_tid. */
+long futex_wake(uint64_t address, uint32_t count, uint32_t bitset, int shared);
+/* A thread ends: its robust list is walked (bounded), owners marked dead, waiters woken. */
+void futex_exit_robust(void);
+
+#endif

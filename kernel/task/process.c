@@ -1,0 +1,128 @@
+/* Processes: the records, finding them, their numbers and times. */
+#include "kernel/task/process.h"
+#include "kernel/abi/errno.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/log.h"
+#include "kernel/mem/heap.h"
+#include "kernel/mem/space.h"
+#include "kernel/task/lifecycle.h"
+
+spinlock_t tree_lock;
+
+struct process *process_allocate(void)
+{
+    struct process *process = heap_alloc(sizeof *process, HEAP_ZERO);
+    if (!process)
+        return NULL;
+    atomic_init(&process->references, 1);
+    list_init(&process->children);
+    list_init(&process->sibling_link);
+    list_init(&process->group_link);
+    list_init(&process->threads);
+    list_init(&process->signals.infos);
+    wait_queue_init(&process->child_wait);
+    wait_queue_init(&process->signal_wait);
+    process->start_time = clock_monotonic();
+    process->dumpable = true;
+    return process;
+}
+
+void process_ref(struct process *process)
+{
+    atomic_fetch_add_explicit(&process->references, 1, memory_order_relaxed);
+}
+
+void process_unref(struct process *process)
+{
+    if (atomic_fetch_sub_explicit(&process->references, 1, memory_order_acq_rel) != 1)
+        return;
+    heap_free(process->timers);
+    signal_actions_unref(process->actions);
+    cred_unref(atomic_load(&process->cred));
+    for (struct cred *cred = process->retired_creds, *next; cred; cred = next) {
+        next = cred->retired;
+        cred_unref(cred);
+    }
+    heap_free(process);
+}
+
+static void process_ref_object(void *object)
+{
+    process_ref(object);
+}
+
+static void thread_ref_object(void *object)
+{
+    thread_ref(object);
+}
+
+struct process *process_find(int32_t pid)
+{
+    return pid_lookup(pid, PID_PROCESS, process_ref_object);
+}
+
+struct thread *thread_find(int32_t tid)
+{
+    return pid_lookup(tid, PID_THREAD, thread_ref_object);
+}
+
+void process_each(bool (*show)(void *arg, struct process *process), void *arg)
+{
+    struct process *process;
+    bool go_on = true;
+    for (int32_t pid = 0; go_on && (process = pid_next_process(pid));) {
+        pid = process->pid;
+        go_on = show(arg, process);
+        process_unref(process);
+    }
+}
+
+uint64_t process_limit(unsigned resource)
+{
+    return current_process()->limits[resource].rlim_cur;
+}
+
+/* ---- Times ---- */
+
+static struct abi_timeval timeval_from_ns(uint64_t ns)
+{
+    return (struct abi_timeval){(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
+}
+
+void process_times(struct process *process, uint64_t *user, uint64_t *system)
+{
+    uint64_t u = process->dead_user, s = process->dead_system;
+    spin_lock(&process->signal_lock);
+    list_for_each (link, &process->threads) {
+        struct thread *thread = container_of(link, struct thread, process_link);
+        uint64_t part_user, part_system;
+        thread_times(thread, &part_user, &part_system);
+        u += part_user;
+        s += part_system;
+    }
+    spin_unlock(&process->signal_lock);
+    *user = u;
+    *system = s;
+}
+
+void process_usage(struct process *process, bool children, struct abi_rusage *out)
+{
+    uint64_t user = process->children_user, system = process->children_system;
+    *out = (struct abi_rusage){0};
+    if (!children) {
+        process_times(process, &user, &system);
+        out->ru_minflt = (int64_t)process->minor_faults;
+        out->ru_majflt = (int64_t)process->major_faults;
+        if (process == current_process() && process->space) {
+            struct space_usage usage;
+            space_usage(process->space, &usage);
+            out->ru_maxrss = (int64_t)(usage.resident * (PAGE_SIZE / 1024));
+            out->ru_minflt += (int64_t)usage.minor_faults;
+            out->ru_majflt += (int64_t)usage.major_faults;
+        }
+        out->ru_nvcsw = (int64_t)current_thread()->voluntary;
+        out->ru_nivcsw = (int64_t)current_thread()->involuntary;
+    }
+    out->ru_utime = timeval_from_ns(user);
+    out->ru_stime = timeval_from_ns(system);
+}

@@ -65,7 +65,8 @@ static bool waiter_notify(struct readiness_waiter *waiter, uint32_t events, stru
 
 /*
  * Tells those waiters of EVENTS whose flags have all of WANTED; callouts go on DUE. The first
- * exclusive waiter that takes the event ends it, and goes to the end of the queue.
+ * exclusive waiter that takes the event ends it, and goes to the end of the queue. HUP and ERR are
+ * not used up by one who sees them, so they are told to all.
  */
 static void waiters_notify(struct readiness *r, uint32_t events, uint32_t wanted, struct list *due)
 {
@@ -75,7 +76,8 @@ static void waiters_notify(struct readiness *r, uint32_t events, uint32_t wanted
 
         if (hit == 0 || (waiter->flags & wanted) != wanted)
             continue;
-        if (waiter_notify(waiter, hit, due) && (waiter->flags & READINESS_EXCLUSIVE)) {
+        bool took = waiter_notify(waiter, hit, due);
+        if (took && (waiter->flags & READINESS_EXCLUSIVE) && !(events & ALWAYS_OF_INTEREST)) {
             list_remove(&waiter->link);
             list_push_back(&r->waiters, &waiter->link);
             return;

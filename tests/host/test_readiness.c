@@ -133,6 +133,10 @@ static void test_exclusive(void **state)
     assert_int_equal(first.calls, 3);
     assert_int_equal(second.calls, 2);
     assert_int_equal(third.calls, 0);
+    readiness_tell(&r, READY_READ | READY_HUP); /* the end is everybody's */
+    assert_int_equal(first.calls, 4);
+    assert_int_equal(second.calls, 3);
+    assert_int_equal(third.calls, 1);
     readiness_remove(&r, &first.waiter);
     readiness_remove(&r, &second.waiter);
     readiness_remove(&r, &third.waiter);

@@ -57,7 +57,7 @@ struct readiness {
 };
 
 /* Flags of a waiter. */
-#define READINESS_EXCLUSIVE 1u /* at most one exclusive waiter is told of an event; FIFO */
+#define READINESS_EXCLUSIVE 1u /* of these one is told of an event, in turn; of ERR and HUP all */
 #define READINESS_CALLOUT   2u /* is a struct readiness_callout (set by readiness_callout_add) */
 
 /* Zero it (or list_init its link) before the first add. */

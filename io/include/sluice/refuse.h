@@ -30,10 +30,11 @@ oskit_error_t stream_refuse_stat(oskit_stream_t *self, oskit_stream_stat_t *out_
                                  oskit_u32_t stat_flags);
 oskit_error_t stream_refuse_clone(oskit_stream_t *self, oskit_stream_t **out_stream);
 
-#define STREAM_REFUSALS                                                                           \
-    .seek = stream_refuse_seek, .setsize = stream_refuse_setsize, .copyto = stream_refuse_copyto, \
-    .commit = stream_refuse_commit, .revert = stream_refuse_revert,                               \
-    .lockregion = stream_refuse_region, .unlockregion = stream_refuse_region,                     \
+#define STREAM_REFUSALS_BUT_SEEK                                              \
+    .setsize = stream_refuse_setsize, .copyto = stream_refuse_copyto,         \
+    .commit = stream_refuse_commit, .revert = stream_refuse_revert,           \
+    .lockregion = stream_refuse_region, .unlockregion = stream_refuse_region, \
     .stat = stream_refuse_stat, .clone = stream_refuse_clone
+#define STREAM_REFUSALS .seek = stream_refuse_seek, STREAM_REFUSALS_BUT_SEEK
 
 #endif

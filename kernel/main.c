@@ -34,6 +34,20 @@ static void cpu_init(void)
     string_init(cpu_features.erms && !cpu_features.emulated);
 }
 
+/* The boot stack has no guard page, and the idle thread's is where interrupts find the boot CPU
+ * most of the time. */
+static _Noreturn void become_idle(void)
+{
+    void *stack = vmap_stack_alloc(THREAD_STACK_SIZE);
+    if (!stack)
+        panic("no memory for a stack");
+    __asm__ volatile("movq %0, %%rsp\n\t"
+                     "xorl %%ebp, %%ebp\n\t"
+                     "call sched_idle_enter" ::"r"((char *)stack + THREAD_STACK_SIZE)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 /* Called by boot/entry32.S with what the loader left in EAX and EBX. */
 _Noreturn void kernel_main(uint32_t magic, uint64_t info)
 {
@@ -55,5 +69,5 @@ _Noreturn void kernel_main(uint32_t magic, uint64_t info)
     smp_start();
     if (thread_run("start", kernel_start, NULL))
         panic("no memory for the first thread");
-    sched_idle_enter();
+    become_idle();
 }

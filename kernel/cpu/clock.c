@@ -50,6 +50,9 @@ static bool hpet_start(void)
     /* The specification's limit is 100 ns. */
     if (!hpet_femtos || hpet_femtos > 100 * FEMTOS_PER_NS)
         return false;
+    /* From zero: a counter of 32 bits then doesn't wrap within the window. */
+    hpet[0x10 / 8] &= ~1ull;
+    hpet[0xf0 / 8] = 0;
     hpet[0x10 / 8] |= 1;
     return true;
 }

@@ -96,6 +96,16 @@ void fpu_init_cpu(void)
     ts_set();
 }
 
+/* The registers are no longer live: what was not saved before is lost, unless the area is used
+ * again as it is. Preemption off. */
+static void fpu_drop(void)
+{
+    if (*fpu_live()) {
+        *fpu_live() = false;
+        ts_set();
+    }
+}
+
 size_t fpu_area_size(void)
 {
     return (area_size + 63) & ~63ul;
@@ -109,6 +119,9 @@ uint64_t fpu_features(void)
 void fpu_area_init(void *area)
 {
     struct fpu_image *image = area;
+    struct thread *thread = current_thread();
+    if (thread && thread->fpu_area == area)
+        fpu_reload_current();
     memset(area, 0, fpu_area_size());
     image->fcw = FCW_INITIAL;
     image->mxcsr = MXCSR_INITIAL;
@@ -140,11 +153,15 @@ void fpu_trap(void)
     *fpu_live() = true;
 }
 
+/* Not live afterwards, so that a switch can't write over what the caller does to the area. The
+ * registers still match it: the thread's next use reloads nothing, unless fpu_reload_current is
+ * called. */
 void fpu_flush_current(void)
 {
     preempt_disable();
     if (*fpu_live())
         area_save(current_thread()->fpu_area);
+    fpu_drop();
     preempt_enable();
 }
 
@@ -152,10 +169,7 @@ void fpu_reload_current(void)
 {
     preempt_disable();
     current_thread()->fpu_cpu = CPU_MAX;
-    if (*fpu_live()) {
-        *fpu_live() = false;
-        ts_set();
-    }
+    fpu_drop();
     preempt_enable();
 }
 

@@ -22,7 +22,8 @@ struct thread;
 void fpu_switch_from(struct thread *prev);
 /* TRAP_NO_FPU from user mode: loads the current thread's state. */
 void fpu_trap(void);
-/* Brings the current thread's state into its save area (fork, signal frames) or drops the live copy
+/* Brings the current thread's state into its save area, which may then be read or written until the
+ * thread is back in user mode (fork, signal frames), or drops the live copy
  * so that the area is reloaded (sigreturn, exec). */
 void fpu_flush_current(void);
 void fpu_reload_current(void);

@@ -155,11 +155,20 @@ static void trap_exception(struct trap_frame *frame)
 
 /* ---- Interrupts ---- */
 
-static void interrupt_handle(uint64_t vector)
+/* What the CPU was doing when the timer fired, for times(2) and its relatives. */
+static void account_sample(bool from_user)
+{
+    struct thread *thread = current_thread();
+    if (thread)
+        from_user ? thread->user_ticks++ : thread->system_ticks++;
+}
+
+static void interrupt_handle(uint64_t vector, bool from_user)
 {
     switch (vector) {
     case TRAP_TIMER:
         apic_eoi();
+        account_sample(from_user);
         timer_interrupt();
         break;
     case TRAP_RESCHEDULE:
@@ -195,7 +204,7 @@ static void trap_interrupt(struct trap_frame *frame)
     struct cpu *cpu = this_cpu();
     cpu->interrupt_depth++;
     cpu->interrupts++;
-    interrupt_handle(frame->vector);
+    interrupt_handle(frame->vector, trap_from_user(frame));
     cpu->interrupt_depth--;
     if (!trap_from_user(frame) && preempt_raw() == 0 && frame->rflags & RFLAGS_IF)
         trap_run_pending();

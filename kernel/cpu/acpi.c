@@ -95,6 +95,9 @@ static void madt_cpu(uint32_t apic_id, const uint8_t *flags_at)
 {
     uint32_t flags;
     memcpy(&flags, flags_at, 4);
+    for (uint32_t i = 0; i < acpi.cpu_count; i++)
+        if (acpi.apic_ids[i] == apic_id)
+            return; /* listed twice; it must not be started twice */
     if (flags & CPU_ENABLED && acpi.cpu_count < CPU_MAX)
         acpi.apic_ids[acpi.cpu_count++] = apic_id;
 }

@@ -7,12 +7,8 @@
 #include <sys/features.h>
 #include <sys/types.h>
 #include <sys/_sigset.h>
+#include <sys/_sigstack.h>
 #include <sys/_timespec.h>
-
-#if !defined(_SIGSET_T_DECLARED)
-#define _SIGSET_T_DECLARED
-typedef __sigset_t sigset_t;
-#endif
 
 #define SIGHUP    1
 #define SIGINT    2
@@ -217,12 +213,6 @@ struct sigaction {
 };
 #define sa_handler   __u.__handler
 #define sa_sigaction __u.__action
-
-typedef struct sigaltstack {
-    void *ss_sp;
-    int ss_flags;
-    size_t ss_size;
-} stack_t;
 
 #define SS_ONSTACK  1
 #define SS_DISABLE  2

@@ -2,7 +2,7 @@
 #ifndef _SYS_UCONTEXT_H
 #define _SYS_UCONTEXT_H
 
-#include <sys/signal.h>
+#include <sys/_sigstack.h>
 
 typedef long greg_t;
 typedef greg_t gregset_t[23];

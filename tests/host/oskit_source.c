@@ -164,8 +164,8 @@ oskit_bufio_t *old_bufio_create(void)
     return &the_bufio.ioi;
 }
 
-/* ---- A packet consumer as the manual has it: push and no more
- * -------------------------------------- */
+/* ---- A packet consumer as the manual has it: push and no more ----------------------------------
+ */
 
 static int packet_sum;
 

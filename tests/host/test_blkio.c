@@ -149,8 +149,8 @@ static void test_slice_absvec_is_clipped_and_leaves_the_rest(void **state)
     oskit_blkio_release(disk);
 }
 
-/* ---- A disk that misbehaves on demand
- * --------------------------------------------------------------- */
+/* ---- A disk that misbehaves on demand ----------------------------------------------------------
+ */
 
 struct faulty {
     struct sluice_object object;

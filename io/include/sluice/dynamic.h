@@ -23,13 +23,13 @@ struct sluice_dynamic_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_dynamic_t)
     /* OSKIT_SUCCESS: a lookup of the name that led here would give this same object. Else the name
      * is looked up again. [thread] */
-    OSKIT_COMDECL (*revalidate)(sluice_dynamic_t *self);
+    oskit_error_t (*revalidate)(sluice_dynamic_t *self);
     /*
      * A symbolic link that leads to a location rather than through a text ("magic" link, such as
      * /proc/self/fd/3): gives the location with references. OSKIT_E_NOTIMPL: not one, read the
      * text. [thread]
      */
-    OSKIT_COMDECL (*follow)(sluice_dynamic_t *self, struct location *out);
+    oskit_error_t (*follow)(sluice_dynamic_t *self, struct location *out);
 };
 extern const struct oskit_guid sluice_dynamic_iid; /* SLUICE_GUID(0x5ac10021) */
 

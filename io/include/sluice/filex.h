@@ -83,48 +83,45 @@ typedef struct sluice_filex {
 
 struct sluice_filex_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_filex_t)
-    OSKIT_COMDECL (*stat)(sluice_filex_t *self, struct filex_stat *out);
+    oskit_error_t (*stat)(sluice_filex_t *self, struct filex_stat *out);
     /*
      * Changes what MASK names, after checking that the caller may: OSKIT_EPERM for what only the
      * owner may, OSKIT_EACCES for what needs write permission, OSKIT_EISDIR, OSKIT_E_INVALIDARG
      * (size of what has none), OSKIT_EFBIG, OSKIT_ENOSPC. All of it or nothing.
      */
-    OSKIT_COMDECL (*setattr)
-    (sluice_filex_t *self, oskit_u32_t mask, const struct filex_attributes *attributes);
+    oskit_error_t (*setattr)(sluice_filex_t *self, oskit_u32_t mask,
+                             const struct filex_attributes *attributes);
     /*
      * The object that reads and writes go to, with a reference: the file itself where there is no
      * state per open. OFLAGS are OSKIT_O_*. Permission was checked by the caller. OSKIT_E_NOTIMPL:
      * the file has no say, open it by its type (see file_open_object).
      */
-    OSKIT_COMDECL (*open)(sluice_filex_t *self, oskit_u32_t oflags, oskit_iunknown_t **out);
+    oskit_error_t (*open)(sluice_filex_t *self, oskit_u32_t oflags, oskit_iunknown_t **out);
     /* Space for LENGTH bytes from OFFSET (fallocate). OSKIT_EOPNOTSUPP for a MODE not known. */
-    OSKIT_COMDECL (*allocate)
-    (sluice_filex_t *self, oskit_u32_t mode, oskit_off_t offset, oskit_off_t length);
+    oskit_error_t (*allocate)(sluice_filex_t *self, oskit_u32_t mode, oskit_off_t offset,
+                              oskit_off_t length);
     /* The first offset >= OFFSET that is in a hole (HOLE) or in data; the end of file counts as a
      * hole. OSKIT_ENXIO at or past the end, or when no data follow. */
-    OSKIT_COMDECL (*seek)
-    (sluice_filex_t *self, oskit_off_t offset, bool hole, oskit_off_t *out_offset);
+    oskit_error_t (*seek)(sluice_filex_t *self, oskit_off_t offset, bool hole,
+                          oskit_off_t *out_offset);
     /*
      * (directory) Calls EMIT for each entry after *COOKIE (0: from the start), "." and ".."
      * included, and moves *COOKIE behind each entry that EMIT accepted by answering true; false
      * ends the call. An entry present throughout is shown exactly once, whatever else comes and
      * goes. EMIT runs with the directory locked: it must not call any file system.
      */
-    OSKIT_COMDECL (*readdir)
-    (sluice_filex_t *self, oskit_u64_t *cookie,
-     bool (*emit)(void *arg, const struct filex_entry *entry), void *arg);
+    oskit_error_t (*readdir)(sluice_filex_t *self, oskit_u64_t *cookie,
+                             bool (*emit)(void *arg, const struct filex_entry *entry), void *arg);
     /* (directory) Makes NAME, of any type. OSKIT_EEXIST when it is there. *out carries a reference;
      * OUT may be NULL. */
-    OSKIT_COMDECL (*create)
-    (sluice_filex_t *self, const char *name, const struct filex_creation *creation,
-     oskit_file_t **out);
+    oskit_error_t (*create)(sluice_filex_t *self, const char *name,
+                            const struct filex_creation *creation, oskit_file_t **out);
     /* (directory) A regular file without a name, which link may give one. */
-    OSKIT_COMDECL (*tmpfile)(sluice_filex_t *self, oskit_u32_t mode, oskit_file_t **out);
+    oskit_error_t (*tmpfile)(sluice_filex_t *self, oskit_u32_t mode, oskit_file_t **out);
     /* (directory) As dir->rename, with RENAME_* flags. NEW_DIR must be of the same file system
      * (OSKIT_EXDEV). */
-    OSKIT_COMDECL (*rename)
-    (sluice_filex_t *self, const char *old_name, oskit_dir_t *new_dir, const char *new_name,
-     oskit_u32_t flags);
+    oskit_error_t (*rename)(sluice_filex_t *self, const char *old_name, oskit_dir_t *new_dir,
+                            const char *new_name, oskit_u32_t flags);
 };
 extern const struct oskit_guid sluice_filex_iid; /* SLUICE_GUID(0x5ac10020) */
 

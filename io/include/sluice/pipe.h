@@ -59,13 +59,13 @@ typedef struct sluice_pipe {
 struct sluice_pipe_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_pipe_t)
     /* Capacity in bytes. */
-    OSKIT_COMDECL (*getcapacity)(sluice_pipe_t *self, oskit_size_t *out_bytes);
+    oskit_error_t (*getcapacity)(sluice_pipe_t *self, oskit_size_t *out_bytes);
     /* Sets it to the next power-of-two number of pages that holds BYTES; *out_bytes is what it
      * became. OSKIT_EBUSY when more pages are in use, OSKIT_EPERM beyond PIPE_CAPACITY_MAX,
      * OSKIT_E_INVALIDARG beyond 2^31, OSKIT_ENOMEM. */
-    OSKIT_COMDECL (*setcapacity)(sluice_pipe_t *self, oskit_size_t bytes, oskit_size_t *out_bytes);
+    oskit_error_t (*setcapacity)(sluice_pipe_t *self, oskit_size_t bytes, oskit_size_t *out_bytes);
     /* Another end of the same pipe (what opening /proc/PID/fd/N gives). OFLAGS as in fifo_open. */
-    OSKIT_COMDECL (*open)(sluice_pipe_t *self, oskit_u32_t oflags, oskit_iunknown_t **out);
+    oskit_error_t (*open)(sluice_pipe_t *self, oskit_u32_t oflags, oskit_iunknown_t **out);
     /*
      * Writer: appends LENGTH bytes (1 to ENV_PAGE_SIZE) that lie OFFSET bytes into the pages at
      * PAGE, and takes over the caller's reference to them; on failure the caller keeps it. Nobody

@@ -139,21 +139,21 @@ struct sluice_terminal_ops {
      * caller waits for READY_DRAINED and tries again. [thread] */
     OSKIT_COMDECL(*setsettings)
     (sluice_terminal_t *self, enum terminal_when when, const struct terminal_settings *settings);
-    OSKIT_COMDECL (*getsize)(sluice_terminal_t *self, struct terminal_size *out);
+    oskit_error_t (*getsize)(sluice_terminal_t *self, struct terminal_size *out);
     /* Sends SIGWINCH to the foreground group when the size changed. */
-    OSKIT_COMDECL (*setsize)(sluice_terminal_t *self, const struct terminal_size *size);
+    oskit_error_t (*setsize)(sluice_terminal_t *self, const struct terminal_size *size);
     /* Ties the terminal to session SID with foreground group PGRP. OSKIT_E_ACCESSDENIED when it has
      * another session. */
-    OSKIT_COMDECL (*attach)(sluice_terminal_t *self, oskit_s32_t sid, oskit_s32_t pgrp);
+    oskit_error_t (*attach)(sluice_terminal_t *self, oskit_s32_t sid, oskit_s32_t pgrp);
     /* Unties it from SID (no effect when it belongs to another). */
-    OSKIT_COMDECL (*detach)(sluice_terminal_t *self, oskit_s32_t sid);
+    oskit_error_t (*detach)(sluice_terminal_t *self, oskit_s32_t sid);
     /* The line is gone: readers get end of file, writers OSKIT_EIO, the session's foreground group
      * SIGHUP and SIGCONT. */
-    OSKIT_COMDECL (*hangup)(sluice_terminal_t *self);
+    oskit_error_t (*hangup)(sluice_terminal_t *self);
     /* Bytes written by programs and not yet sent. */
-    OSKIT_COMDECL (*pending_output)(sluice_terminal_t *self, oskit_u32_t *out);
+    oskit_error_t (*pending_output)(sluice_terminal_t *self, oskit_u32_t *out);
     /* Device number, as in stat's rdev. */
-    OSKIT_COMDECL (*device)(sluice_terminal_t *self, oskit_u32_t *out_rdev);
+    oskit_error_t (*device)(sluice_terminal_t *self, oskit_u32_t *out_rdev);
 };
 extern const struct oskit_guid sluice_terminal_iid; /* SLUICE_GUID(0x5ac10006) */
 

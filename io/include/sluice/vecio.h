@@ -31,11 +31,11 @@ typedef struct sluice_streamvec {
 struct sluice_streamvec_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_streamvec_t)
     /* [thread] */
-    OSKIT_COMDECL (*readv)
-    (sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags, oskit_size_t *out_actual);
+    oskit_error_t (*readv)(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
+                           oskit_size_t *out_actual);
     /* OSKIT_EPIPE when the other side is gone (the caller sends SIGPIPE). [thread] */
-    OSKIT_COMDECL (*writev)
-    (sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags, oskit_size_t *out_actual);
+    oskit_error_t (*writev)(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
+                            oskit_size_t *out_actual);
 };
 extern const struct oskit_guid sluice_streamvec_iid; /* SLUICE_GUID(0x5ac10002) */
 
@@ -47,14 +47,12 @@ typedef struct sluice_absvec {
 struct sluice_absvec_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_absvec_t)
     /* OFFSET < 0 is OSKIT_E_INVALIDARG; at or past the end: success, 0. [thread] */
-    OSKIT_COMDECL (*preadv)
-    (sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset, oskit_u32_t flags,
-     oskit_size_t *out_actual);
+    oskit_error_t (*preadv)(sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset,
+                            oskit_u32_t flags, oskit_size_t *out_actual);
     /* Grows the object; a gap reads as zeros. *out_end (when not NULL) is the offset after the last
      * byte written, which VECIO_APPEND makes known. OSKIT_EFBIG, OSKIT_ENOSPC. [thread] */
-    OSKIT_COMDECL (*pwritev)
-    (sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset, oskit_u32_t flags,
-     oskit_size_t *out_actual, oskit_off_t *out_end);
+    oskit_error_t (*pwritev)(sluice_absvec_t *self, struct sluice_uio *uio, oskit_off_t offset,
+                             oskit_u32_t flags, oskit_size_t *out_actual, oskit_off_t *out_end);
 };
 extern const struct oskit_guid sluice_absvec_iid; /* SLUICE_GUID(0x5ac10003) */
 
@@ -63,16 +61,17 @@ extern const struct oskit_guid sluice_absvec_iid; /* SLUICE_GUID(0x5ac10003) */
 typedef struct sluice_pager {
     struct sluice_pager_ops *ops;
 } sluice_pager_t;
-#define PAGER_WRITE 1u /* the page will be written: allocate it when it is a hole, mark it dirty \
-                        */
+#define PAGER_WRITE                                                              \
+    1u /* the page will be written: allocate it when it is a hole, mark it dirty \
+        */
 struct sluice_pager_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_pager_t)
     /* The page that holds bytes INDEX * ENV_PAGE_SIZE..., with a reference (env_page_unref) for the
      * caller. Holes may be answered with a fresh zero page when PAGER_WRITE is not set, not
      * remembered. OSKIT_E_INVALIDARG past the end of the object (the fault becomes SIGBUS).
      * [thread] */
-    OSKIT_COMDECL (*getpage)
-    (sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags, void **out_page);
+    oskit_error_t (*getpage)(sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags,
+                             void **out_page);
 };
 extern const struct oskit_guid sluice_pager_iid; /* SLUICE_GUID(0x5ac10004) */
 
@@ -85,8 +84,8 @@ struct sluice_control_ops {
     /* COMMAND is Linux's ioctl number, ARGUMENT the program's word (a user pointer for most: use
      * env_copy_*). *out_result is the call's value. OSKIT_ENOTTY for commands that are not this
      * object's. [thread] */
-    OSKIT_COMDECL (*ioctl)
-    (sluice_control_t *self, oskit_u32_t command, oskit_u64_t argument, oskit_s32_t *out_result);
+    oskit_error_t (*ioctl)(sluice_control_t *self, oskit_u32_t command, oskit_u64_t argument,
+                           oskit_s32_t *out_result);
 };
 extern const struct oskit_guid sluice_control_iid; /* SLUICE_GUID(0x5ac10005) */
 

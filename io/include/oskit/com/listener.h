@@ -22,7 +22,7 @@ struct oskit_listener_ops {
      * it may call OBJ's poll, and remove itself. The answer is ignored by most callers; see each.
      * [any]
      */
-    OSKIT_COMDECL (*notify)(oskit_listener_t *self, oskit_iunknown_t *obj);
+    oskit_error_t (*notify)(oskit_listener_t *self, oskit_iunknown_t *obj);
 };
 
 extern const struct oskit_guid oskit_listener_iid;

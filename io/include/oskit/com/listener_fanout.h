@@ -18,19 +18,19 @@ struct oskit_listener_fanout_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_listener_fanout_t)
 
     /* Notifies every listener with OBJ. Always 0. [any] */
-    OSKIT_COMDECL (*notify)(oskit_listener_fanout_t *self, oskit_iunknown_t *obj);
+    oskit_error_t (*notify)(oskit_listener_fanout_t *self, oskit_iunknown_t *obj);
 
     /* Adds one, with a reference; it may be there more than once. OSKIT_E_OUTOFMEMORY. [any] */
-    OSKIT_COMDECL (*add)(oskit_listener_fanout_t *self, struct oskit_listener *listener);
+    oskit_error_t (*add)(oskit_listener_fanout_t *self, struct oskit_listener *listener);
 
     /*
      * Takes one off. OSKIT_E_INVALIDARG when it is not there. May be called inside its notify.
      * [any]
      */
-    OSKIT_COMDECL (*remove)(oskit_listener_fanout_t *self, struct oskit_listener *listener);
+    oskit_error_t (*remove)(oskit_listener_fanout_t *self, struct oskit_listener *listener);
 
     /* How many there are. [any] */
-    OSKIT_COMDECL_U (*count)(oskit_listener_fanout_t *self);
+    oskit_u32_t (*count)(oskit_listener_fanout_t *self);
 };
 
 extern const struct oskit_guid oskit_listener_fanout_iid;

@@ -21,24 +21,23 @@ struct oskit_pipe_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_pipe_t)
 
     /* As in oskit_stream. */
-    OSKIT_COMDECL (*read)(oskit_pipe_t *self, void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*write)
-    (oskit_pipe_t *self, const void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*seek)
-    (oskit_pipe_t *self, oskit_s64_t ofs, oskit_seek_t whence, oskit_u64_t *out_newpos);
-    OSKIT_COMDECL (*setsize)(oskit_pipe_t *self, oskit_u64_t new_size);
-    OSKIT_COMDECL (*copyto)
-    (oskit_pipe_t *self, oskit_pipe_t *dst, oskit_u64_t size, oskit_u64_t *out_read,
-     oskit_u64_t *out_written);
-    OSKIT_COMDECL (*commit)(oskit_pipe_t *self, oskit_u32_t commit_flags);
-    OSKIT_COMDECL (*revert)(oskit_pipe_t *self);
-    OSKIT_COMDECL (*lockregion)
-    (oskit_pipe_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*unlockregion)
-    (oskit_pipe_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*stat)
-    (oskit_pipe_t *self, oskit_stream_stat_t *out_stat, oskit_u32_t stat_flags);
-    OSKIT_COMDECL (*clone)(oskit_pipe_t *self, oskit_pipe_t **out_stream);
+    oskit_error_t (*read)(oskit_pipe_t *self, void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
+    oskit_error_t (*write)(oskit_pipe_t *self, const void *buf, oskit_u32_t len,
+                           oskit_u32_t *out_actual);
+    oskit_error_t (*seek)(oskit_pipe_t *self, oskit_s64_t ofs, oskit_seek_t whence,
+                          oskit_u64_t *out_newpos);
+    oskit_error_t (*setsize)(oskit_pipe_t *self, oskit_u64_t new_size);
+    oskit_error_t (*copyto)(oskit_pipe_t *self, oskit_pipe_t *dst, oskit_u64_t size,
+                            oskit_u64_t *out_read, oskit_u64_t *out_written);
+    oskit_error_t (*commit)(oskit_pipe_t *self, oskit_u32_t commit_flags);
+    oskit_error_t (*revert)(oskit_pipe_t *self);
+    oskit_error_t (*lockregion)(oskit_pipe_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                oskit_u32_t lock_type);
+    oskit_error_t (*unlockregion)(oskit_pipe_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                  oskit_u32_t lock_type);
+    oskit_error_t (*stat)(oskit_pipe_t *self, oskit_stream_stat_t *out_stat,
+                          oskit_u32_t stat_flags);
+    oskit_error_t (*clone)(oskit_pipe_t *self, oskit_pipe_t **out_stream);
 };
 
 extern const struct oskit_guid oskit_pipe_iid;

@@ -19,23 +19,23 @@ struct oskit_services_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_services_t)
 
     /* As oskit_register, here. */
-    OSKIT_COMDECL (*addservice)
-    (oskit_services_t *self, const struct oskit_guid *iid, void *interface);
+    oskit_error_t (*addservice)(oskit_services_t *self, const struct oskit_guid *iid,
+                                void *interface);
 
     /* As oskit_unregister. */
-    OSKIT_COMDECL (*remservice)
-    (oskit_services_t *self, const struct oskit_guid *iid, void *interface);
+    oskit_error_t (*remservice)(oskit_services_t *self, const struct oskit_guid *iid,
+                                void *interface);
 
     /* As oskit_lookup; free the array with oskit_lookup_free. */
-    OSKIT_COMDECL (*lookup)
-    (oskit_services_t *self, const struct oskit_guid *iid, void ***out_interfaces);
+    oskit_error_t (*lookup)(oskit_services_t *self, const struct oskit_guid *iid,
+                            void ***out_interfaces);
 
     /* As oskit_lookup_first. */
-    OSKIT_COMDECL (*lookup_first)
-    (oskit_services_t *self, const struct oskit_guid *iid, void **out_interface);
+    oskit_error_t (*lookup_first)(oskit_services_t *self, const struct oskit_guid *iid,
+                                  void **out_interface);
 
     /* A new registry with the same contents. OSKIT_E_OUTOFMEMORY. */
-    OSKIT_COMDECL (*clone)(oskit_services_t *self, oskit_services_t **out_services);
+    oskit_error_t (*clone)(oskit_services_t *self, oskit_services_t **out_services);
 };
 
 extern const struct oskit_guid oskit_services_iid;

@@ -36,54 +36,53 @@ struct oskit_stream_ops {
      * Reads up to LEN bytes from the seek pointer on and moves it. End of file: success, 0.
      * OSKIT_EWOULDBLOCK when nothing is there yet: streams never wait.
      */
-    OSKIT_COMDECL (*read)
-    (oskit_stream_t *self, void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
+    oskit_error_t (*read)(oskit_stream_t *self, void *buf, oskit_u32_t len,
+                          oskit_u32_t *out_actual);
 
     /*
      * Writes up to LEN bytes at the seek pointer and moves it; a short count is success.
      * OSKIT_EWOULDBLOCK when nothing fits now. OSKIT_EPIPE when nobody can ever read it.
      */
-    OSKIT_COMDECL (*write)
-    (oskit_stream_t *self, const void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
+    oskit_error_t (*write)(oskit_stream_t *self, const void *buf, oskit_u32_t len,
+                           oskit_u32_t *out_actual);
 
     /*
      * Moves the seek pointer; *out_newpos (may be NULL) is where it now stands. OSKIT_ESPIPE when
      * the object has none, OSKIT_E_INVALIDARG when it would become negative.
      */
-    OSKIT_COMDECL (*seek)
-    (oskit_stream_t *self, oskit_s64_t ofs, oskit_seek_t whence, oskit_u64_t *out_newpos);
+    oskit_error_t (*seek)(oskit_stream_t *self, oskit_s64_t ofs, oskit_seek_t whence,
+                          oskit_u64_t *out_newpos);
 
     /* As absio's. OSKIT_E_INVALIDARG or OSKIT_E_NOTIMPL when the size cannot be set. */
-    OSKIT_COMDECL (*setsize)(oskit_stream_t *self, oskit_u64_t new_size);
+    oskit_error_t (*setsize)(oskit_stream_t *self, oskit_u64_t new_size);
 
     /*
      * Copies up to SIZE bytes from here to DST. The counts may be NULL. OSKIT_E_NOTIMPL: read and
      * write instead.
      */
-    OSKIT_COMDECL (*copyto)
-    (oskit_stream_t *self, oskit_stream_t *dst, oskit_u64_t size, oskit_u64_t *out_read,
-     oskit_u64_t *out_written);
+    oskit_error_t (*copyto)(oskit_stream_t *self, oskit_stream_t *dst, oskit_u64_t size,
+                            oskit_u64_t *out_read, oskit_u64_t *out_written);
 
     /* Makes changes lasting. OSKIT_E_NOTIMPL. */
-    OSKIT_COMDECL (*commit)(oskit_stream_t *self, oskit_u32_t commit_flags);
+    oskit_error_t (*commit)(oskit_stream_t *self, oskit_u32_t commit_flags);
 
     /* Drops changes since the last commit. OSKIT_E_NOTIMPL. */
-    OSKIT_COMDECL (*revert)(oskit_stream_t *self);
+    oskit_error_t (*revert)(oskit_stream_t *self);
 
     /* OSKIT_E_NOTIMPL. */
-    OSKIT_COMDECL (*lockregion)
-    (oskit_stream_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
+    oskit_error_t (*lockregion)(oskit_stream_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                oskit_u32_t lock_type);
 
     /* OSKIT_E_NOTIMPL. */
-    OSKIT_COMDECL (*unlockregion)
-    (oskit_stream_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
+    oskit_error_t (*unlockregion)(oskit_stream_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                  oskit_u32_t lock_type);
 
     /* Name, type and size. OSKIT_E_NOTIMPL: ask posixio. */
-    OSKIT_COMDECL (*stat)
-    (oskit_stream_t *self, oskit_stream_stat_t *out_stat, oskit_u32_t stat_flags);
+    oskit_error_t (*stat)(oskit_stream_t *self, oskit_stream_stat_t *out_stat,
+                          oskit_u32_t stat_flags);
 
     /* A second stream on the same contents with a seek pointer of its own. OSKIT_E_NOTIMPL. */
-    OSKIT_COMDECL (*clone)(oskit_stream_t *self, oskit_stream_t **out_stream);
+    oskit_error_t (*clone)(oskit_stream_t *self, oskit_stream_t **out_stream);
 };
 
 extern const struct oskit_guid oskit_stream_iid;

@@ -22,15 +22,16 @@ struct oskit_blkdev_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_blkdev_t)
 
     /* As in oskit_device. */
-    OSKIT_COMDECL (*getinfo)(oskit_blkdev_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_blkdev_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getinfo)(oskit_blkdev_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_blkdev_t *self, oskit_driver_t **out_driver);
 
-    /* Its own. */
+    /* And its own. */
+
     /*
      * The disk as a blkio, for OSKIT_DEV_OPEN_* access. OSKIT_EROFS when it is protected,
      * OSKIT_E_DEV_NOSUCH_DEV when there is no medium.
      */
-    OSKIT_COMDECL (*open)(oskit_blkdev_t *self, unsigned mode, oskit_blkio_t **out_blkio);
+    oskit_error_t (*open)(oskit_blkdev_t *self, unsigned mode, oskit_blkio_t **out_blkio);
 };
 
 extern const struct oskit_guid oskit_blkdev_iid;

@@ -19,17 +19,17 @@ struct oskit_bus_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_bus_t)
 
     /* As in oskit_device. */
-    OSKIT_COMDECL (*getinfo)(oskit_bus_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_bus_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getinfo)(oskit_bus_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_bus_t *self, oskit_driver_t **out_driver);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The IDXth device on the bus and its place there as text. OSKIT_E_DEV_NOMORE_CHILDREN. */
-    OSKIT_COMDECL (*getchild)
-    (oskit_bus_t *self, unsigned idx, oskit_device_t **out_device,
-     char out_pos[OSKIT_BUS_POS_MAX + 1]);
+    oskit_error_t (*getchild)(oskit_bus_t *self, unsigned idx, oskit_device_t **out_device,
+                              char out_pos[OSKIT_BUS_POS_MAX + 1]);
 
     /* Looks for devices. */
-    OSKIT_COMDECL (*probe)(oskit_bus_t *self);
+    oskit_error_t (*probe)(oskit_bus_t *self);
 };
 
 extern const struct oskit_guid oskit_bus_iid;

@@ -33,39 +33,40 @@ struct oskit_clock_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_clock_t)
 
     /* As in oskit_device. */
-    OSKIT_COMDECL (*getinfo)(oskit_clock_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_clock_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getinfo)(oskit_clock_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_clock_t *self, oskit_driver_t **out_driver);
 
-    /* Its own. */
+    /* And its own. */
+
     /* Abilities and precision. [any] */
-    OSKIT_COMDECL_V (*getclockinfo)(oskit_clock_t *self, struct oskit_clock_info *out_info);
+    void (*getclockinfo)(oskit_clock_t *self, struct oskit_clock_info *out_info);
 
     /* The time now. [any] */
-    OSKIT_COMDECL_V (*gettime)(oskit_clock_t *self, struct oskit_timespec *out_time);
+    void (*gettime)(oskit_clock_t *self, struct oskit_timespec *out_time);
 
     /* Waits that long; may sleep. [thread] */
-    OSKIT_COMDECL_V (*sleep)(oskit_clock_t *self, const struct oskit_timespec *sltime);
+    void (*sleep)(oskit_clock_t *self, const struct oskit_timespec *sltime);
 
     /* Waits that long without sleeping: for very short waits. [any] */
-    OSKIT_COMDECL_V (*spin)(oskit_clock_t *self, const struct oskit_timespec *sptime);
+    void (*spin)(oskit_clock_t *self, const struct oskit_timespec *sptime);
 
     /* A timer on this clock. [thread] */
-    OSKIT_COMDECL (*createtimer)(oskit_clock_t *self, struct oskit_timer **out_timer);
+    oskit_error_t (*createtimer)(oskit_clock_t *self, struct oskit_timer **out_timer);
 
     /* Sets it at once. OSKIT_E_NOTIMPL unless SETTABLE. */
-    OSKIT_COMDECL (*settime)(oskit_clock_t *self, const struct oskit_timespec *new_time);
+    oskit_error_t (*settime)(oskit_clock_t *self, const struct oskit_timespec *new_time);
 
     /* Brings it there gradually, without a jump. OSKIT_E_NOTIMPL unless ADJUSTABLE. */
-    OSKIT_COMDECL (*adjtime)(oskit_clock_t *self, const struct oskit_timespec *new_time);
+    oskit_error_t (*adjtime)(oskit_clock_t *self, const struct oskit_timespec *new_time);
 
     /* Sets the period of its ticks. OSKIT_E_NOTIMPL unless PROGRAMMABLE; OSKIT_E_DEV_BAD_PERIOD. */
-    OSKIT_COMDECL (*setperiod)(oskit_clock_t *self, const struct oskit_timespec *period);
+    oskit_error_t (*setperiod)(oskit_clock_t *self, const struct oskit_timespec *period);
 
     /*
      * The clock for exclusive use: a period set through it lasts until it is released.
      * OSKIT_E_NOTIMPL.
      */
-    OSKIT_COMDECL (*open)(oskit_clock_t *self, oskit_clock_t **out_clock);
+    oskit_error_t (*open)(oskit_clock_t *self, oskit_clock_t **out_clock);
 };
 
 extern const struct oskit_guid oskit_clock_iid;

@@ -18,10 +18,10 @@ struct oskit_device_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_device_t)
 
     /* Who it is. The strings belong to the object and live as long as it does. [any] */
-    OSKIT_COMDECL (*getinfo)(oskit_device_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getinfo)(oskit_device_t *self, oskit_devinfo_t *out_info);
 
     /* The driver that drives it. */
-    OSKIT_COMDECL (*getdriver)(oskit_device_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getdriver)(oskit_device_t *self, oskit_driver_t **out_driver);
 };
 
 extern const struct oskit_guid oskit_device_iid;

@@ -26,7 +26,7 @@ struct oskit_driver_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_driver_t)
 
     /* Who it is. The strings belong to the object and live as long as it does. [any] */
-    OSKIT_COMDECL (*getinfo)(oskit_driver_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getinfo)(oskit_driver_t *self, oskit_devinfo_t *out_info);
 };
 
 extern const struct oskit_guid oskit_driver_iid;

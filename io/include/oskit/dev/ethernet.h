@@ -20,17 +20,16 @@ struct oskit_etherdev_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_etherdev_t)
 
     /* As in oskit_netdev. */
-    OSKIT_COMDECL (*getinfo)(oskit_etherdev_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_etherdev_t *self, oskit_driver_t **out_driver);
-    OSKIT_COMDECL (*open)
-    (oskit_etherdev_t *self, unsigned flags, oskit_netio_t *recv_netio,
-     oskit_netio_t **out_send_netio);
-    OSKIT_COMDECL (*rxpoll)(oskit_etherdev_t *self, int *count, oskit_bufio_t *out_bufs[]);
+    oskit_error_t (*getinfo)(oskit_etherdev_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_etherdev_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*open)(oskit_etherdev_t *self, unsigned flags, oskit_netio_t *recv_netio,
+                          oskit_netio_t **out_send_netio);
+    oskit_error_t (*rxpoll)(oskit_etherdev_t *self, int *count, oskit_bufio_t *out_bufs[]);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The station's address. [any] */
-    OSKIT_COMDECL_V (*getaddr)
-    (oskit_etherdev_t *self, unsigned char out_addr[OSKIT_ETHERDEV_ADDR_SIZE]);
+    void (*getaddr)(oskit_etherdev_t *self, unsigned char out_addr[OSKIT_ETHERDEV_ADDR_SIZE]);
 };
 
 extern const struct oskit_guid oskit_etherdev_iid;

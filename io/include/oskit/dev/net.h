@@ -24,25 +24,25 @@ struct oskit_netdev_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_netdev_t)
 
     /* As in oskit_device. */
-    OSKIT_COMDECL (*getinfo)(oskit_netdev_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_netdev_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getinfo)(oskit_netdev_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_netdev_t *self, oskit_driver_t **out_driver);
 
-    /* Its own. */
+    /* And its own. */
+
     /*
      * Starts it: received packets are pushed into RECV_NETIO (a reference is taken), packets to
      * send are pushed into *out_send_netio, whose release stops it. OSKIT_EBUSY when it is open;
      * OSKIT_E_NOTIMPL for FLAGS it can not do.
      */
-    OSKIT_COMDECL (*open)
-    (oskit_netdev_t *self, unsigned flags, oskit_netio_t *recv_netio,
-     oskit_netio_t **out_send_netio);
+    oskit_error_t (*open)(oskit_netdev_t *self, unsigned flags, oskit_netio_t *recv_netio,
+                          oskit_netio_t **out_send_netio);
 
     /*
      * For a device opened with RX_POLLING: the packets that have come, at most *count, each with a
      * reference; *count says how many. OSKIT_ENODATA when there are none, OSKIT_ENODEV when it is
      * not polled.
      */
-    OSKIT_COMDECL (*rxpoll)(oskit_netdev_t *self, int *count, oskit_bufio_t *out_bufs[]);
+    oskit_error_t (*rxpoll)(oskit_netdev_t *self, int *count, oskit_bufio_t *out_bufs[]);
 };
 
 extern const struct oskit_guid oskit_netdev_iid;

@@ -20,16 +20,16 @@ struct oskit_timer_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_timer_t)
 
     /* Who is notified at each expiry (a reference is taken), or NULL for nobody. [thread] */
-    OSKIT_COMDECL_V (*setlistener)(oskit_timer_t *self, oskit_listener_t *listener);
+    void (*setlistener)(oskit_timer_t *self, oskit_listener_t *listener);
 
     /* Arms it: it_value from now, or at that time with OSKIT_TIMER_ABSTIME; zero disarms. [any] */
-    OSKIT_COMDECL (*settime)(oskit_timer_t *self, int flags, const struct oskit_itimerspec *value);
+    oskit_error_t (*settime)(oskit_timer_t *self, int flags, const struct oskit_itimerspec *value);
 
     /* Time left, and the interval. [any] */
-    OSKIT_COMDECL_V (*gettime)(oskit_timer_t *self, struct oskit_itimerspec *out_value);
+    void (*gettime)(oskit_timer_t *self, struct oskit_itimerspec *out_value);
 
     /* Expiries since the last notification beyond the first. [any] */
-    OSKIT_COMDECL (*getoverrun)(oskit_timer_t *self);
+    oskit_error_t (*getoverrun)(oskit_timer_t *self);
 };
 
 extern const struct oskit_guid oskit_timer_iid;

@@ -18,15 +18,16 @@ struct oskit_ttydev_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_ttydev_t)
 
     /* As in oskit_device. */
-    OSKIT_COMDECL (*getinfo)(oskit_ttydev_t *self, oskit_devinfo_t *out_info);
-    OSKIT_COMDECL (*getdriver)(oskit_ttydev_t *self, oskit_driver_t **out_driver);
+    oskit_error_t (*getinfo)(oskit_ttydev_t *self, oskit_devinfo_t *out_info);
+    oskit_error_t (*getdriver)(oskit_ttydev_t *self, oskit_driver_t **out_driver);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The line as a terminal, whether or not a carrier is there. FLAGS are OSKIT_O_*. */
-    OSKIT_COMDECL (*open)(oskit_ttydev_t *self, oskit_u32_t flags, oskit_ttystream_t **out_tty);
+    oskit_error_t (*open)(oskit_ttydev_t *self, oskit_u32_t flags, oskit_ttystream_t **out_tty);
 
     /* The line for calls from outside: OSKIT_EWOULDBLOCK until a carrier is there. */
-    OSKIT_COMDECL (*listen)(oskit_ttydev_t *self, oskit_u32_t flags, oskit_ttystream_t **out_tty);
+    oskit_error_t (*listen)(oskit_ttydev_t *self, oskit_u32_t flags, oskit_ttystream_t **out_tty);
 };
 
 extern const struct oskit_guid oskit_ttydev_iid;

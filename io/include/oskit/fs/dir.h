@@ -25,79 +25,78 @@ struct oskit_dir_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_dir_t)
 
     /* As in oskit_file. */
-    OSKIT_COMDECL (*stat)(oskit_dir_t *self, oskit_stat_t *out_stats);
-    OSKIT_COMDECL (*setstat)(oskit_dir_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
-    OSKIT_COMDECL (*pathconf)(oskit_dir_t *self, oskit_s32_t option, oskit_s32_t *out_val);
-    OSKIT_COMDECL (*sync)(oskit_dir_t *self, oskit_bool_t wait);
-    OSKIT_COMDECL (*datasync)(oskit_dir_t *self, oskit_bool_t wait);
-    OSKIT_COMDECL (*access)(oskit_dir_t *self, oskit_amode_t mode);
-    OSKIT_COMDECL (*readlink)
-    (oskit_dir_t *self, char *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*open)
-    (oskit_dir_t *self, oskit_oflags_t flags, struct oskit_openfile **out_openfile);
-    OSKIT_COMDECL (*getfs)(oskit_dir_t *self, struct oskit_filesystem **out_fs);
+    oskit_error_t (*stat)(oskit_dir_t *self, oskit_stat_t *out_stats);
+    oskit_error_t (*setstat)(oskit_dir_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
+    oskit_error_t (*pathconf)(oskit_dir_t *self, oskit_s32_t option, oskit_s32_t *out_val);
+    oskit_error_t (*sync)(oskit_dir_t *self, oskit_bool_t wait);
+    oskit_error_t (*datasync)(oskit_dir_t *self, oskit_bool_t wait);
+    oskit_error_t (*access)(oskit_dir_t *self, oskit_amode_t mode);
+    oskit_error_t (*readlink)(oskit_dir_t *self, char *buf, oskit_u32_t len,
+                              oskit_u32_t *out_actual);
+    oskit_error_t (*open)(oskit_dir_t *self, oskit_oflags_t flags,
+                          struct oskit_openfile **out_openfile);
+    oskit_error_t (*getfs)(oskit_dir_t *self, struct oskit_filesystem **out_fs);
 
-    /* Its own. */
+    /* And its own. */
+
     /*
      * The file of that name; symbolic links are not followed. "." is this directory and ".." its
      * parent (the root's is itself). OSKIT_ENOENT.
      */
-    OSKIT_COMDECL (*lookup)(oskit_dir_t *self, const char *name, struct oskit_file **out_file);
+    oskit_error_t (*lookup)(oskit_dir_t *self, const char *name, struct oskit_file **out_file);
 
     /*
      * The regular file of that name, made with MODE when absent. OSKIT_EEXIST when EXCL and
      * present.
      */
-    OSKIT_COMDECL (*create)
-    (oskit_dir_t *self, const char *name, oskit_bool_t excl, oskit_mode_t mode,
-     struct oskit_file **out_file);
+    oskit_error_t (*create)(oskit_dir_t *self, const char *name, oskit_bool_t excl,
+                            oskit_mode_t mode, struct oskit_file **out_file);
 
     /*
      * One more name for FILE, which must be of this file system (OSKIT_EXDEV) and no directory
      * (OSKIT_EPERM).
      */
-    OSKIT_COMDECL (*link)(oskit_dir_t *self, const char *name, struct oskit_file *file);
+    oskit_error_t (*link)(oskit_dir_t *self, const char *name, struct oskit_file *file);
 
     /*
      * Removes a name that isn't a directory's (OSKIT_EISDIR). The file goes with its last name and
      * last reference.
      */
-    OSKIT_COMDECL (*unlink)(oskit_dir_t *self, const char *name);
+    oskit_error_t (*unlink)(oskit_dir_t *self, const char *name);
 
     /*
      * Moves a name to another directory of this file system, over what is there when that is of the
      * same kind (an empty directory).
      */
-    OSKIT_COMDECL (*rename)
-    (oskit_dir_t *self, const char *old_name, struct oskit_dir *new_dir, const char *new_name);
+    oskit_error_t (*rename)(oskit_dir_t *self, const char *old_name, struct oskit_dir *new_dir,
+                            const char *new_name);
 
     /* Makes a directory. */
-    OSKIT_COMDECL (*mkdir)(oskit_dir_t *self, const char *name, oskit_mode_t mode);
+    oskit_error_t (*mkdir)(oskit_dir_t *self, const char *name, oskit_mode_t mode);
 
     /* Removes an empty directory. OSKIT_ENOTEMPTY, OSKIT_ENOTDIR. */
-    OSKIT_COMDECL (*rmdir)(oskit_dir_t *self, const char *name);
+    oskit_error_t (*rmdir)(oskit_dir_t *self, const char *name);
 
     /*
      * Up to NENTRIES entries from position *inout_ofs on (0 is the beginning, other values only
      * from an earlier call), which moves behind them. "." and ".." are among them. At the end:
      * success, *out_dirents NULL.
      */
-    OSKIT_COMDECL (*getdirentries)
-    (oskit_dir_t *self, oskit_u32_t *inout_ofs, oskit_u32_t nentries,
-     struct oskit_dirents **out_dirents);
+    oskit_error_t (*getdirentries)(oskit_dir_t *self, oskit_u32_t *inout_ofs, oskit_u32_t nentries,
+                                   struct oskit_dirents **out_dirents);
 
     /* Makes a device node, FIFO or socket name, by the type in MODE. */
-    OSKIT_COMDECL (*mknod)(oskit_dir_t *self, const char *name, oskit_mode_t mode, oskit_dev_t dev);
+    oskit_error_t (*mknod)(oskit_dir_t *self, const char *name, oskit_mode_t mode, oskit_dev_t dev);
 
     /* Makes a symbolic link LINK_NAME with the text DEST_NAME. */
-    OSKIT_COMDECL (*symlink)(oskit_dir_t *self, const char *link_name, const char *dest_name);
+    oskit_error_t (*symlink)(oskit_dir_t *self, const char *link_name, const char *dest_name);
 
     /*
      * A new object for the same directory whose ".." is PARENT (NULL: it has none, lookups of ".."
      * stay). For mounts. OSKIT_E_NOTIMPL.
      */
-    OSKIT_COMDECL (*reparent)
-    (oskit_dir_t *self, struct oskit_dir *parent, struct oskit_dir **out_dir);
+    oskit_error_t (*reparent)(oskit_dir_t *self, struct oskit_dir *parent,
+                              struct oskit_dir **out_dir);
 };
 
 extern const struct oskit_guid oskit_dir_iid;

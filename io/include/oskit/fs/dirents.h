@@ -24,17 +24,17 @@ struct oskit_dirents_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_dirents_t)
 
     /* How many entries it holds. */
-    OSKIT_COMDECL (*getcount)(oskit_dirents_t *self, int *out_count);
+    oskit_error_t (*getcount)(oskit_dirents_t *self, int *out_count);
 
     /*
      * The next entry. dirent->namelen is the size of dirent->name in bytes on entry, and the length
      * of the name (which is NUL-terminated there) on return. OSKIT_ENAMETOOLONG when the name and
      * its NUL do not fit: the entry stays next. OSKIT_EWOULDBLOCK after the last.
      */
-    OSKIT_COMDECL (*getnext)(oskit_dirents_t *self, oskit_dirent_t *dirent);
+    oskit_error_t (*getnext)(oskit_dirents_t *self, oskit_dirent_t *dirent);
 
     /* The first is next again. */
-    OSKIT_COMDECL (*rewind)(oskit_dirents_t *self);
+    oskit_error_t (*rewind)(oskit_dirents_t *self);
 };
 
 extern const struct oskit_guid oskit_dirents_iid;

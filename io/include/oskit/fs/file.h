@@ -44,29 +44,30 @@ struct oskit_file_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_file_t)
 
     /* As in oskit_posixio. */
-    OSKIT_COMDECL (*stat)(oskit_file_t *self, oskit_stat_t *out_stats);
-    OSKIT_COMDECL (*setstat)(oskit_file_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
-    OSKIT_COMDECL (*pathconf)(oskit_file_t *self, oskit_s32_t option, oskit_s32_t *out_val);
+    oskit_error_t (*stat)(oskit_file_t *self, oskit_stat_t *out_stats);
+    oskit_error_t (*setstat)(oskit_file_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
+    oskit_error_t (*pathconf)(oskit_file_t *self, oskit_s32_t option, oskit_s32_t *out_val);
 
-    /* Its own. */
+    /* And its own. */
+
     /* Brings contents and attributes to the medium; with WAIT, returns when they are there. */
-    OSKIT_COMDECL (*sync)(oskit_file_t *self, oskit_bool_t wait);
+    oskit_error_t (*sync)(oskit_file_t *self, oskit_bool_t wait);
 
     /* Likewise the contents, and of the attributes what is needed to find them. */
-    OSKIT_COMDECL (*datasync)(oskit_file_t *self, oskit_bool_t wait);
+    oskit_error_t (*datasync)(oskit_file_t *self, oskit_bool_t wait);
 
     /*
      * Whether the caller may do what MODE asks (OSKIT_R_OK, W_OK, X_OK together, or F_OK).
      * OSKIT_EACCES, OSKIT_EROFS.
      */
-    OSKIT_COMDECL (*access)(oskit_file_t *self, oskit_amode_t mode);
+    oskit_error_t (*access)(oskit_file_t *self, oskit_amode_t mode);
 
     /*
      * The text of a symbolic link, cut to LEN bytes, without a NUL. OSKIT_E_NOTIMPL for anything
      * else.
      */
-    OSKIT_COMDECL (*readlink)
-    (oskit_file_t *self, char *buf, oskit_u32_t len, oskit_u32_t *out_actual);
+    oskit_error_t (*readlink)(oskit_file_t *self, char *buf, oskit_u32_t len,
+                              oskit_u32_t *out_actual);
 
     /*
      * A stream on the contents of a regular file or directory, access checked; with OSKIT_O_TRUNC
@@ -74,11 +75,11 @@ struct oskit_file_ops {
      * state per open, so put oskit_soa_openfile_from_file's kind of adapter, or your own, over
      * absio. OSKIT_EISDIR for a directory to be written.
      */
-    OSKIT_COMDECL (*open)
-    (oskit_file_t *self, oskit_oflags_t flags, struct oskit_openfile **out_openfile);
+    oskit_error_t (*open)(oskit_file_t *self, oskit_oflags_t flags,
+                          struct oskit_openfile **out_openfile);
 
     /* The file system that the file is in. */
-    OSKIT_COMDECL (*getfs)(oskit_file_t *self, struct oskit_filesystem **out_fs);
+    oskit_error_t (*getfs)(oskit_file_t *self, struct oskit_filesystem **out_fs);
 };
 
 extern const struct oskit_guid oskit_file_iid;

@@ -39,29 +39,29 @@ struct oskit_filesystem_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_filesystem_t)
 
     /* Sizes and limits. Counts above 32 bits are given as 0xffffffff. */
-    OSKIT_COMDECL (*statfs)(oskit_filesystem_t *self, oskit_statfs_t *out_stats);
+    oskit_error_t (*statfs)(oskit_filesystem_t *self, oskit_statfs_t *out_stats);
 
     /* Brings everything to the medium; with WAIT, returns when it is there. */
-    OSKIT_COMDECL (*sync)(oskit_filesystem_t *self, oskit_bool_t wait);
+    oskit_error_t (*sync)(oskit_filesystem_t *self, oskit_bool_t wait);
 
     /* The root directory. */
-    OSKIT_COMDECL (*getroot)(oskit_filesystem_t *self, struct oskit_dir **out_dir);
+    oskit_error_t (*getroot)(oskit_filesystem_t *self, struct oskit_dir **out_dir);
 
     /*
      * Changes the flags (OSKIT_FS_*). OSKIT_EBUSY when files are open for writing and it is to
      * become read-only.
      */
-    OSKIT_COMDECL (*remount)(oskit_filesystem_t *self, oskit_u32_t flags);
+    oskit_error_t (*remount)(oskit_filesystem_t *self, oskit_u32_t flags);
 
     /*
      * Brings everything to the medium and gives it up; objects of it that are still held fail from
      * then on. OSKIT_EBUSY.
      */
-    OSKIT_COMDECL (*unmount)(oskit_filesystem_t *self);
+    oskit_error_t (*unmount)(oskit_filesystem_t *self);
 
     /* The file with that number. OSKIT_ENOENT. */
-    OSKIT_COMDECL (*lookupi)
-    (oskit_filesystem_t *self, oskit_ino_t ino, struct oskit_file **out_file);
+    oskit_error_t (*lookupi)(oskit_filesystem_t *self, oskit_ino_t ino,
+                             struct oskit_file **out_file);
 };
 
 extern const struct oskit_guid oskit_filesystem_iid;

@@ -23,23 +23,23 @@ struct oskit_fsnamespace_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_fsnamespace_t)
 
     /* Makes the directory NAME the root of this namespace. */
-    OSKIT_COMDECL (*chroot)(oskit_fsnamespace_t *self, const char *name);
+    oskit_error_t (*chroot)(oskit_fsnamespace_t *self, const char *name);
 
     /* Makes DIR the directory where relative names start. */
-    OSKIT_COMDECL (*chcwd)(oskit_fsnamespace_t *self, struct oskit_dir *dir);
+    oskit_error_t (*chcwd)(oskit_fsnamespace_t *self, struct oskit_dir *dir);
 
     /* Walks the path NAME over mounts and symbolic links. FLAGS: OSKIT_FSNAMESPACE_*. */
-    OSKIT_COMDECL (*lookup)
-    (oskit_fsnamespace_t *self, const char *name, int flags, struct oskit_file **out_file);
+    oskit_error_t (*lookup)(oskit_fsnamespace_t *self, const char *name, int flags,
+                            struct oskit_file **out_file);
 
     /* Puts SUBTREE over what PATH names. */
-    OSKIT_COMDECL (*mount)(oskit_fsnamespace_t *self, const char *path, struct oskit_file *subtree);
+    oskit_error_t (*mount)(oskit_fsnamespace_t *self, const char *path, struct oskit_file *subtree);
 
     /* Undoes it. */
-    OSKIT_COMDECL (*unmount)(oskit_fsnamespace_t *self, const char *path);
+    oskit_error_t (*unmount)(oskit_fsnamespace_t *self, const char *path);
 
     /* A namespace with the same mounts and its own root and working directory. */
-    OSKIT_COMDECL (*clone)(oskit_fsnamespace_t *self, oskit_fsnamespace_t **out_fsnamespace);
+    oskit_error_t (*clone)(oskit_fsnamespace_t *self, oskit_fsnamespace_t **out_fsnamespace);
 };
 
 extern const struct oskit_guid oskit_fsnamespace_iid;

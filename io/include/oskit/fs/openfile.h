@@ -20,29 +20,29 @@ struct oskit_openfile_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_openfile_t)
 
     /* As in oskit_stream. */
-    OSKIT_COMDECL (*read)
-    (oskit_openfile_t *self, void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*write)
-    (oskit_openfile_t *self, const void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*seek)
-    (oskit_openfile_t *self, oskit_s64_t ofs, oskit_seek_t whence, oskit_u64_t *out_newpos);
-    OSKIT_COMDECL (*setsize)(oskit_openfile_t *self, oskit_u64_t new_size);
-    OSKIT_COMDECL (*copyto)
-    (oskit_openfile_t *self, oskit_stream_t *dst, oskit_u64_t size, oskit_u64_t *out_read,
-     oskit_u64_t *out_written);
-    OSKIT_COMDECL (*commit)(oskit_openfile_t *self, oskit_u32_t commit_flags);
-    OSKIT_COMDECL (*revert)(oskit_openfile_t *self);
-    OSKIT_COMDECL (*lockregion)
-    (oskit_openfile_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*unlockregion)
-    (oskit_openfile_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*stat)
-    (oskit_openfile_t *self, oskit_stream_stat_t *out_stat, oskit_u32_t stat_flags);
-    OSKIT_COMDECL (*clone)(oskit_openfile_t *self, oskit_openfile_t **out_stream);
+    oskit_error_t (*read)(oskit_openfile_t *self, void *buf, oskit_u32_t len,
+                          oskit_u32_t *out_actual);
+    oskit_error_t (*write)(oskit_openfile_t *self, const void *buf, oskit_u32_t len,
+                           oskit_u32_t *out_actual);
+    oskit_error_t (*seek)(oskit_openfile_t *self, oskit_s64_t ofs, oskit_seek_t whence,
+                          oskit_u64_t *out_newpos);
+    oskit_error_t (*setsize)(oskit_openfile_t *self, oskit_u64_t new_size);
+    oskit_error_t (*copyto)(oskit_openfile_t *self, oskit_stream_t *dst, oskit_u64_t size,
+                            oskit_u64_t *out_read, oskit_u64_t *out_written);
+    oskit_error_t (*commit)(oskit_openfile_t *self, oskit_u32_t commit_flags);
+    oskit_error_t (*revert)(oskit_openfile_t *self);
+    oskit_error_t (*lockregion)(oskit_openfile_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                oskit_u32_t lock_type);
+    oskit_error_t (*unlockregion)(oskit_openfile_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                  oskit_u32_t lock_type);
+    oskit_error_t (*stat)(oskit_openfile_t *self, oskit_stream_stat_t *out_stat,
+                          oskit_u32_t stat_flags);
+    oskit_error_t (*clone)(oskit_openfile_t *self, oskit_openfile_t **out_stream);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The file it is open on. */
-    OSKIT_COMDECL (*getfile)(oskit_openfile_t *self, struct oskit_file **out_file);
+    oskit_error_t (*getfile)(oskit_openfile_t *self, struct oskit_file **out_file);
 };
 
 extern const struct oskit_guid oskit_openfile_iid;

@@ -32,26 +32,24 @@ struct oskit_absio_ops {
      * the end of the object (or where an error begins, which the next call reports); 0 at or past
      * the end, with success.
      */
-    OSKIT_COMDECL (*read)
-    (oskit_absio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
+    oskit_error_t (*read)(oskit_absio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
+                          oskit_size_t *out_actual);
 
     /*
      * Writes up to AMOUNT bytes at OFFSET; *out_actual says how many went. An object that can grow
      * does; a gap reads as zeros. One of fixed size stops at its end: a write that could move
      * nothing there fails (OSKIT_ENOSPC here).
      */
-    OSKIT_COMDECL (*write)
-    (oskit_absio_t *self, const void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
+    oskit_error_t (*write)(oskit_absio_t *self, const void *buf, oskit_off_t offset,
+                           oskit_size_t amount, oskit_size_t *out_actual);
 
     /* The size now, in bytes. */
-    OSKIT_COMDECL (*getsize)(oskit_absio_t *self, oskit_off_t *out_size);
+    oskit_error_t (*getsize)(oskit_absio_t *self, oskit_off_t *out_size);
 
     /*
      * Cuts or grows. What growth adds reads as zeros. Objects of fixed size answer OSKIT_E_NOTIMPL.
      */
-    OSKIT_COMDECL (*setsize)(oskit_absio_t *self, oskit_off_t new_size);
+    oskit_error_t (*setsize)(oskit_absio_t *self, oskit_off_t new_size);
 };
 
 extern const struct oskit_guid oskit_absio_iid;

@@ -31,7 +31,7 @@ struct oskit_asyncio_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_asyncio_t)
 
     /* The conditions that hold now, as a mask, or an error code (negative). [any] */
-    OSKIT_COMDECL (*poll)(oskit_asyncio_t *self);
+    oskit_error_t (*poll)(oskit_asyncio_t *self);
 
     /*
      * Has LISTENER notified each time one of MASK's conditions comes up, until removed; takes a
@@ -39,18 +39,18 @@ struct oskit_asyncio_ops {
      * before it returns, so check the answer. The same listener added again is a second
      * registration. Notifications may be spurious: poll tells the truth. [thread]
      */
-    OSKIT_COMDECL (*add_listener)
-    (oskit_asyncio_t *self, struct oskit_listener *listener, oskit_s32_t mask);
+    oskit_error_t (*add_listener)(oskit_asyncio_t *self, struct oskit_listener *listener,
+                                  oskit_s32_t mask);
 
     /*
      * Undoes one registration. When it returns, no notify for it runs and none will, except when
      * called from within that notify, which is allowed. OSKIT_E_INVALIDARG when it is not
      * registered. [thread]
      */
-    OSKIT_COMDECL (*remove_listener)(oskit_asyncio_t *self, struct oskit_listener *listener);
+    oskit_error_t (*remove_listener)(oskit_asyncio_t *self, struct oskit_listener *listener);
 
     /* Bytes that a read would give now, at most 2147483647, or an error code. [any] */
-    OSKIT_COMDECL (*readable)(oskit_asyncio_t *self);
+    oskit_error_t (*readable)(oskit_asyncio_t *self);
 };
 
 extern const struct oskit_guid oskit_asyncio_iid;

@@ -25,26 +25,24 @@ struct oskit_blkio_ops {
      * The smallest unit of transfer in bytes, a power of two; constant during the life of the
      * object. [any]
      */
-    OSKIT_COMDECL_U (*getblocksize)(oskit_blkio_t *self);
+    oskit_u32_t (*getblocksize)(oskit_blkio_t *self);
 
     /*
      * As absio's. OFFSET and AMOUNT must be multiples of the block size (OSKIT_E_INVALIDARG); so is
      * *out_actual.
      */
-    OSKIT_COMDECL (*read)
-    (oskit_blkio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
+    oskit_error_t (*read)(oskit_blkio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
+                          oskit_size_t *out_actual);
 
     /* As absio's, likewise in whole blocks. OSKIT_EROFS when the medium is protected. */
-    OSKIT_COMDECL (*write)
-    (oskit_blkio_t *self, const void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
+    oskit_error_t (*write)(oskit_blkio_t *self, const void *buf, oskit_off_t offset,
+                           oskit_size_t amount, oskit_size_t *out_actual);
 
     /* The size in bytes, a multiple of the block size. */
-    OSKIT_COMDECL (*getsize)(oskit_blkio_t *self, oskit_off_t *out_size);
+    oskit_error_t (*getsize)(oskit_blkio_t *self, oskit_off_t *out_size);
 
     /* OSKIT_E_NOTIMPL for disks, partitions and all else of fixed size. */
-    OSKIT_COMDECL (*setsize)(oskit_blkio_t *self, oskit_off_t new_size);
+    oskit_error_t (*setsize)(oskit_blkio_t *self, oskit_off_t new_size);
 };
 
 extern const struct oskit_guid oskit_blkio_iid;

@@ -30,35 +30,34 @@ struct oskit_bufio_ops {
 
     /* As in oskit_absio. */
     void *reserved;
-    OSKIT_COMDECL (*read)
-    (oskit_bufio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
-    OSKIT_COMDECL (*write)
-    (oskit_bufio_t *self, const void *buf, oskit_off_t offset, oskit_size_t amount,
-     oskit_size_t *out_actual);
-    OSKIT_COMDECL (*getsize)(oskit_bufio_t *self, oskit_off_t *out_size);
-    OSKIT_COMDECL (*setsize)(oskit_bufio_t *self, oskit_off_t new_size);
+    oskit_error_t (*read)(oskit_bufio_t *self, void *buf, oskit_off_t offset, oskit_size_t amount,
+                          oskit_size_t *out_actual);
+    oskit_error_t (*write)(oskit_bufio_t *self, const void *buf, oskit_off_t offset,
+                           oskit_size_t amount, oskit_size_t *out_actual);
+    oskit_error_t (*getsize)(oskit_bufio_t *self, oskit_off_t *out_size);
+    oskit_error_t (*setsize)(oskit_bufio_t *self, oskit_off_t new_size);
 
-    /* Its own. */
+    /* And its own. */
+
     /*
      * Gives a pointer to bytes OFFSET to OFFSET + COUNT, usable for loads and stores until unmap or
      * the last release, with no particular alignment. All of the range must lie in the buffer, else
      * OSKIT_E_INVALIDARG; an empty range within it is allowed. Only the range asked for may be
      * touched. OSKIT_E_NOTIMPL: use read and write.
      */
-    OSKIT_COMDECL (*map)
-    (oskit_bufio_t *self, void **out_addr, oskit_off_t offset, oskit_size_t count);
+    oskit_error_t (*map)(oskit_bufio_t *self, void **out_addr, oskit_off_t offset,
+                         oskit_size_t count);
 
     /* Ends one map; all three arguments exactly as map had and gave them. Whole regions only. */
-    OSKIT_COMDECL (*unmap)(oskit_bufio_t *self, void *addr, oskit_off_t offset, oskit_size_t count);
+    oskit_error_t (*unmap)(oskit_bufio_t *self, void *addr, oskit_off_t offset, oskit_size_t count);
 
     /*
      * Pins the range and gives the address at which a device finds it, contiguous, valid until
      * unwire. Either fills *out_phys_addr or fails. OSKIT_E_NOTIMPL: no device can reach it or it
      * is not contiguous; copy instead. Each success is one pin.
      */
-    OSKIT_COMDECL (*wire)
-    (oskit_bufio_t *self, oskit_addr_t *out_phys_addr, oskit_off_t offset, oskit_size_t count);
+    oskit_error_t (*wire)(oskit_bufio_t *self, oskit_addr_t *out_phys_addr, oskit_off_t offset,
+                          oskit_size_t count);
 
     /*
      * Takes one pin off; arguments exactly as wire had and gave them (OSKIT_E_INVALIDARG when
@@ -66,15 +65,15 @@ struct oskit_bufio_ops {
      * whoever wired it may drop its reference and unwire when the device is done. May be called
      * from interrupt context.
      */
-    OSKIT_COMDECL (*unwire)
-    (oskit_bufio_t *self, oskit_addr_t phys_addr, oskit_off_t offset, oskit_size_t count);
+    oskit_error_t (*unwire)(oskit_bufio_t *self, oskit_addr_t phys_addr, oskit_off_t offset,
+                            oskit_size_t count);
 
     /*
      * A new buffer with the same bytes as the range, independent from then on. OSKIT_E_NOTIMPL when
      * it would be no faster than reading.
      */
-    OSKIT_COMDECL (*copy)
-    (oskit_bufio_t *self, oskit_off_t offset, oskit_size_t count, oskit_bufio_t **out_io);
+    oskit_error_t (*copy)(oskit_bufio_t *self, oskit_off_t offset, oskit_size_t count,
+                          oskit_bufio_t **out_io);
 };
 
 extern const struct oskit_guid oskit_bufio_iid;

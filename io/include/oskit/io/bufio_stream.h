@@ -20,14 +20,14 @@ struct oskit_bufio_stream_ops {
      * The next bytes of the stream as a buffer with a reference for the caller; *out_bytes of it
      * count, from its beginning. End of file: success, 0 bytes, *out_buf NULL. OSKIT_EWOULDBLOCK.
      */
-    OSKIT_COMDECL (*read)
-    (oskit_bufio_stream_t *self, oskit_bufio_t **out_buf, oskit_size_t *out_bytes);
+    oskit_error_t (*read)(oskit_bufio_stream_t *self, oskit_bufio_t **out_buf,
+                          oskit_size_t *out_bytes);
 
     /*
      * Appends the bytes of BUF from OFFSET to its end. The stream adds a reference when it keeps
      * BUF. OSKIT_EWOULDBLOCK: nothing was taken.
      */
-    OSKIT_COMDECL (*write)(oskit_bufio_stream_t *self, oskit_bufio_t *buf, oskit_size_t offset);
+    oskit_error_t (*write)(oskit_bufio_stream_t *self, oskit_bufio_t *buf, oskit_size_t offset);
 };
 
 extern const struct oskit_guid oskit_bufio_stream_iid;

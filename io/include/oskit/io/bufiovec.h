@@ -26,7 +26,7 @@ struct oskit_bufiovec_ops {
      * filled; a failure is an error code (its top bit set). When VECLEN was too small only the
      * beginning is described: compare the sum of lengths with getsize. Valid as a map of bufio is.
      */
-    OSKIT_COMDECL_U (*map)(oskit_bufiovec_t *self, oskit_iovec_t *vec, oskit_u32_t veclen);
+    oskit_u32_t (*map)(oskit_bufiovec_t *self, oskit_iovec_t *vec, oskit_u32_t veclen);
 };
 
 extern const struct oskit_guid oskit_bufiovec_iid;

@@ -26,14 +26,14 @@ struct oskit_netio_ops {
      * OSKIT_EWOULDBLOCK or OSKIT_ENOBUFS: not taken, no room now; any other failure: not taken.
      * [any]
      */
-    OSKIT_COMDECL (*push)(oskit_netio_t *self, oskit_bufio_t *buf, oskit_size_t size);
+    oskit_error_t (*push)(oskit_netio_t *self, oskit_bufio_t *buf, oskit_size_t size);
 
     /*
      * A buffer of at least SIZE bytes that this consumer can take without copying. OSKIT_E_NOTIMPL:
      * use any. NOT PART OF THE SEED: tables written against the manual end before this slot, so
      * call it only on a netio whose maker you know. [any]
      */
-    OSKIT_COMDECL (*alloc_bufio)(oskit_netio_t *self, oskit_size_t size, oskit_bufio_t **out_buf);
+    oskit_error_t (*alloc_bufio)(oskit_netio_t *self, oskit_size_t size, oskit_bufio_t **out_buf);
 };
 
 extern const struct oskit_guid oskit_netio_iid;

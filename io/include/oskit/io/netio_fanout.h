@@ -23,18 +23,18 @@ struct oskit_netio_fanout_ops {
      * Pushes the packet to every consumer, each whatever the others answered. Returns the last
      * failure, or 0. [any]
      */
-    OSKIT_COMDECL (*push)(oskit_netio_fanout_t *self, oskit_bufio_t *buf, oskit_size_t size);
+    oskit_error_t (*push)(oskit_netio_fanout_t *self, oskit_bufio_t *buf, oskit_size_t size);
 
     /*
      * Adds a consumer, with a reference. Adding one twice makes it get each packet twice. [thread]
      */
-    OSKIT_COMDECL (*add_listener)(oskit_netio_fanout_t *self, oskit_netio_t *listener);
+    oskit_error_t (*add_listener)(oskit_netio_fanout_t *self, oskit_netio_t *listener);
 
     /*
      * Takes it off once and drops the reference. OSKIT_E_INVALIDARG when it isn't there. A push in
      * progress may still reach it. May be called from its push. [thread]
      */
-    OSKIT_COMDECL (*remove_listener)(oskit_netio_fanout_t *self, oskit_netio_t *listener);
+    oskit_error_t (*remove_listener)(oskit_netio_fanout_t *self, oskit_netio_t *listener);
 };
 
 extern const struct oskit_guid oskit_netio_fanout_iid;

@@ -103,7 +103,7 @@ struct oskit_posixio_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_posixio_t)
 
     /* Fills in the attributes; those without meaning for the object are zero. */
-    OSKIT_COMDECL (*stat)(oskit_posixio_t *self, oskit_stat_t *out_stats);
+    oskit_error_t (*stat)(oskit_posixio_t *self, oskit_stat_t *out_stats);
 
     /*
      * Sets the attributes that MASK (OSKIT_STAT_*) names: MODE as chmod does (the type bits are
@@ -111,13 +111,13 @@ struct oskit_posixio_ops {
      * UTIMES_NULL both to now. A mask with other bits is OSKIT_E_INVALIDARG. OSKIT_EPERM,
      * OSKIT_EACCES, OSKIT_EROFS as POSIX has it.
      */
-    OSKIT_COMDECL (*setstat)(oskit_posixio_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
+    oskit_error_t (*setstat)(oskit_posixio_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
 
     /*
      * The value of a configuration variable (OSKIT_PC_*); -1 for "no limit". OSKIT_E_INVALIDARG
      * when it has no meaning for the object.
      */
-    OSKIT_COMDECL (*pathconf)(oskit_posixio_t *self, oskit_s32_t option, oskit_s32_t *out_val);
+    oskit_error_t (*pathconf)(oskit_posixio_t *self, oskit_s32_t option, oskit_s32_t *out_val);
 };
 
 extern const struct oskit_guid oskit_posixio_iid;

@@ -112,63 +112,63 @@ struct oskit_ttystream_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_ttystream_t)
 
     /* As in oskit_stream. */
-    OSKIT_COMDECL (*read)
-    (oskit_ttystream_t *self, void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*write)
-    (oskit_ttystream_t *self, const void *buf, oskit_u32_t len, oskit_u32_t *out_actual);
-    OSKIT_COMDECL (*seek)
-    (oskit_ttystream_t *self, oskit_s64_t ofs, oskit_seek_t whence, oskit_u64_t *out_newpos);
-    OSKIT_COMDECL (*setsize)(oskit_ttystream_t *self, oskit_u64_t new_size);
-    OSKIT_COMDECL (*copyto)
-    (oskit_ttystream_t *self, oskit_ttystream_t *dst, oskit_u64_t size, oskit_u64_t *out_read,
-     oskit_u64_t *out_written);
-    OSKIT_COMDECL (*commit)(oskit_ttystream_t *self, oskit_u32_t commit_flags);
-    OSKIT_COMDECL (*revert)(oskit_ttystream_t *self);
-    OSKIT_COMDECL (*lockregion)
-    (oskit_ttystream_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*unlockregion)
-    (oskit_ttystream_t *self, oskit_u64_t offset, oskit_u64_t size, oskit_u32_t lock_type);
-    OSKIT_COMDECL (*stat)
-    (oskit_ttystream_t *self, oskit_stream_stat_t *out_stat, oskit_u32_t stat_flags);
-    OSKIT_COMDECL (*clone)(oskit_ttystream_t *self, oskit_ttystream_t **out_stream);
+    oskit_error_t (*read)(oskit_ttystream_t *self, void *buf, oskit_u32_t len,
+                          oskit_u32_t *out_actual);
+    oskit_error_t (*write)(oskit_ttystream_t *self, const void *buf, oskit_u32_t len,
+                           oskit_u32_t *out_actual);
+    oskit_error_t (*seek)(oskit_ttystream_t *self, oskit_s64_t ofs, oskit_seek_t whence,
+                          oskit_u64_t *out_newpos);
+    oskit_error_t (*setsize)(oskit_ttystream_t *self, oskit_u64_t new_size);
+    oskit_error_t (*copyto)(oskit_ttystream_t *self, oskit_ttystream_t *dst, oskit_u64_t size,
+                            oskit_u64_t *out_read, oskit_u64_t *out_written);
+    oskit_error_t (*commit)(oskit_ttystream_t *self, oskit_u32_t commit_flags);
+    oskit_error_t (*revert)(oskit_ttystream_t *self);
+    oskit_error_t (*lockregion)(oskit_ttystream_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                oskit_u32_t lock_type);
+    oskit_error_t (*unlockregion)(oskit_ttystream_t *self, oskit_u64_t offset, oskit_u64_t size,
+                                  oskit_u32_t lock_type);
+    oskit_error_t (*stat)(oskit_ttystream_t *self, oskit_stream_stat_t *out_stat,
+                          oskit_u32_t stat_flags);
+    oskit_error_t (*clone)(oskit_ttystream_t *self, oskit_ttystream_t **out_stream);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The line settings now. */
-    OSKIT_COMDECL (*getattr)(oskit_ttystream_t *self, struct oskit_termios *out_attr);
+    oskit_error_t (*getattr)(oskit_ttystream_t *self, struct oskit_termios *out_attr);
 
     /*
      * Sets them: now (OSKIT_TCSANOW), once output is sent (OSKIT_TCSADRAIN), or then and with
      * waiting input thrown away (OSKIT_TCSAFLUSH). OSKIT_EWOULDBLOCK while output must drain first.
      */
-    OSKIT_COMDECL (*setattr)
-    (oskit_ttystream_t *self, int actions, const struct oskit_termios *attr);
+    oskit_error_t (*setattr)(oskit_ttystream_t *self, int actions,
+                             const struct oskit_termios *attr);
 
     /*
      * A break condition on the line; 0 means between 0.25 and 0.5 seconds, other values are
      * milliseconds.
      */
-    OSKIT_COMDECL (*sendbreak)(oskit_ttystream_t *self, oskit_u32_t duration);
+    oskit_error_t (*sendbreak)(oskit_ttystream_t *self, oskit_u32_t duration);
 
     /* Success when all output has been sent; until then OSKIT_EWOULDBLOCK. */
-    OSKIT_COMDECL (*drain)(oskit_ttystream_t *self);
+    oskit_error_t (*drain)(oskit_ttystream_t *self);
 
     /* Throws away waiting input, unsent output or both (OSKIT_TC*FLUSH). */
-    OSKIT_COMDECL (*flush)(oskit_ttystream_t *self, int queue_selector);
+    oskit_error_t (*flush)(oskit_ttystream_t *self, int queue_selector);
 
     /* Stops or restarts output, or sends a STOP or START character (OSKIT_TCO*, OSKIT_TCI*). */
-    OSKIT_COMDECL (*flow)(oskit_ttystream_t *self, int action);
+    oskit_error_t (*flow)(oskit_ttystream_t *self, int action);
 
     /* The foreground process group. OSKIT_ENOTTY when the terminal is nobody's. */
-    OSKIT_COMDECL (*getpgrp)(oskit_ttystream_t *self, oskit_pid_t *out_pid);
+    oskit_error_t (*getpgrp)(oskit_ttystream_t *self, oskit_pid_t *out_pid);
 
     /* Sets it. */
-    OSKIT_COMDECL (*setpgrp)(oskit_ttystream_t *self, oskit_pid_t pid);
+    oskit_error_t (*setpgrp)(oskit_ttystream_t *self, oskit_pid_t pid);
 
     /* The terminal's path, NUL-terminated: owned by the terminal and valid as long as it is. */
-    OSKIT_COMDECL (*ttyname)(oskit_ttystream_t *self, char **out_name);
+    oskit_error_t (*ttyname)(oskit_ttystream_t *self, char **out_name);
 
     /* The session whose terminal it is. OSKIT_ENOTTY when it has none. */
-    OSKIT_COMDECL (*getsid)(oskit_ttystream_t *self, oskit_pid_t *out_pid);
+    oskit_error_t (*getsid)(oskit_ttystream_t *self, oskit_pid_t *out_pid);
 };
 
 extern const struct oskit_guid oskit_ttystream_iid;

@@ -99,69 +99,68 @@ struct oskit_socket_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_socket_t)
 
     /* As in oskit_posixio. */
-    OSKIT_COMDECL (*stat)(oskit_socket_t *self, oskit_stat_t *out_stats);
-    OSKIT_COMDECL (*setstat)(oskit_socket_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
-    OSKIT_COMDECL (*pathconf)(oskit_socket_t *self, oskit_s32_t option, oskit_s32_t *out_val);
+    oskit_error_t (*stat)(oskit_socket_t *self, oskit_stat_t *out_stats);
+    oskit_error_t (*setstat)(oskit_socket_t *self, oskit_u32_t mask, const oskit_stat_t *stats);
+    oskit_error_t (*pathconf)(oskit_socket_t *self, oskit_s32_t option, oskit_s32_t *out_val);
 
-    /* Its own. */
+    /* And its own. */
+
     /* The next connection, and its peer's address. OSKIT_EWOULDBLOCK. */
-    OSKIT_COMDECL (*accept)
-    (oskit_socket_t *self, struct oskit_sockaddr *name, oskit_size_t *anamelen,
-     struct oskit_socket **newopenso);
+    oskit_error_t (*accept)(oskit_socket_t *self, struct oskit_sockaddr *name,
+                            oskit_size_t *anamelen, struct oskit_socket **newopenso);
 
     /* Gives the socket its own address. OSKIT_EADDRINUSE, OSKIT_EADDRNOTAVAIL. */
-    OSKIT_COMDECL (*bind)
-    (oskit_socket_t *self, const struct oskit_sockaddr *name, oskit_size_t namelen);
+    oskit_error_t (*bind)(oskit_socket_t *self, const struct oskit_sockaddr *name,
+                          oskit_size_t namelen);
 
     /*
      * Begins to connect; OSKIT_EINPROGRESS while it goes on, writable when it is done, SO_ERROR
      * says how.
      */
-    OSKIT_COMDECL (*connect)
-    (oskit_socket_t *self, const struct oskit_sockaddr *name, oskit_size_t namelen);
+    oskit_error_t (*connect)(oskit_socket_t *self, const struct oskit_sockaddr *name,
+                             oskit_size_t namelen);
 
     /* Ends receiving (0), sending (1) or both (2). */
-    OSKIT_COMDECL (*shutdown)(oskit_socket_t *self, oskit_u32_t how);
+    oskit_error_t (*shutdown)(oskit_socket_t *self, oskit_u32_t how);
 
     /* Takes connections; at most about N wait for accept. */
-    OSKIT_COMDECL (*listen)(oskit_socket_t *self, oskit_u32_t n);
+    oskit_error_t (*listen)(oskit_socket_t *self, oskit_u32_t n);
 
     /* Its own address. *anamelen: room on entry, length on return. */
-    OSKIT_COMDECL (*getsockname)
-    (oskit_socket_t *self, struct oskit_sockaddr *asa, oskit_size_t *anamelen);
+    oskit_error_t (*getsockname)(oskit_socket_t *self, struct oskit_sockaddr *asa,
+                                 oskit_size_t *anamelen);
 
     /* The peer's. OSKIT_ENOTCONN. */
-    OSKIT_COMDECL (*getpeername)
-    (oskit_socket_t *self, struct oskit_sockaddr *asa, oskit_size_t *anamelen);
+    oskit_error_t (*getpeername)(oskit_socket_t *self, struct oskit_sockaddr *asa,
+                                 oskit_size_t *anamelen);
 
     /* An option's value. OSKIT_ENOPROTOOPT. */
-    OSKIT_COMDECL (*getsockopt)
-    (oskit_socket_t *self, oskit_u32_t level, oskit_u32_t name, void *val, oskit_size_t *valsize);
+    oskit_error_t (*getsockopt)(oskit_socket_t *self, oskit_u32_t level, oskit_u32_t name,
+                                void *val, oskit_size_t *valsize);
 
     /* Sets one. */
-    OSKIT_COMDECL (*setsockopt)
-    (oskit_socket_t *self, oskit_u32_t level, oskit_u32_t name, const void *val,
-     oskit_size_t valsize);
+    oskit_error_t (*setsockopt)(oskit_socket_t *self, oskit_u32_t level, oskit_u32_t name,
+                                const void *val, oskit_size_t valsize);
 
     /*
      * Sends; TO may be NULL when connected. *retval bytes went. OSKIT_EWOULDBLOCK, OSKIT_EMSGSIZE.
      */
-    OSKIT_COMDECL (*sendto)
-    (oskit_socket_t *self, const void *msg, oskit_size_t len, oskit_u32_t flags,
-     const struct oskit_sockaddr *to, oskit_size_t tolen, oskit_size_t *retval);
+    oskit_error_t (*sendto)(oskit_socket_t *self, const void *msg, oskit_size_t len,
+                            oskit_u32_t flags, const struct oskit_sockaddr *to, oskit_size_t tolen,
+                            oskit_size_t *retval);
 
     /* Receives; FROM may be NULL. 0 bytes of a stream: end. OSKIT_EWOULDBLOCK. */
-    OSKIT_COMDECL (*recvfrom)
-    (oskit_socket_t *self, void *buf, oskit_size_t len, oskit_u32_t flags,
-     struct oskit_sockaddr *from, oskit_size_t *fromlen, oskit_size_t *retval);
+    oskit_error_t (*recvfrom)(oskit_socket_t *self, void *buf, oskit_size_t len, oskit_u32_t flags,
+                              struct oskit_sockaddr *from, oskit_size_t *fromlen,
+                              oskit_size_t *retval);
 
     /* sendto with pieces and control data. */
-    OSKIT_COMDECL (*sendmsg)
-    (oskit_socket_t *self, const struct oskit_msghdr *msg, oskit_u32_t flags, oskit_size_t *retval);
+    oskit_error_t (*sendmsg)(oskit_socket_t *self, const struct oskit_msghdr *msg,
+                             oskit_u32_t flags, oskit_size_t *retval);
 
     /* recvfrom with pieces and control data. */
-    OSKIT_COMDECL (*recvmsg)
-    (oskit_socket_t *self, struct oskit_msghdr *msg, oskit_u32_t flags, oskit_size_t *retval);
+    oskit_error_t (*recvmsg)(oskit_socket_t *self, struct oskit_msghdr *msg, oskit_u32_t flags,
+                             oskit_size_t *retval);
 };
 
 extern const struct oskit_guid oskit_socket_iid;
@@ -213,14 +212,13 @@ struct oskit_socket_factory_ops {
     OSKIT_COMDECL_IUNKNOWN(oskit_socket_factory_t)
 
     /* A socket. OSKIT_EAFNOSUPPORT, OSKIT_EPROTOTYPE, OSKIT_EPROTONOSUPPORT. */
-    OSKIT_COMDECL (*create)
-    (oskit_socket_factory_t *self, oskit_u32_t domain, oskit_u32_t type, oskit_u32_t protocol,
-     oskit_socket_t **out_socket);
+    oskit_error_t (*create)(oskit_socket_factory_t *self, oskit_u32_t domain, oskit_u32_t type,
+                            oskit_u32_t protocol, oskit_socket_t **out_socket);
 
     /* Two connected sockets. OSKIT_EOPNOTSUPP. */
-    OSKIT_COMDECL (*create_pair)
-    (oskit_socket_factory_t *self, oskit_u32_t domain, oskit_u32_t type, oskit_u32_t protocol,
-     oskit_socket_t **out_one, oskit_socket_t **out_other);
+    oskit_error_t (*create_pair)(oskit_socket_factory_t *self, oskit_u32_t domain, oskit_u32_t type,
+                                 oskit_u32_t protocol, oskit_socket_t **out_one,
+                                 oskit_socket_t **out_other);
 };
 
 extern const struct oskit_guid oskit_socket_factory_iid;

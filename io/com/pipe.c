@@ -41,8 +41,7 @@ static struct end *end_of(const void *self)
     return (struct end *)SLUICE_OBJECT(self);
 }
 
-/* ---- The stream ---------------------------------------------------------------------------------
- */
+/* ---- The stream -------------------------------------------------------------------------- */
 
 static oskit_error_t end_read(oskit_pipe_t *self, void *buf, oskit_u32_t len,
                               oskit_u32_t *out_actual)
@@ -56,8 +55,7 @@ static oskit_error_t end_write(oskit_pipe_t *self, const void *buf, oskit_u32_t 
     return oskit_stream_write(end_of(self)->out, buf, len, out_actual);
 }
 
-/* ---- Readiness ----------------------------------------------------------------------------------
- */
+/* ---- Readiness --------------------------------------------------------------------------- */
 
 static oskit_error_t end_poll(oskit_asyncio_t *self)
 {
@@ -177,8 +175,7 @@ static oskit_error_t end_readable(oskit_asyncio_t *self)
     return oskit_asyncio_readable(end_of(self)->in_async);
 }
 
-/* ---- The object ---------------------------------------------------------------------------------
- */
+/* ---- The object -------------------------------------------------------------------------- */
 
 static void end_destroy(struct sluice_object *object)
 {

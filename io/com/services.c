@@ -160,8 +160,7 @@ static oskit_error_t registry_copy(struct registry *from, struct registry *to)
     return error;
 }
 
-/* ---- The object ---------------------------------------------------------------------------------
- */
+/* ---- The object -------------------------------------------------------------------------- */
 
 static struct registry *registry_of(oskit_services_t *self)
 {
@@ -245,8 +244,7 @@ oskit_error_t oskit_services_create(struct oskit_mem *memory, oskit_services_t *
     return 0;
 }
 
-/* ---- The global registry ------------------------------------------------------------------------
- */
+/* ---- The global registry ----------------------------------------------------------------- */
 
 oskit_error_t oskit_register(const struct oskit_guid *iid, void *interface)
 {

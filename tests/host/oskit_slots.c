@@ -36,8 +36,7 @@
 #include <oskit/net/socket.h>
 #include <oskit/types.h>
 
-/* ---- Slots --------------------------------------------------------------------------------------
- */
+/* ---- Slots ------------------------------------------------------------------------------- */
 
 #define SLOT(interface, number, method)                                                           \
     _Static_assert(offsetof(struct oskit_##interface##_ops, method) == (number) * sizeof(void *), \
@@ -411,8 +410,7 @@ SLOT(bufio_stream, 2, release);
 SLOT(bufio_stream, 3, read);
 SLOT(bufio_stream, 4, write);
 
-/* ---- Argument order and types -------------------------------------------------------------------
- */
+/* ---- Argument order and types ------------------------------------------------------------ */
 
 #define METHOD(interface, method, result, ...)                                                  \
     _Static_assert(                                                                             \

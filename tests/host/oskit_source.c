@@ -20,8 +20,7 @@
 
 #include "oskit_source.h"
 
-/* ---- A buffer object ----------------------------------------------------------------------------
- */
+/* ---- A buffer object --------------------------------------------------------------------- */
 
 struct old_bufio {
     oskit_bufio_t ioi;
@@ -164,8 +163,7 @@ oskit_bufio_t *old_bufio_create(void)
     return &the_bufio.ioi;
 }
 
-/* ---- A packet consumer as the manual has it: push and no more ----------------------------------
- */
+/* ---- A packet consumer as the manual has it: push and no more ---------------------------- */
 
 static int packet_sum;
 
@@ -217,8 +215,7 @@ int last_packet_sum(void)
     return packet_sum;
 }
 
-/* ---- A terminal ---------------------------------------------------------------------------------
- */
+/* ---- A terminal -------------------------------------------------------------------------- */
 
 static oskit_termios_t line = {
     .iflag = OSKIT_ICRNL, .lflag = OSKIT_ICANON | OSKIT_ECHO, .cc = {[OSKIT_VEOF] = 4}};
@@ -285,8 +282,7 @@ int last_action(void)
     return last_actions;
 }
 
-/* ---- Clients ------------------------------------------------------------------------------------
- */
+/* ---- Clients ----------------------------------------------------------------------------- */
 
 oskit_error_t copy_blocks(oskit_blkio_t *from, oskit_blkio_t *to, oskit_off_t *out_copied)
 {

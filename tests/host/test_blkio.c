@@ -8,8 +8,7 @@
 #include <sluice/uio.h>
 #include <sluice/vecio.h>
 
-/* ---- Slices -------------------------------------------------------------------------------------
- */
+/* ---- Slices ------------------------------------------------------------------------------ */
 
 static void test_slice_bounds(void **state)
 {
@@ -149,8 +148,7 @@ static void test_slice_absvec_is_clipped_and_leaves_the_rest(void **state)
     oskit_blkio_release(disk);
 }
 
-/* ---- A disk that misbehaves on demand ----------------------------------------------------------
- */
+/* ---- A disk that misbehaves on demand ---------------------------------------------------- */
 
 struct faulty {
     struct sluice_object object;
@@ -248,8 +246,7 @@ static oskit_absio_t *faulty_bytes(oskit_off_t size, oskit_u32_t block_size, str
     return bytes;
 }
 
-/* ---- Bytes over blocks --------------------------------------------------------------------------
- */
+/* ---- Bytes over blocks ------------------------------------------------------------------- */
 
 static void test_bytes_against_an_array(void **state)
 {
@@ -426,8 +423,7 @@ static void test_writers_of_one_block_dont_lose_each_other(void **state)
     oskit_absio_release(bytes);
 }
 
-/* ---- Blocks over bytes --------------------------------------------------------------------------
- */
+/* ---- Blocks over bytes ------------------------------------------------------------------- */
 
 static void test_blocks_over_bytes(void **state)
 {

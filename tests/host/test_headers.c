@@ -43,8 +43,7 @@
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
 
-/* ---- Structures ---------------------------------------------------------------------------------
- */
+/* ---- Structures -------------------------------------------------------------------------- */
 
 #define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type)
 #define AT(type, member, offset) \
@@ -124,8 +123,7 @@ AT(oskit_dirent_t, ino, 8);
 AT(oskit_dirent_t, name, 12);
 AT(struct oskit_guid, data4, 8);
 
-/* ---- Constants ----------------------------------------------------------------------------------
- */
+/* ---- Constants --------------------------------------------------------------------------- */
 
 #define IS(name, value) _Static_assert(OSKIT_##name == (value), #name)
 
@@ -299,8 +297,7 @@ IS(NETDEV_RX_POLLING, 1);
 IS(NETDEV_TX_POLLING, 2);
 IS(TIMER_ABSTIME, 1);
 
-/* ---- Errors -------------------------------------------------------------------------------------
- */
+/* ---- Errors ------------------------------------------------------------------------------ */
 
 #define CODE(name, value) _Static_assert((oskit_u32_t)OSKIT_##name == (value), #name)
 
@@ -432,8 +429,7 @@ static void test_error_macros(void **state)
     }
 }
 
-/* ---- Identifiers --------------------------------------------------------------------------------
- */
+/* ---- Identifiers ------------------------------------------------------------------------- */
 
 struct identifier {
     const struct oskit_guid *iid;

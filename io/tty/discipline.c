@@ -263,12 +263,17 @@ static void receive_damaged(struct discipline *d, uint8_t c)
         store(d, 0);
 }
 
+static bool is_upper(uint8_t c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7); /* Latin-1 */
+}
+
 static uint8_t map_case(const struct discipline *d, uint8_t c)
 {
     if (iflag(d, TERM_ISTRIP))
         c &= 0x7f;
-    if (iflag(d, TERM_IUCLC) && lflag(d, TERM_IEXTEN) && c >= 'A' && c <= 'Z')
-        c = (uint8_t)(c - 'A' + 'a');
+    if (iflag(d, TERM_IUCLC) && lflag(d, TERM_IEXTEN) && is_upper(c))
+        c = (uint8_t)(c + 0x20);
     return c;
 }
 

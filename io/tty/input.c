@@ -60,7 +60,9 @@ void input_end_line(struct input *in, uint8_t c)
 
 static bool is_eof(const struct input *in, uint32_t position)
 {
-    return marked(in, position) && !in->pushed && input_at(in, position) == INPUT_EOF;
+    bool raw = in->pushed && position == in->push_end;
+
+    return marked(in, position) && !raw && input_at(in, position) == INPUT_EOF;
 }
 
 size_t input_take_line(struct input *in, uint8_t *to, size_t max, bool *ended)
@@ -116,7 +118,8 @@ void input_switch(struct input *in, bool canonical)
     in->pushed = canonical && input_used(in) > 0;
     in->line = in->tail;
     if (in->pushed) {
-        mark(in, in->head - 1);
+        in->push_end = in->head - 1;
+        mark(in, in->push_end);
         in->line = in->head;
     }
 }

@@ -23,8 +23,10 @@ struct input {
     uint8_t bytes[INPUT_SIZE];
     uint64_t marks[INPUT_SIZE / 64];
     uint32_t head, line, tail; /* free-running */
-    bool pushed; /* the first line is raw input that was waiting when ICANON came on: a NUL at its
-                    end is a NUL */
+    /* Raw input that was waiting when ICANON came on is a line that ends here, where a NUL is a
+     * NUL. */
+    bool pushed;
+    uint32_t push_end;
 };
 
 static inline size_t input_used(const struct input *in)

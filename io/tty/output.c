@@ -61,11 +61,20 @@ static bool is_control(uint8_t c)
     return c < 0x20 || c == 0x7f;
 }
 
+/* Latin-1's capitals, as Linux has it (sharp s and y with diaeresis, which have none there, become
+ * other signs). */
+static uint8_t upper(uint8_t c)
+{
+    bool lower = (c >= 'a' && c <= 'z') || (c >= 0xdf && c != 0xf7);
+
+    return lower ? (uint8_t)(c - 0x20) : c;
+}
+
 static bool put_character(struct output *out, const struct terminal_settings *settings, uint8_t c,
                           size_t limit)
 {
-    if ((settings->oflag & TERM_OLCUC) && c >= 'a' && c <= 'z')
-        c = (uint8_t)(c - 'a' + 'A');
+    if (settings->oflag & TERM_OLCUC)
+        c = upper(c);
     if (!put(out, (const char *)&c, 1, limit))
         return false;
     bool continuation = (settings->iflag & TERM_IUTF8) && (c & 0xc0) == 0x80;

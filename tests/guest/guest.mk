@@ -1,0 +1,27 @@
+# Programs that test the system from inside: tests/guest/NAME.c prints KTAP, tests/conformance/NAME.c prints what must
+# be the same on Linux. Each is one static file, built with newlib, that runs on both.
+#   GUEST_TESTS          build/guest/NAME
+#   DIFFERENTIAL_TESTS   build/conformance/NAME
+
+ifndef GUEST_MK
+GUEST_MK := 1
+
+GUEST_TESTS := $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(sort $(wildcard tests/guest/*.c)))
+DIFFERENTIAL_TESTS := $(patsubst tests/conformance/%.c,$(BUILD)/conformance/%,$(sort $(wildcard tests/conformance/*.c)))
+
+# Tests may crash on purpose and use what they just freed: so no aliasing rules; cases run in the source's order.
+GUEST_TEST_CFLAGS = $(USER_CFLAGS) -fno-strict-aliasing -fno-toplevel-reorder -Itests/guest
+
+$(GUEST_TESTS): $(BUILD)/guest/%: tests/guest/%.c $(USER_LIBC) $(USER_CC)
+	@printf '  %-7s %s\n' USERCC $@
+	@mkdir -p $(@D)
+	@$(USER_CC) $(GUEST_TEST_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+
+$(DIFFERENTIAL_TESTS): $(BUILD)/conformance/%: tests/conformance/%.c $(USER_LIBC) $(USER_CC)
+	@printf '  %-7s %s\n' USERCC $@
+	@mkdir -p $(@D)
+	@$(USER_CC) $(GUEST_TEST_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@
+
+-include $(GUEST_TESTS:=.d) $(DIFFERENTIAL_TESTS:=.d)
+
+endif

@@ -86,7 +86,7 @@ struct transfer {
     int64_t offset; /* absolute transfers */
     uint32_t flags; /* VECIO_* */
     bool write;
-    size_t moved; /* in all */
+    size_t moved;    /* in all */
     oskit_off_t end; /* offset after an absolute write */
 };
 
@@ -198,6 +198,8 @@ static long openfile_stream_transfer(struct transfer *t)
     struct openfile *file = t->file;
     bool nonblock = (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_NONBLOCK) ||
                     (t->flags & VECIO_NONBLOCK);
+    if (nonblock)
+        t->flags |= VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
     return transfer_finish(t, wait_loop(file->readiness, t->write ? READY_WRITE : READY_READ,
                                         nonblock, ENV_FOREVER, transfer_try, t));
 }
@@ -264,4 +266,11 @@ long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t
     if (flags & ABI_O_DSYNC)
         t.flags |= VECIO_SYNC;
     return openfile_transfer(&t, offset);
+}
+
+void openfile_unread(struct openfile *file, int64_t bytes)
+{
+    mutex_lock(&file->offset_mutex);
+    file->offset -= bytes < file->offset ? bytes : file->offset;
+    mutex_unlock(&file->offset_mutex);
 }

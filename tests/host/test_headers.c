@@ -39,6 +39,9 @@
 #include <oskit/io/ttystream.h>
 #include <oskit/net/socket.h>
 #include <oskit/types.h>
+#include <sluice/dynamic.h>
+#include <sluice/filex.h>
+#include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
@@ -494,6 +497,9 @@ static const struct identifier identifiers[] = {
     OURS(pager, 0x5ac10004),
     OURS(control, 0x5ac10005),
     OURS(terminal, 0x5ac10006),
+    OURS(pipe, 0x5ac10010),
+    OURS(filex, 0x5ac10020),
+    OURS(dynamic, 0x5ac10021),
 };
 
 static void test_identifiers(void **state)

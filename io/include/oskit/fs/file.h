@@ -72,8 +72,8 @@ struct oskit_file_ops {
     /*
      * A stream on the contents of a regular file or directory, access checked; with OSKIT_O_TRUNC
      * the contents go. Success with *out_openfile NULL: allowed, but this file system keeps no
-     * state per open, so put oskit_soa_openfile_from_file's kind of adapter, or your own, over
-     * absio. OSKIT_EISDIR for a directory to be written.
+     * state per open, so put oskit_soa_openfile_from_file (<oskit/fs/soa.h>) over it. OSKIT_EISDIR
+     * for a directory to be written.
      */
     oskit_error_t (*open)(oskit_file_t *self, oskit_oflags_t flags,
                           struct oskit_openfile **out_openfile);

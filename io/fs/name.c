@@ -117,9 +117,9 @@ void name_put(struct name *name)
 {
     while (name) {
         atomic_store_explicit(&name->recent, true, memory_order_relaxed);
-        if (atomic_fetch_sub_explicit(&name->references, 1, memory_order_release) != 1)
+        /* Release: our uses come before the free; acquire: so do the others' whom we outlast. */
+        if (atomic_fetch_sub_explicit(&name->references, 1, memory_order_acq_rel) != 1)
             return;
-        atomic_thread_fence(memory_order_acquire);
         struct name *parent = name->parent;
         name_free(name);
         name = parent;

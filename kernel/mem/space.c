@@ -141,35 +141,34 @@ struct space_image *space_image(struct space *space)
     return &space->image;
 }
 
-static void usage_add(struct space *space, const struct region *region, struct space_usage *out)
+static void usage_add(const struct region *region, struct space_usage *out)
 {
     uint64_t pages = (region->end - region->start) / PAGE_SIZE;
     if (region->flags & (REGION_STACK | REGION_GROWSDOWN))
         out->stack += pages;
     else if ((region->prot & ABI_PROT_WRITE) && !(region->flags & REGION_SHARED))
         out->data += pages;
-    if (region->pager != NULL)
-        out->shared += user_tables_count(&space->tables, region->start, region->end);
-}
-
-uint64_t space_resident(const struct space *space)
-{
-    return *(const volatile size_t *)&space->tables.resident;
 }
 
 void space_usage(struct space *space, struct space_usage *out)
 {
+    const struct space_image *image = &space->image;
     *out = (struct space_usage){0};
     mutex_lock(&space->mutex);
     out->total = space->regions.bytes / PAGE_SIZE;
     out->resident = space->tables.resident;
-    out->text =
-        (page_ceil(space->image.code_end) - page_floor(space->image.code_start)) / PAGE_SIZE;
+    out->shared = space->tables.resident - space->tables.copies;
+    out->text = (page_ceil(image->code_end) - page_floor(image->code_start)) / PAGE_SIZE;
     out->minor_faults = space->minor_faults;
     out->major_faults = space->major_faults;
     list_for_each (link, &space->regions.order)
-        usage_add(space, container_of(link, struct region, link), out);
+        usage_add(container_of(link, struct region, link), out);
     mutex_unlock(&space->mutex);
+}
+
+uint64_t space_resident(const struct space *space)
+{
+    return space->tables.resident;
 }
 
 static const char *region_label(const struct region *region)

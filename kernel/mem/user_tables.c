@@ -49,7 +49,7 @@ bool user_tables_init(struct user_tables *tables)
     memcpy(tables->top + USER_TOP, kernel + USER_TOP, USER_TOP * sizeof(uint64_t));
     tables->hardware.root = page_physical(tables->top);
     atomic_store(&tables->hardware.cpus, 0);
-    tables->resident = 0;
+    tables->resident = tables->copies = 0;
     return true;
 }
 
@@ -71,11 +71,20 @@ uint64_t *user_entry(struct user_tables *tables, uint64_t address, bool create)
     return &table[table_index(address, 0)];
 }
 
+/* ENTRY's page is counted in or out. */
+static void count(struct user_tables *tables, uint64_t entry, int change)
+{
+    if (user_entry_is_zero_page(entry))
+        return;
+    tables->resident += change;
+    if (entry & PTE_PRIVATE)
+        tables->copies += change;
+}
+
 void user_entry_fill(struct user_tables *tables, uint64_t *entry, uint64_t value)
 {
     table_record(entry)->used++;
-    if (!user_entry_is_zero_page(value))
-        tables->resident++;
+    count(tables, value, 1);
     entry_set(entry, value);
 }
 
@@ -87,9 +96,9 @@ void user_entry_replace(struct user_tables *tables, uint64_t *entry, uint64_t ad
     struct tlb_flush flush = {0};
     tlb_add(&flush, address);
     tlb_flush(&tables->hardware, &flush);
-    if (user_entry_is_zero_page(old))
-        tables->resident++;
-    else
+    count(tables, old, -1);
+    count(tables, value, 1);
+    if (!user_entry_is_zero_page(old))
         page_unref(entry_page(old));
 }
 
@@ -150,10 +159,9 @@ static void entry_clear(struct user_tables *tables, uint64_t *entry, uint64_t ad
     uint64_t old = *entry;
     entry_set(entry, 0);
     tlb_add(&gathering->flush, address);
-    if (!user_entry_is_zero_page(old)) {
-        tables->resident--;
+    count(tables, old, -1);
+    if (!user_entry_is_zero_page(old))
         gathering_add(tables, gathering, entry_page(old));
-    }
 }
 
 /* Unlinks the tables on the way to ADDRESS that have become empty. */
@@ -278,20 +286,6 @@ bool user_tables_move(struct user_tables *tables, uint64_t from, uint64_t to, ui
     return done;
 }
 
-size_t user_tables_count(const struct user_tables *tables, uint64_t start, uint64_t end)
-{
-    size_t count = 0;
-    uint64_t at = start, stop;
-    const uint64_t *leaf;
-    while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL)
-        for (; at < stop; at += PAGE_SIZE) {
-            uint64_t entry = leaf[table_index(at, 0)];
-            if (entry != 0 && !(entry & PTE_PRIVATE) && !user_entry_is_zero_page(entry))
-                count++;
-        }
-    return count;
-}
-
 /* ---- Fork ---- */
 
 bool user_tables_share(struct user_tables *parent, struct user_tables *child, uint64_t start,
@@ -324,11 +318,11 @@ bool user_tables_share(struct user_tables *parent, struct user_tables *child, ui
             }
             page_ref(entry_page(value));
             target[table_index(at, 0)] = value;
+            count(child, value, 1);
             shared++;
         }
         if (record != NULL)
             record->used += shared;
-        child->resident += shared;
     }
     return true;
 }

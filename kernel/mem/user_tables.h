@@ -21,6 +21,7 @@ struct user_tables {
     struct tlb_space hardware; /* first: cpu->space points here */
     uint64_t *top;
     size_t resident; /* pages held */
+    size_t copies;   /* of these, private ones: the others are pagers' */
 };
 
 /* Entries that hold a page but lack PTE_PRESENT are those of PROT_NONE. */
@@ -61,8 +62,6 @@ void user_tables_protect(struct user_tables *tables, uint64_t start, uint64_t en
  * range.
  */
 bool user_tables_move(struct user_tables *tables, uint64_t from, uint64_t to, uint64_t size);
-/* Pages in [START, END) that are not private copies. */
-size_t user_tables_count(const struct user_tables *tables, uint64_t start, uint64_t end);
 /* Shares the pages of [START, END) with CHILD, neither may write any more; only private copies when
  * COPIES_ONLY. FLUSH collects the addresses at which PARENT lost the right to write: the caller
  * flushes. false: no memory, CHILD is to be destroyed. */

@@ -15,7 +15,11 @@
 #include <sluice/namespace.h>
 #include <oskit/types.h>
 
-/* A growing text. */
+/*
+ * A growing text. Memory for it is taken without sleeping, so show, each and find may write to it
+ * with locks of their own held; when memory runs out the reader gets OSKIT_ENOMEM. printf's d i u x
+ * X o p c s and %%, with -, 0, #, +, width, precision (of s) and h, l, ll, z, j.
+ */
 struct synth_text;
 void synth_printf(struct synth_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -27,7 +31,8 @@ struct synth_node {
     /* Regular file: writes the contents. KEY is that of the dynamic directory around it (a pid), or
      * 0. Error codes go to the reader (OSKIT_ESRCH ...). */
     oskit_error_t (*show)(oskit_u64_t key, struct synth_text *text);
-    /* Regular file: a write from a program, NUL-terminated; NULL refuses with OSKIT_EACCES. */
+    /* Regular file: a write from a program, of at most 65536 bytes, NUL-terminated; NULL refuses
+     * with OSKIT_EACCES. */
     oskit_error_t (*store)(oskit_u64_t key, const char *text, size_t size);
     /* Symbolic link: its text goes through show. A "magic" link (/proc/PID/fd/N, exe, cwd) also
      * gives the location itself. */
@@ -35,7 +40,8 @@ struct synth_node {
     /* Directory: static children (ended by one with a NULL name), */
     const struct synth_node *children;
     /* and children that come and go: calls EMIT(arg, name, key) for each; the child is a copy of
-     * TEMPLATE with that name and key. */
+     * TEMPLATE with that name and key. Keys differ within a directory and stay with a child as
+     * long as it is there: they are its place when the directory is read in pieces. */
     void (*each)(oskit_u64_t key, void (*emit)(void *arg, const char *name, oskit_u64_t key),
                  void *arg);
     /* Finds one by name; OSKIT_ENOENT. */

@@ -44,7 +44,7 @@ static uint32_t apply(struct tty *tty, enum terminal_when when,
 
     tty->port->settings = settle(asked);
     if (when == TERMINAL_FLUSH)
-        input_flush(&tty->line.input);
+        discipline_flush_input(&tty->line);
     discipline_configure(&tty->line, &old);
     configure_port(tty, &old);
     tty->read_timer = READ_TIMER_IDLE;
@@ -79,9 +79,8 @@ oskit_error_t tty_flush(struct tty *tty, bool input, bool output)
         return error;
     tty_lock(tty);
     if (input) {
-        input_flush(&tty->line.input);
+        discipline_flush_input(&tty->line);
         tty->held_tail = tty->held_head;
-        tty->line.literal_next = tty->line.erasing = false;
     }
     if (output) {
         output_flush(&tty->line.output);

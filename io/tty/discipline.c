@@ -48,13 +48,17 @@ bool discipline_may_send(const struct discipline *d)
     return !d->stopped && !d->suspended;
 }
 
-static void flush_all(struct discipline *d)
+void discipline_flush_input(struct discipline *d)
 {
     input_flush(&d->input);
+    d->erasing = false;
+}
+
+static void flush_all(struct discipline *d)
+{
+    discipline_flush_input(d);
     output_flush(&d->output);
     d->flushed = true;
-    d->literal_next = false;
-    d->erasing = false;
 }
 
 static void raise_signal(struct discipline *d, int signal)

@@ -54,7 +54,9 @@ size_t discipline_room(const struct discipline *d);
 /* Takes one byte; only while there is room. */
 void discipline_receive(struct discipline *d, uint8_t c, enum tty_condition condition);
 
-/* What a reader sees: bytes for a read now. */
+/* Drops what was typed and not yet read. */
+void discipline_flush_input(struct discipline *d);
+
 static inline bool discipline_canonical(const struct discipline *d)
 {
     return d->settings->lflag & TERM_ICANON;

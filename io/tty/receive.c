@@ -139,8 +139,11 @@ void tty_transmit_ready(struct tty_port *port)
 {
     struct tty *tty = tty_port_lock(port);
 
-    if (tty)
-        port_unlock(tty, 0);
+    if (!tty)
+        return;
+    port->ops->start(port); /* even with nothing to send: it will want no more interrupts */
+    tty_unlock(tty, 0);
+    sluice_object_release(&tty->object);
 }
 
 const uint8_t *tty_transmit_peek(struct tty_port *port, size_t *out_length)

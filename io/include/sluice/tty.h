@@ -123,7 +123,7 @@ void tty_receive(struct tty_port *port, const uint8_t *bytes, const uint8_t *con
 size_t tty_receive_room(struct tty_port *port);
 /* The hardware lost bytes. [any] */
 void tty_receive_overrun(struct tty_port *port, unsigned count);
-/* The hardware can take more: calls ops->start when there is something to send. Not with the
+/* The hardware can take more: calls ops->start. Not with the
  * driver's lock held. [any] */
 void tty_transmit_ready(struct tty_port *port);
 /* The other side is gone (carrier lost, master closed): as sluice_terminal's hangup. [any] */

@@ -48,7 +48,7 @@ help:
 #? make clean           remove build/
 #?
 #? Parts:  kernel initrd newlib user host-tests guest-tests
-#? Tests:  host-test guest-test differential-test interactive-test run-test
+#? Tests:  host-test thread-test guest-test differential-test interactive-test run-test
 #? Options: V=1 shows commands;  BUILD=DIR builds elsewhere;  CC=... chooses the kernel's compiler
 
 # ---- warnings -------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ $(ISO): $(KERNEL_ELF32) $(INITRD) scripts/mkiso
 JOBS        := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: run test check debug doctor fmt clean build-for-run build-for-test
-.PHONY: host-test guest-test differential-test interactive-test run-test
+.PHONY: host-test thread-test guest-test differential-test interactive-test run-test
 build-for-run: kernel initrd
 build-for-test: kernel initrd iso host-tests guest-tests
 
@@ -186,7 +186,7 @@ test:
 	@scripts/setup test
 	@scripts/test --build
 
-host-test guest-test differential-test interactive-test run-test:
+host-test thread-test guest-test differential-test interactive-test run-test:
 	@scripts/setup test
 	@scripts/test --build $(@:-test=)
 

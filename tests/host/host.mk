@@ -36,5 +36,9 @@ $(HOST_TESTS): $(HOST_BUILD)/%: $(HOST_BUILD)/tests/host/%.c.o $(HOST_LIB)
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOST_CC) -fsanitize=$(SANITIZE) -o $@ $< -Wl,--whole-archive $(HOST_LIB) -Wl,--no-whole-archive $(HOST_LDLIBS)
 
+.PHONY: thread-tests
+thread-tests:
+	$(Q)$(MAKE) host-tests SANITIZE=thread
+
 .SECONDARY: $(HOST_TEST_OBJS)
 -include $(HOST_LIB_OBJS:.o=.d) $(HOST_TEST_OBJS:.o=.d)

@@ -1,5 +1,5 @@
 /*
- * Moving bytes through a uio. One walk (uio_move) with three ways to move a piece; the piece
+ * Moving bytes through a uio. One walk (pieces_move) with three ways to move a piece; the piece
  * functions return what they did NOT move.
  */
 #include <sluice/env.h>
@@ -63,23 +63,30 @@ static size_t piece_move_kernel(enum direction direction, char *base, char *buff
     return 0;
 }
 
-/* Inlined into its three callers, so that the direction is settled when it is compiled. */
-static inline __attribute__((always_inline)) oskit_error_t
-uio_move(struct sluice_uio *uio, enum direction direction, char *buffer, size_t size, size_t *moved)
+static inline __attribute__((always_inline)) size_t
+piece_move(struct sluice_uio *uio, enum direction direction, char *buffer, size_t size)
 {
-    size_t total = size < uio->left ? size : uio->left;
+    char *at = (char *)uio->iov->base + uio->iov_offset;
+
+    return uio->user ? piece_move_user(direction, at, buffer, size)
+                     : piece_move_kernel(direction, at, buffer, size);
+}
+
+/* TOTAL <= left bytes, segment by segment. */
+static __attribute__((noinline)) oskit_error_t pieces_move(struct sluice_uio *uio,
+                                                           enum direction direction, char *buffer,
+                                                           size_t total, size_t *moved)
+{
     size_t done = 0, missed = 0;
 
     while (done < total && missed == 0) {
         size_t here = uio->iov->length - uio->iov_offset;
         size_t piece = here < total - done ? here : total - done;
-        char *at = (char *)uio->iov->base + uio->iov_offset;
         char *from = direction == ZERO_UIO ? NULL : buffer + done;
 
         /* Empty segments have no address worth checking. */
         if (piece != 0)
-            missed = uio->user ? piece_move_user(direction, at, from, piece)
-                               : piece_move_kernel(direction, at, from, piece);
+            missed = piece_move(uio, direction, from, piece);
         done += piece - missed;
         uio->iov_offset += piece - missed;
         if (uio->iov_offset == uio->iov->length) {
@@ -90,6 +97,27 @@ uio_move(struct sluice_uio *uio, enum direction direction, char *buffer, size_t 
     }
     uio->left -= done;
     *moved = done;
+    return missed == 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
+}
+
+/* Most transfers lie in one segment: one copy, and no step to the next segment when nothing is left
+ * that could be in it. Inlined, so that the direction is settled when it is compiled. */
+static inline __attribute__((always_inline)) oskit_error_t
+uio_move(struct sluice_uio *uio, enum direction direction, char *buffer, size_t size, size_t *moved)
+{
+    size_t total = size < uio->left ? size : uio->left;
+
+    if (total == 0) {
+        *moved = 0;
+        return OSKIT_SUCCESS;
+    }
+    size_t here = uio->iov->length - uio->iov_offset;
+    if (total > here || (total == here && total != uio->left))
+        return pieces_move(uio, direction, buffer, total, moved);
+    size_t missed = piece_move(uio, direction, buffer, total);
+    uio->iov_offset += total - missed;
+    uio->left -= total - missed;
+    *moved = total - missed;
     return missed == 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
 }
 

@@ -43,8 +43,7 @@ static struct memdev *memdev_of(const void *self)
     return container_of(SLUICE_OBJECT(self), struct memdev, object);
 }
 
-/* ---- Moving bytes
- * ---------------------------------------------------------------------------------------- */
+/* ---- Moving bytes ---- */
 
 static oskit_error_t move_nothing(struct sluice_uio *uio, size_t *moved)
 {
@@ -109,8 +108,7 @@ static oskit_error_t move_seed(struct sluice_uio *uio, size_t *moved)
     return total != 0 ? OSKIT_SUCCESS : err;
 }
 
-/* ---- streamvec, absvec, stream
- * ----------------------------------------------------------------------------- */
+/* ---- streamvec, absvec, stream ---- */
 
 static oskit_error_t memdev_readv(sluice_streamvec_t *self, struct sluice_uio *uio,
                                   oskit_u32_t flags, oskit_size_t *out_actual)
@@ -199,8 +197,7 @@ static struct oskit_stream_ops memdev_stream_ops = {
     .seek = memdev_seek,   STREAM_REFUSALS_BUT_SEEK,
 };
 
-/* ---- zero: pager
- * --------------------------------------------------------------------------------------------- */
+/* ---- zero: pager ---- */
 
 static oskit_error_t zero_getpage(sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags,
                                   void **out_page)
@@ -215,8 +212,7 @@ static struct sluice_pager_ops zero_pager_ops = {
     .getpage = zero_getpage,
 };
 
-/* ---- random: pollable, asyncio, control
- * ---------------------------------------------------------------------- */
+/* ---- random: pollable, asyncio, control ---- */
 
 static struct readiness *random_readiness(sluice_pollable_t *self)
 {
@@ -282,8 +278,7 @@ static struct sluice_control_ops random_control_ops = {
     .ioctl = random_ioctl,
 };
 
-/* ---- The classes and the devices
- * --------------------------------------------------------------------------- */
+/* ---- The classes and the devices ---- */
 
 static void memdev_destroy(struct sluice_object *object)
 {

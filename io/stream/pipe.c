@@ -3,19 +3,25 @@
  */
 #include "pipe_core.h"
 
-/* ---- Levels and events
- * ----------------------------------------------------------------------------------- */
+/* ---- Levels and events ---- */
 
 static struct pipe_end *seat_end(struct list *node)
 {
     return container_of(node, struct pipe_seat, link)->end;
 }
 
-/* Called with the mutex held. */
-static inline void side_change(struct pipe *pipe, enum pipe_side side, uint32_t set, uint32_t clear)
+/* Changes the level of the ends of SIDE; true when somebody waits for one. Called with the mutex
+ * held. */
+static inline bool side_change(struct pipe *pipe, enum pipe_side side, uint32_t set, uint32_t clear)
 {
-    list_for_each (node, &pipe->sides[side])
-        readiness_change(&seat_end(node)->readiness, set, clear);
+    bool waits = false;
+
+    list_for_each (node, &pipe->sides[side]) {
+        struct pipe_end *end = seat_end(node);
+        readiness_change(&end->readiness, set, clear);
+        waits |= atomic_load(&end->readiness.waiting) != 0;
+    }
+    return waits;
 }
 
 /* What END shows but for READY_OPENED, which never goes. Called with the mutex held. */
@@ -49,9 +55,7 @@ static void pipe_levels_refresh(struct pipe *pipe)
     }
 }
 
-/* Marks an event that only hands on what an exclusive waiter has left over. */
-#define TELL_PASS_ON 0x80000000u
-#define TELL_BATCH   8u
+#define TELL_BATCH 8u
 
 /* Ends to tell once the mutex is released, with a reference to each so that they stay. */
 struct told {
@@ -87,12 +91,8 @@ static bool told_collect(struct told *told, struct pipe *pipe, enum pipe_side si
 static void told_deliver(struct told *told)
 {
     for (unsigned i = 0; i < told->count; i++) {
-        struct pipe_end *end = told->ends[i];
-        if (told->events[i] & TELL_PASS_ON)
-            readiness_pass_on(&end->readiness, told->events[i] & ~TELL_PASS_ON);
-        else
-            readiness_tell(&end->readiness, told->events[i]);
-        sluice_object_release(&end->object);
+        readiness_tell(&told->ends[i]->readiness, told->events[i]);
+        sluice_object_release(&told->ends[i]->object);
     }
 }
 
@@ -114,27 +114,16 @@ static __attribute__((noinline)) void pipe_unlock_and_tell(struct pipe *pipe, ui
     }
 }
 
-static inline bool side_waits(struct pipe *pipe, enum pipe_side side)
+/* Releases the mutex; TELL says that somebody may wait for the events. */
+static inline void pipe_unlock(struct pipe *pipe, bool tell, uint32_t readers, uint32_t writers)
 {
-    list_for_each (node, &pipe->sides[side]) {
-        if (atomic_load(&seat_end(node)->readiness.waiting) != 0)
-            return true;
-    }
-    return false;
-}
-
-/* Releases the mutex and tells the two sides of the events given for them. */
-static inline void pipe_unlock(struct pipe *pipe, uint32_t readers, uint32_t writers)
-{
-    if ((readers != 0 && side_waits(pipe, PIPE_READERS)) ||
-        (writers != 0 && side_waits(pipe, PIPE_WRITERS)))
+    if (__builtin_expect(tell, 0))
         pipe_unlock_and_tell(pipe, readers, writers);
     else
         env_mutex_unlock(&pipe->mutex);
 }
 
-/* ---- The pipe
- * ------------------------------------------------------------------------------------------ */
+/* ---- The pipe ---- */
 
 oskit_error_t pipe_new(bool fifo, struct pipe **out)
 {
@@ -171,9 +160,7 @@ void pipe_release(struct pipe *pipe)
     env_free(pipe, sizeof *pipe);
 }
 
-/* ---- Ends
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Ends ---- */
 
 static struct pipe_end *end_new(struct pipe *pipe, oskit_u32_t oflags)
 {
@@ -245,7 +232,7 @@ static void end_enter(struct pipe_end *end, bool opened)
     if (opened)
         readiness_change(&end->readiness, READY_OPENED, 0);
     pipe_levels_refresh(pipe);
-    pipe_unlock(pipe, readers, writers);
+    pipe_unlock(pipe, true, readers, writers);
 }
 
 oskit_error_t pipe_end_open(struct pipe *pipe, oskit_u32_t oflags, oskit_iunknown_t **out)
@@ -295,43 +282,34 @@ void pipe_end_close(struct pipe_end *end)
     if (pipe->count[PIPE_READERS] + pipe->count[PIPE_WRITERS] == 0)
         pipe_buffer_clear(&pipe->buffer);
     pipe_levels_refresh(pipe);
-    pipe_unlock(pipe, readers, writers);
+    pipe_unlock(pipe, true, readers, writers);
     end_free(end);
 }
 
-/* ---- Bytes
- * --------------------------------------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
-/* Bytes have left: levels, and who is told. WAS_FULL is from before. Called with the mutex held,
- * which it releases. */
+/* Bytes have left: writers hear when the pipe stops being full. WAS_FULL is from before. Called
+ * with the mutex held, which it releases. */
 static inline void pipe_drained(struct pipe *pipe, bool was_full)
 {
-    uint32_t readers = 0, writers = 0;
+    bool tell = false;
 
     pipe->read_mark = true;
     if (pipe_buffer_used(&pipe->buffer) == 0)
         side_change(pipe, PIPE_READERS, 0, READY_READ);
-    else
-        readers = READY_READ | TELL_PASS_ON;
-    if (was_full && !pipe_buffer_full(&pipe->buffer)) {
-        side_change(pipe, PIPE_WRITERS, READY_WRITE, 0);
-        writers = READY_WRITE;
-    }
-    pipe_unlock(pipe, readers, writers);
+    if (was_full && !pipe_buffer_full(&pipe->buffer))
+        tell = side_change(pipe, PIPE_WRITERS, READY_WRITE, 0);
+    pipe_unlock(pipe, tell, 0, READY_WRITE);
 }
 
-/* Bytes have come. Called with the mutex held, which it releases. */
+/* Bytes have come: readers hear of each time. Called with the mutex held, which it releases. */
 static inline void pipe_filled(struct pipe *pipe)
 {
-    uint32_t writers = 0;
-
     pipe->write_mark = true;
-    side_change(pipe, PIPE_READERS, READY_READ, 0);
     if (pipe_buffer_full(&pipe->buffer))
         side_change(pipe, PIPE_WRITERS, 0, READY_WRITE);
-    else
-        writers = READY_WRITE | TELL_PASS_ON;
-    pipe_unlock(pipe, READY_READ, writers);
+    bool tell = side_change(pipe, PIPE_READERS, READY_READ, 0);
+    pipe_unlock(pipe, tell, READY_READ, 0);
 }
 
 /* Nothing is there: the end, or later. Called with the mutex held, which it releases. */
@@ -365,7 +343,6 @@ oskit_error_t pipe_read(struct pipe_end *end, struct sluice_uio *uio, oskit_u32_
 oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_size_t *out_actual)
 {
     struct pipe *pipe = end->pipe;
-    bool atomic = uio->left <= PIPE_BUF_SIZE;
     oskit_error_t err;
 
     *out_actual = 0;
@@ -374,12 +351,10 @@ oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_siz
     if (uio->left == 0)
         return OSKIT_SUCCESS;
     env_mutex_lock(&pipe->mutex);
-    if (pipe->count[PIPE_READERS] == 0)
-        err = OSKIT_EPIPE;
-    else if (!pipe_buffer_fits(&pipe->buffer, atomic ? uio->left : 1))
-        err = OSKIT_EWOULDBLOCK;
+    if (pipe->count[PIPE_READERS] != 0)
+        err = pipe_buffer_write(&pipe->buffer, uio, out_actual);
     else
-        err = pipe_buffer_write(&pipe->buffer, uio, atomic, out_actual);
+        err = OSKIT_EPIPE;
     if (OSKIT_SUCCEEDED(err))
         pipe_filled(pipe);
     else
@@ -430,8 +405,7 @@ oskit_error_t pipe_take(struct pipe_end *end, size_t skip, size_t max, oskit_u32
     return OSKIT_SUCCESS;
 }
 
-/* ---- Attributes
- * ------------------------------------------------------------------------------------------ */
+/* ---- Attributes ---- */
 
 oskit_error_t pipe_set_capacity(struct pipe *pipe, size_t bytes, size_t *out_bytes)
 {
@@ -451,7 +425,7 @@ oskit_error_t pipe_set_capacity(struct pipe *pipe, size_t bytes, size_t *out_byt
     oskit_error_t err = pipe_buffer_resize(&pipe->buffer, (uint32_t)slots);
     *out_bytes = ((size_t)pipe->buffer.mask + 1) * ENV_PAGE_SIZE;
     pipe_levels_refresh(pipe);
-    pipe_unlock(pipe, 0, was_full && !pipe_buffer_full(&pipe->buffer) ? READY_WRITE : 0);
+    pipe_unlock(pipe, true, 0, was_full && !pipe_buffer_full(&pipe->buffer) ? READY_WRITE : 0);
     return err;
 }
 

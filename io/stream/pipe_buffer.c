@@ -1,6 +1,10 @@
 /* The pages of a pipe: see pipe_buffer.h. Called with the pipe's mutex held throughout. */
 #include "pipe_buffer.h"
 
+#include <sluice/pipe.h>
+
+_Static_assert(PIPE_BUF_SIZE <= ENV_PAGE_SIZE, "a free slot takes an atomic write");
+
 oskit_error_t pipe_buffer_init(struct pipe_buffer *buffer, uint32_t slots)
 {
     *buffer = (struct pipe_buffer){.mask = slots - 1};
@@ -14,51 +18,20 @@ void pipe_buffer_fini(struct pipe_buffer *buffer)
     env_free(buffer->slots, (buffer->mask + 1) * sizeof *buffer->slots);
 }
 
-static struct pipe_slot *slot_at(const struct pipe_buffer *buffer, uint32_t position)
-{
-    return &buffer->slots[position & buffer->mask];
-}
-
-static void used_add(struct pipe_buffer *buffer, size_t change)
-{
-    atomic_store_explicit(&buffer->used, pipe_buffer_used(buffer) + change, memory_order_relaxed);
-}
-
-/* One page is kept: a pipe that is read as fast as it is written allocates once. */
-static void page_drop(struct pipe_buffer *buffer, const struct pipe_slot *slot)
-{
-    if (slot->own && buffer->spare == NULL)
-        buffer->spare = slot->page;
-    else
-        env_page_unref(slot->page);
-}
-
 void pipe_buffer_clear(struct pipe_buffer *buffer)
 {
     while (buffer->tail != buffer->head)
-        page_drop(buffer, slot_at(buffer, buffer->tail++));
-    if (buffer->spare != NULL)
-        env_page_unref(buffer->spare);
-    buffer->spare = NULL;
-    atomic_store_explicit(&buffer->used, 0, memory_order_relaxed);
+        env_page_unref(pipe_buffer_slot(buffer, buffer->tail++)->page);
+    pipe_buffer_set_used(buffer, 0);
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- Writing ---- */
 
-/* Bytes that can be appended to the last slot. */
-static size_t last_room(const struct pipe_buffer *buffer)
+/* Whether SIZE bytes fit; true means that a write of them can only fail for memory or an address.
+ */
+static bool buffer_fits(const struct pipe_buffer *buffer, size_t size)
 {
-    const struct pipe_slot *last = slot_at(buffer, buffer->head - 1);
-
-    if (buffer->head == buffer->tail || !last->own)
-        return 0;
-    return ENV_PAGE_SIZE - last->offset - last->length;
-}
-
-bool pipe_buffer_fits(const struct pipe_buffer *buffer, size_t size)
-{
-    size_t room = last_room(buffer);
+    size_t room = pipe_buffer_room(buffer);
 
     if (size <= room)
         return true;
@@ -68,24 +41,21 @@ bool pipe_buffer_fits(const struct pipe_buffer *buffer, size_t size)
 
 static struct pipe_slot *slot_add(struct pipe_buffer *buffer)
 {
-    void *page = buffer->spare;
+    void *page = env_page_alloc(0, 0);
 
     if (page == NULL)
-        page = env_page_alloc(0, 0);
-    if (page == NULL)
         return NULL;
-    buffer->spare = NULL;
-    struct pipe_slot *slot = slot_at(buffer, buffer->head++);
+    struct pipe_slot *slot = pipe_buffer_slot(buffer, buffer->head++);
     *slot = (struct pipe_slot){.page = page, .own = true};
     return slot;
 }
 
-/* The slot to append to; NULL when full (*err stays) or without memory. */
+/* The slot to append to; NULL when no slot is free (*err stays) or without memory. */
 static struct pipe_slot *slot_to_append(struct pipe_buffer *buffer, oskit_error_t *err)
 {
-    if (last_room(buffer) != 0)
-        return slot_at(buffer, buffer->head - 1);
-    if (pipe_buffer_full(buffer))
+    if (pipe_buffer_room(buffer) != 0)
+        return pipe_buffer_slot(buffer, buffer->head - 1);
+    if (buffer->head - buffer->tail > buffer->mask)
         return NULL;
     struct pipe_slot *slot = slot_add(buffer);
     if (slot == NULL)
@@ -93,29 +63,10 @@ static struct pipe_slot *slot_to_append(struct pipe_buffer *buffer, oskit_error_
     return slot;
 }
 
-/* Goes back to where HEAD and the LENGTH of the slot before it were. */
-static void write_undo(struct pipe_buffer *buffer, uint32_t head, uint16_t length)
+/* Fills slot after slot; what has moved stays when an error comes. */
+static oskit_error_t write_slots(struct pipe_buffer *buffer, struct sluice_uio *uio, size_t *moved)
 {
-    while (buffer->head != head)
-        page_drop(buffer, slot_at(buffer, --buffer->head));
-    if (buffer->head != buffer->tail)
-        slot_at(buffer, head - 1)->length = length;
-}
-
-/* A slot that was added and got no byte is taken away. */
-static void write_trim(struct pipe_buffer *buffer)
-{
-    if (buffer->head != buffer->tail && slot_at(buffer, buffer->head - 1)->length == 0)
-        page_drop(buffer, slot_at(buffer, --buffer->head));
-}
-
-oskit_error_t pipe_buffer_write(struct pipe_buffer *buffer, struct sluice_uio *uio, bool atomic,
-                                size_t *moved)
-{
-    uint32_t head = buffer->head;
-    uint16_t length = slot_at(buffer, head - 1)->length;
     oskit_error_t err = OSKIT_SUCCESS;
-    size_t total = 0;
 
     while (uio->left > 0 && OSKIT_SUCCEEDED(err)) {
         struct pipe_slot *slot = slot_to_append(buffer, &err);
@@ -125,59 +76,96 @@ oskit_error_t pipe_buffer_write(struct pipe_buffer *buffer, struct sluice_uio *u
         size_t here;
         err = uio_read_from(uio, (char *)slot->page + end, ENV_PAGE_SIZE - end, &here);
         slot->length = (uint16_t)(slot->length + here);
-        total += here;
+        *moved += here;
     }
-    if (OSKIT_FAILED(err)) {
-        write_trim(buffer);
-        if (atomic) {
-            write_undo(buffer, head, length);
-            total = 0;
-        }
+    return err;
+}
+
+/* Goes back to where HEAD and the LENGTH of the slot before it were. */
+static void write_undo(struct pipe_buffer *buffer, uint32_t head, uint16_t length)
+{
+    while (buffer->head != head)
+        env_page_unref(pipe_buffer_slot(buffer, --buffer->head)->page);
+    if (buffer->head != buffer->tail)
+        pipe_buffer_slot(buffer, head - 1)->length = length;
+}
+
+/* A slot that was added and got no byte is taken away. */
+static void write_trim(struct pipe_buffer *buffer)
+{
+    if (buffer->head == buffer->tail || pipe_buffer_slot(buffer, buffer->head - 1)->length != 0)
+        return;
+    env_page_unref(pipe_buffer_slot(buffer, --buffer->head)->page);
+}
+
+oskit_error_t pipe_buffer_write_long(struct pipe_buffer *buffer, struct sluice_uio *uio,
+                                     size_t *moved)
+{
+    bool atomic = uio->left <= PIPE_BUF_SIZE;
+    uint32_t head = buffer->head;
+    uint16_t length = pipe_buffer_slot(buffer, head - 1)->length;
+
+    *moved = 0;
+    if (!buffer_fits(buffer, atomic ? uio->left : 1))
+        return OSKIT_EWOULDBLOCK;
+    oskit_error_t err = write_slots(buffer, uio, moved);
+    if (OSKIT_FAILED(err) && atomic) {
+        write_undo(buffer, head, length);
+        *moved = 0;
     }
-    used_add(buffer, total);
-    *moved = total;
-    return total != 0 ? OSKIT_SUCCESS : err;
+    write_trim(buffer);
+    pipe_buffer_set_used(buffer, pipe_buffer_used(buffer) + *moved);
+    return *moved != 0 ? OSKIT_SUCCESS : err;
 }
 
 void pipe_buffer_give(struct pipe_buffer *buffer, void *page, uint32_t offset, uint32_t length)
 {
-    *slot_at(buffer, buffer->head++) =
+    size_t used = pipe_buffer_used(buffer);
+
+    if (used == 0)
+        pipe_buffer_clear(buffer); /* the page it kept */
+    *pipe_buffer_slot(buffer, buffer->head++) =
         (struct pipe_slot){.page = page, .offset = offset, .length = (uint16_t)length};
-    used_add(buffer, length);
+    pipe_buffer_set_used(buffer, used + length);
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------------- */
+/* ---- Reading ---- */
 
-/* LENGTH bytes at the front of the first slot have been read. */
-static void slot_consume(struct pipe_buffer *buffer, struct pipe_slot *slot, size_t length)
-{
-    slot->offset += (uint32_t)length;
-    slot->length = (uint16_t)(slot->length - length);
-    used_add(buffer, 0 - length);
-    if (slot->length == 0) {
-        buffer->tail++;
-        page_drop(buffer, slot);
-    }
-}
-
-oskit_error_t pipe_buffer_read(struct pipe_buffer *buffer, struct sluice_uio *uio, bool peek,
-                               size_t *moved)
+static oskit_error_t read_peek(struct pipe_buffer *buffer, struct sluice_uio *uio, size_t *moved)
 {
     oskit_error_t err = OSKIT_SUCCESS;
-    size_t total = 0;
 
-    for (uint32_t at = buffer->tail; at != buffer->head && uio->left > 0 && OSKIT_SUCCEEDED(err);
-         at++) {
-        struct pipe_slot *slot = slot_at(buffer, at);
+    for (uint32_t at = buffer->tail; at != buffer->head && uio->left > 0; at++) {
+        const struct pipe_slot *slot = pipe_buffer_slot(buffer, at);
         size_t here;
         err = uio_write_to(uio, (char *)slot->page + slot->offset, slot->length, &here);
-        total += here;
-        if (!peek)
-            slot_consume(buffer, slot, here);
+        *moved += here;
+        if (OSKIT_FAILED(err))
+            break;
     }
-    *moved = total;
-    return total != 0 ? OSKIT_SUCCESS : err;
+    return err;
+}
+
+static oskit_error_t read_slots(struct pipe_buffer *buffer, struct sluice_uio *uio, size_t *moved)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    while (uio->left > 0 && pipe_buffer_used(buffer) != 0 && OSKIT_SUCCEEDED(err)) {
+        const struct pipe_slot *slot = pipe_buffer_slot(buffer, buffer->tail);
+        size_t here;
+        err = uio_write_to(uio, (char *)slot->page + slot->offset, slot->length, &here);
+        *moved += here;
+        pipe_buffer_consume(buffer, here);
+    }
+    return err;
+}
+
+oskit_error_t pipe_buffer_read_long(struct pipe_buffer *buffer, struct sluice_uio *uio, bool peek,
+                                    size_t *moved)
+{
+    *moved = 0;
+    oskit_error_t err = peek ? read_peek(buffer, uio, moved) : read_slots(buffer, uio, moved);
+    return *moved != 0 ? OSKIT_SUCCESS : err;
 }
 
 /* The slot that holds the byte after *SKIP bytes, *SKIP becoming the place in it; NULL past the
@@ -185,7 +173,7 @@ oskit_error_t pipe_buffer_read(struct pipe_buffer *buffer, struct sluice_uio *ui
 static struct pipe_slot *slot_find(struct pipe_buffer *buffer, size_t *skip)
 {
     for (uint32_t at = buffer->tail; at != buffer->head; at++) {
-        struct pipe_slot *slot = slot_at(buffer, at);
+        struct pipe_slot *slot = pipe_buffer_slot(buffer, at);
         if (*skip < slot->length)
             return slot;
         *skip -= slot->length;
@@ -207,7 +195,7 @@ struct pipe_slot pipe_buffer_take(struct pipe_buffer *buffer, size_t skip, size_
     env_page_ref(slot->page);
     slot->own = false;
     if (!peek)
-        slot_consume(buffer, slot, piece.length);
+        pipe_buffer_consume(buffer, piece.length);
     return piece;
 }
 
@@ -221,7 +209,7 @@ oskit_error_t pipe_buffer_resize(struct pipe_buffer *buffer, uint32_t count)
     if (slots == NULL)
         return OSKIT_ENOMEM;
     for (uint32_t i = 0; i < in_use; i++)
-        slots[i] = *slot_at(buffer, buffer->tail + i);
+        slots[i] = *pipe_buffer_slot(buffer, buffer->tail + i);
     env_free(buffer->slots, (buffer->mask + 1) * sizeof *slots);
     buffer->slots = slots;
     buffer->mask = count - 1;

@@ -11,8 +11,7 @@ static struct pipe_end *end_of(const void *self)
     return container_of(SLUICE_OBJECT(self), struct pipe_end, object);
 }
 
-/* ---- streamvec and stream
- * ---------------------------------------------------------------------------------- */
+/* ---- streamvec and stream ---- */
 
 static oskit_error_t end_readv(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
                                oskit_size_t *out_actual)
@@ -66,8 +65,7 @@ static struct oskit_stream_ops end_stream_ops = {
     STREAM_REFUSALS,
 };
 
-/* ---- pollable and asyncio
- * ---------------------------------------------------------------------------------- */
+/* ---- pollable and asyncio ---- */
 
 static struct readiness *end_readiness(sluice_pollable_t *self)
 {
@@ -113,9 +111,7 @@ static struct oskit_asyncio_ops end_asyncio_ops = {
     .readable = end_readable,
 };
 
-/* ---- pipe
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- pipe ---- */
 
 static oskit_error_t end_getcapacity(sluice_pipe_t *self, oskit_size_t *out_bytes)
 {
@@ -166,9 +162,7 @@ static struct sluice_pipe_ops end_pipe_ops = {
     .take = end_take,
 };
 
-/* ---- posixio
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- posixio ---- */
 
 static oskit_error_t end_stat(oskit_posixio_t *self, oskit_stat_t *out)
 {
@@ -196,8 +190,7 @@ static struct oskit_posixio_ops end_posixio_ops = {
     .pathconf = end_pathconf,
 };
 
-/* ---- The classes
- * --------------------------------------------------------------------------------------------- */
+/* ---- The classes ---- */
 
 static void end_destroy(struct sluice_object *object)
 {

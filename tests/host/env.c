@@ -36,8 +36,7 @@ _Noreturn void env_test_fault(const char *format, ...)
     abort();
 }
 
-/* ---- Contexts
- * ------------------------------------------------------------------------------------------ */
+/* ---- Contexts ---- */
 
 void env_test_interrupt_enter(void)
 {
@@ -84,8 +83,7 @@ uintptr_t env_context(void)
     return thread_number();
 }
 
-/* ---- Locks
- * --------------------------------------------------------------------------------------------- */
+/* ---- Locks ---- */
 
 /* The word holds the owner's number. */
 void env_spin_lock(struct env_spinlock *lock)
@@ -156,8 +154,7 @@ void env_mutex_unlock(struct env_mutex *public)
     pthread_mutex_unlock(&mutex->mutex);
 }
 
-/* ---- Threads
- * ------------------------------------------------------------------------------------------- */
+/* ---- Threads ---- */
 
 struct thread {
     pthread_t id;
@@ -213,8 +210,7 @@ void env_test_join_threads(void)
     }
 }
 
-/* ---- Interrupts
- * ---------------------------------------------------------------------------------------- */
+/* ---- Interrupts ---- */
 
 struct env_irq {
     struct list link;
@@ -265,8 +261,7 @@ unsigned env_test_irq(unsigned line)
     return taken;
 }
 
-/* ---- Ports
- * --------------------------------------------------------------------------------------------- */
+/* ---- Ports ---- */
 
 static struct env_test_ports ports;
 
@@ -318,8 +313,7 @@ void env_out32(uint16_t port, uint32_t value)
     port_out(port, 4, value);
 }
 
-/* ---- Programs
- * ------------------------------------------------------------------------------------------ */
+/* ---- Programs ---- */
 
 static _Atomic uintptr_t bad_start, bad_size;
 
@@ -371,8 +365,7 @@ size_t env_zero_user(void *user, size_t size)
     return size - good;
 }
 
-/* ---- People
- * -------------------------------------------------------------------------------------------- */
+/* ---- People ---- */
 
 #define DEFAULT_IDENTITY                               \
     {                                                  \
@@ -463,8 +456,7 @@ oskit_error_t env_job_check(int32_t sid, int32_t pgrp, int signal)
     return job_judge != NULL ? job_judge(sid, pgrp, signal) : OSKIT_SUCCESS;
 }
 
-/* ---- Words
- * --------------------------------------------------------------------------------------------- */
+/* ---- Words ---- */
 
 static char log_text[65536]; /* guarded by words_lock; lines that no longer fit are dropped */
 static size_t log_length;

@@ -17,8 +17,7 @@
 #include <stdint.h>
 #include <sluice/env.h>
 
-/* ---- Memory
- * -------------------------------------------------------------------------------------------- */
+/* ---- Memory ---- */
 
 struct env_test_memory {
     size_t blocks, bytes; /* live from env_alloc */
@@ -53,8 +52,7 @@ bool env_test_fail_round(size_t nth);
  */
 void env_test_set_device_memory(uint64_t phys, void *base, size_t size);
 
-/* ---- Contexts
- * ------------------------------------------------------------------------------------------ */
+/* ---- Contexts ---- */
 
 void env_test_interrupt_enter(void);
 void env_test_interrupt_leave(void);
@@ -67,8 +65,7 @@ _Noreturn void env_test_fault(const char *format, ...) __attribute__((format(pri
 /* Waits for every thread started by env_thread_start. */
 void env_test_join_threads(void);
 
-/* ---- Time
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Time ---- */
 
 /*
  * From now on time stands still and moves by env_test_clock_advance only, which runs the timers
@@ -83,8 +80,7 @@ size_t env_test_timers(void);
 /* Sleepers in env_sleep now, to wait for "the thread has gone to sleep". */
 size_t env_test_sleepers(void);
 
-/* ---- Devices
- * ------------------------------------------------------------------------------------------- */
+/* ---- Devices ---- */
 
 /* Fires LINE: calls its handlers in interrupt context. Returns how many said that it was theirs. */
 unsigned env_test_irq(unsigned line);
@@ -99,8 +95,7 @@ void env_test_set_ports(uint32_t (*in)(void *arg, uint16_t port, unsigned width)
                         void (*out)(void *arg, uint16_t port, unsigned width, uint32_t value),
                         void *arg);
 
-/* ---- Programs and people
- * ------------------------------------------------------------------------------- */
+/* ---- Programs and people ---- */
 
 /* User copies stop at the first byte of [START, START + SIZE); SIZE 0: all memory is good. NULL
  * never is. */
@@ -123,8 +118,7 @@ size_t env_test_signal_count(void);
 /* What env_job_check answers: JUDGE's word, or OSKIT_SUCCESS when it is NULL. */
 void env_test_set_job_check(oskit_error_t (*judge)(int32_t sid, int32_t pgrp, int signal));
 
-/* ---- Words
- * --------------------------------------------------------------------------------------------- */
+/* ---- Words ---- */
 
 /* The log so far, lines ended by newlines; valid until the next env_log or clear. */
 const char *env_test_log(void);

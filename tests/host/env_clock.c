@@ -93,8 +93,7 @@ static void cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_
     pthread_cond_timedwait(cond, lock, &until);
 }
 
-/* ---- Timers
- * -------------------------------------------------------------------------------------------- */
+/* ---- Timers ---- */
 
 static struct timer *timer_of(struct env_timer *timer)
 {
@@ -229,8 +228,7 @@ size_t env_test_timers(void)
     return count;
 }
 
-/* ---- The manual clock
- * ---------------------------------------------------------------------------------- */
+/* ---- The manual clock ---- */
 
 static void wake_all_buckets(void)
 {
@@ -280,8 +278,7 @@ void env_test_clock_advance(uint64_t nanoseconds)
     wake_all_buckets();
 }
 
-/* ---- Sleeping
- * ------------------------------------------------------------------------------------------ */
+/* ---- Sleeping ---- */
 
 void env_sleep_init(struct env_sleep *sleep)
 {

@@ -65,8 +65,7 @@ static uint64_t device_phys;
 static unsigned char *device_base;
 static size_t device_size;
 
-/* ---- Failure injection
- * --------------------------------------------------------------------------------- */
+/* ---- Failure injection ---- */
 
 void env_test_fail_after(size_t nth)
 {
@@ -98,8 +97,7 @@ static bool must_fail(void)
     return left == 1;
 }
 
-/* ---- Blocks
- * -------------------------------------------------------------------------------------------- */
+/* ---- Blocks ---- */
 
 static void block_enlist(struct block *block, size_t size, void *caller)
 {
@@ -184,8 +182,7 @@ void env_test_memory_report(uint64_t mark)
     pthread_mutex_unlock(&blocks_lock);
 }
 
-/* ---- Pages
- * --------------------------------------------------------------------------------------------- */
+/* ---- Pages ---- */
 
 static void arena_open(void)
 {
@@ -297,8 +294,7 @@ uint32_t env_test_page_count(const void *page)
     return count;
 }
 
-/* ---- Device addresses
- * ---------------------------------------------------------------------------------- */
+/* ---- Device addresses ---- */
 
 uint64_t env_dma_address(const void *p)
 {

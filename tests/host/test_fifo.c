@@ -216,8 +216,7 @@ static void test_without_memory(void **state)
     }
 }
 
-/* ---- Openers that wait
- * -------------------------------------------------------------------------------------- */
+/* ---- Openers that wait ---- */
 
 struct opener {
     struct readiness_waiter waiter;

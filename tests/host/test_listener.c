@@ -48,8 +48,7 @@ static void lamp_release(struct lamp *lamp)
     sluice_object_release(&lamp->object);
 }
 
-/* ---- One listener
- * ---------------------------------------------------------------------------------------- */
+/* ---- One listener ---- */
 
 struct ear {
     struct lamp *lamp;
@@ -235,8 +234,7 @@ static void test_reference(void **state)
     lamp_release(lamp);
 }
 
-/* ---- Two threads
- * ----------------------------------------------------------------------------------------- */
+/* ---- Two threads ---- */
 
 struct slow {
     struct lamp *lamp;

@@ -190,8 +190,7 @@ static void test_from_interrupt(void **state)
     readiness_remove(&r, &w.waiter);
 }
 
-/* ---- The race
- * ------------------------------------------------------------------------------------------ */
+/* ---- The race ---- */
 
 /*
  * One token goes back and forth: the teller sets the level, the waiter registers and must either

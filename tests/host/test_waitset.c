@@ -97,8 +97,7 @@ static void test_wake_function(void **state)
     waitset_clear(&set);
 }
 
-/* ---- Sleeping
- * -------------------------------------------------------------------------------------------- */
+/* ---- Sleeping ---- */
 
 struct sleeper {
     struct readiness r;
@@ -153,9 +152,7 @@ static void test_woken(void **state)
     assert_true(sleeper.woken);
 }
 
-/* ---- Many
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Many ---- */
 
 #define SOURCES 4
 #define TOKENS  4000

@@ -129,8 +129,9 @@ uint32_t readiness_add(struct readiness *r, struct readiness_waiter *waiter);
 /* When it returns no notify runs and none will. Harmless for one not registered. [any, not from its
  * notify] */
 void readiness_remove(struct readiness *r, struct readiness_waiter *waiter);
-/* Hands an event that an exclusive waiter was given but will not use (it has removed itself, or has
- * left something over) to the next one. Other waiters are not told again. [any, no lock held] */
+/* Hands an event on to the next exclusive waiter: the duty of one that was told and, after removing
+ * itself, sees that the level is still there (it did not use the event, or not up). Other waiters
+ * are not told again. [any, no lock held] */
 void readiness_pass_on(struct readiness *r, uint32_t events);
 
 /*

@@ -30,7 +30,7 @@ LIBC_TARGET_CODE := -O2 -g -fno-pic -fno-pie -fno-stack-protector -fcf-protectio
 # What newlib's sources ask for instead of looking; -fcommon and -w: they are not ours to mend.
 NEWLIB_CFLAGS := $(filter-out -g,$(LIBC_TARGET_CODE)) -fno-strict-aliasing -fcommon -w -I$(abspath libc/include) \
                -DSIGNAL_PROVIDED -DHAVE_FCNTL -DHAVE_RENAME -DHAVE_BLKSIZE -DHAVE_OPENDIR -DHAVE_NANOSLEEP \
-               -DHAVE_SYSTEM -DCLOCK_PROVIDED -DGETREENT_PROVIDED -DEFTYPE=EINVAL
+               -DHAVE_SYSTEM -DHAVE_MKDIR -DCLOCK_PROVIDED -DGETREENT_PROVIDED -DEFTYPE=EINVAL
 NEWLIB_CONFIGURE := --target=x86_64-elf --disable-multilib --disable-libgloss --disable-nls \
                --disable-newlib-supplied-syscalls --enable-newlib-io-c99-formats --enable-newlib-io-long-long \
                --enable-newlib-io-long-double --enable-newlib-io-pos-args \

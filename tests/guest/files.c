@@ -25,6 +25,12 @@ static long size_of(const char *name)
     return st.st_size;
 }
 
+static bool later(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec != b->st_mtim.tv_sec ? a->st_mtim.tv_sec > b->st_mtim.tv_sec
+                                                  : a->st_mtim.tv_nsec > b->st_mtim.tv_nsec;
+}
+
 /* ---- open, read, write, seek ---- */
 
 TEST(create_and_read, "what was written is read, and the end is the end")
@@ -229,11 +235,10 @@ TEST(large_request, "a read or write of more than 2 GiB is cut, not refused")
     size_t size = 3ul << 30;
     char *area = mmap(NULL, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    char c;
 
     CHECK(area != MAP_FAILED);
     CHECK_EQUAL(read(fd, area, size), 3);
-    CHECK_EQUAL(pread(fd, &c, 1, LONG_MAX), 0);
+    CHECK_EQUAL(write(open("/dev/null", O_WRONLY), area, size), 0x7ffff000);
 }
 
 /* ---- names ---- */
@@ -658,12 +663,12 @@ TEST(times, "reading, writing and changing set their times; utimensat sets any")
     ktap_sleep(30);
     CHECK_EQUAL(write(fd, "x", 1), 1);
     CHECK(stat("f", &st) == 0);
-    CHECK(st.st_mtim.tv_sec > before.st_mtim.tv_sec || st.st_mtim.tv_nsec > before.st_mtim.tv_nsec);
+    CHECK(later(&st, &before));
     CHECK(stat(".", &before) == 0);
     ktap_sleep(30);
     close(make("g", ""));
     CHECK(stat(".", &st) == 0);
-    CHECK(st.st_mtim.tv_sec > before.st_mtim.tv_sec || st.st_mtim.tv_nsec > before.st_mtim.tv_nsec);
+    CHECK(later(&st, &before));
     CHECK_ERROR(utimensat(AT_FDCWD, "missing", NULL, 0), ENOENT);
 }
 

@@ -374,8 +374,7 @@ TEST(exec_errors, "what can't be executed is refused with the right error")
 
 TEST(scripts, "#! runs the interpreter with its one argument, the script's path and the arguments")
 {
-    char script[PATH_MAX + 64],
-        *arguments[] = {"ignored", "arguments", "one", "", "three words here", NULL};
+    char script[PATH_MAX + 64];
     char *environment[] = {"GREETING=hello", NULL};
     char line[64] = "";
     int ends[2], status;

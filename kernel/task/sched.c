@@ -291,6 +291,9 @@ static void sched_switch(bool preempted)
         spin_unlock(&queue->lock);
         return;
     }
+    /* Its loop would clear it only when it runs again: interrupts take the CPU away in mid-halt. */
+    if (prev == queue->idle)
+        atomic_fetch_and(&idle_cpus, ~(1ull << cpu->id));
     if (next != queue->idle && next->virtual_time > queue->least_virtual)
         queue->least_virtual = next->virtual_time;
     next->switched_at = now;

@@ -36,6 +36,17 @@ $(HOST_TESTS): $(HOST_BUILD)/%: $(HOST_BUILD)/tests/host/%.c.o $(HOST_LIB)
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOST_CC) -fsanitize=$(SANITIZE) -o $@ $< -Wl,--whole-archive $(HOST_LIB) -Wl,--no-whole-archive $(HOST_LDLIBS)
 
+# clang's warnings about the tests and what stands in for a kernel.
+CLANG_HOST_STAMPS := $(patsubst %,$(BUILD)/clang-host/%.ok,$(wildcard tests/host/*.c))
+clang-check: $(CLANG_HOST_STAMPS)
+$(CLANG_HOST_STAMPS): $(BUILD)/clang-host/%.ok: % $(HOST_BUILD)/flags | $(SYSCALL_INC)
+	$(call say,CLANG,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(filter-out -fsanitize=% -fno-sanitize%,$(HOST_CFLAGS)) -MMD -MP -MF $(@:.ok=.d) -MT $@ \
+	    -fsyntax-only $<
+	@touch $@
+-include $(CLANG_HOST_STAMPS:.ok=.d)
+
 .PHONY: thread-tests
 thread-tests:
 	$(Q)$(MAKE) host-tests SANITIZE=thread

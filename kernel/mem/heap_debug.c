@@ -9,8 +9,8 @@
 #include "kernel/log.h"
 #include "kernel/mem/layout.h"
 
-#define LIVE  0x6576696c6b636f6cul
-#define FREED 0x6465657266206b63ul
+#define MAGIC_LIVE  0x6576696c6b636f6cul
+#define MAGIC_FREED 0x6465657266206b63ul
 
 #define ZONE_BYTE  0xfd
 #define NEW_BYTE   0xa5
@@ -64,11 +64,11 @@ void *heap_debug_alloc(size_t size, const void *caller)
     if (header == NULL)
         return NULL;
     /* Memory that was such a block before, of this or another size of the class. */
-    if (header->magic == FREED && header->size <= PAGE_SIZE &&
+    if (header->magic == MAGIC_FREED && header->size <= PAGE_SIZE &&
         !all_bytes(block_of(header), header->size, FREED_BYTE))
         panic("heap: %p (%lu bytes, freed by %p) was written after that", block_of(header),
               (unsigned long)header->size, header->caller);
-    *header = (struct header){.magic = LIVE, .size = size, .caller = caller};
+    *header = (struct header){.magic = MAGIC_LIVE, .size = size, .caller = caller};
     memset(header->zone, ZONE_BYTE, ZONE_SIZE);
     memset(block_of(header), NEW_BYTE, size);
     memset((char *)block_of(header) + size, ZONE_BYTE, ZONE_SIZE);
@@ -81,9 +81,9 @@ void *heap_debug_alloc(size_t size, const void *caller)
 void heap_debug_free(void *block, const void *caller)
 {
     struct header *header = header_of(block);
-    if (header->magic == FREED)
+    if (header->magic == MAGIC_FREED)
         panic("heap: %p freed twice: by %p, now by %p", block, header->caller, caller);
-    if (header->magic != LIVE)
+    if (header->magic != MAGIC_LIVE)
         panic("heap: %p freed by %p is no block or its header was overwritten", block, caller);
     if (!zones_whole(header))
         panic("heap: a neighbour of %p (%lu bytes, allocated by %p) was overwritten; freed by %p",
@@ -91,7 +91,7 @@ void heap_debug_free(void *block, const void *caller)
     spin_lock(&debug_lock);
     list_remove(&header->link);
     spin_unlock(&debug_lock);
-    header->magic = FREED;
+    header->magic = MAGIC_FREED;
     header->caller = caller;
     memset(block, FREED_BYTE, header->size);
     heap_raw_free(header);

@@ -5,10 +5,11 @@
 #define KERNEL_BASE                                                                                \
     0xffffffff80000000ul /* image: virtual = physical + KERNEL_BASE; linked at KERNEL_BASE + 1 MiB \
                           */
-#define DIRECT_BASE 0xffff800000000000ul /* all RAM, read-write, no-execute */
-#define DIRECT_END  0xffffc00000000000ul
-#define VMAP_BASE   0xffffc00000000000ul /* kernel stacks with guard pages, device memory */
-#define VMAP_END    0xffffe00000000000ul
+#define DIRECT_BASE   0xffff800000000000ul /* all RAM, read-write, no-execute */
+#define DIRECT_END    0xffffc00000000000ul
+#define VMAP_BASE     0xffffc00000000000ul /* kernel stacks with guard pages, device memory */
+#define VMAP_END      0xffffe00000000000ul
+#define PAGE_MAP_BASE 0xffffe00000000000ul /* the record of each physical page (page.h) */
 #define USER_END \
     0x00007ffffffff000ul /* first address programs can't have (the last page stays unmapped) */
 

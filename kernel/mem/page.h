@@ -30,8 +30,7 @@ struct page {
 };
 _Static_assert(sizeof(struct page) == 32, "the page map's size is reckoned by this");
 
-#define PAGE_MAP_BASE 0xffffe00000000000ul
-#define page_map      ((struct page *)PAGE_MAP_BASE)
+#define page_map ((struct page *)PAGE_MAP_BASE)
 
 /* ADDRESS lies in the direct map. */
 static inline struct page *page_of(const void *address)

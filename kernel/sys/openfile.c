@@ -199,7 +199,8 @@ static long openfile_stream_transfer(struct transfer *t)
     bool nonblock = (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_NONBLOCK) ||
                     (t->flags & VECIO_NONBLOCK);
     if (nonblock)
-        t->flags |= VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
+        t->flags |=
+            VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
     return transfer_finish(t, wait_loop(file->readiness, t->write ? READY_WRITE : READY_READ,
                                         nonblock, ENV_FOREVER, transfer_try, t));
 }

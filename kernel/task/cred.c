@@ -5,7 +5,10 @@
 
 struct cred *cred_current(void)
 {
-    return atomic_load_explicit(&current_process()->cred, memory_order_acquire);
+    struct thread *self = current_thread();
+    if (self->cred_override)
+        return self->cred_override;
+    return atomic_load_explicit(&self->process->cred, memory_order_acquire);
 }
 
 struct cred *cred_copy(const struct cred *cred, uint32_t group_count)

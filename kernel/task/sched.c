@@ -507,3 +507,8 @@ uint32_t sched_running(void)
     }
     return count;
 }
+
+uint64_t thread_running_time(void)
+{
+    return clock_monotonic() - current_thread()->switched_at;
+}

@@ -500,3 +500,12 @@ long signal_kill(int32_t pid, const struct abi_siginfo *info)
     process_unref(target);
     return error;
 }
+
+void signal_discard_pending(int signal)
+{
+    struct process *process = current_process();
+    spin_lock(&process->signal_lock);
+    process_discard_signals(process, SIGNAL_BIT(signal));
+    spin_unlock(&process->signal_lock);
+    signal_recalculate();
+}

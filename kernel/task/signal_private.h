@@ -12,6 +12,8 @@ bool signal_ignored(struct process *process, int signal);
  * 0: none. */
 int signal_take(abi_sigset_t set, struct abi_siginfo *out);
 abi_sigset_t signal_pending_set(void);
+/* Throws away SIGNAL wherever it is pending in the current process. */
+void signal_discard_pending(int signal);
 /* Makes WORK_SIGNAL say what is true now. */
 void signal_recalculate(void);
 

@@ -51,10 +51,11 @@ struct thread {
     uint32_t cpu; /* 20: where it runs or last ran; guarded by run_queue.lock of that CPU */
 
     void *stack;
-    struct space *space;       /* what to load; NULL for kernel threads */
-    struct process *process;   /* NULL for kernel threads */
-    uint64_t fs_base, gs_base; /* user segment bases, saved at switch */
-    void *fpu_area;            /* aligned to 64, inside fpu_memory; NULL for kernel threads */
+    struct space *space;        /* what to load; NULL for kernel threads */
+    struct cred *cred_override; /* access(2): in force instead of the process's; else NULL */
+    struct process *process;    /* NULL for kernel threads */
+    uint64_t fs_base, gs_base;  /* user segment bases, saved at switch */
+    void *fpu_area;             /* aligned to 64, inside fpu_memory; NULL for kernel threads */
     void *fpu_memory;
     uint32_t fpu_cpu;            /* CPU that may hold this state live, for fpu.c */
     char name[THREAD_NAME_SIZE]; /* comm; guarded by being written only by the thread itself or
@@ -146,6 +147,8 @@ void thread_set_nice(struct thread *thread, int nice);
 
 /* Time in user mode and in the kernel, ns: the exact run time, split by what the ticks saw. */
 void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system);
+/* ns since the current thread got the CPU, not yet in its times. */
+uint64_t thread_running_time(void);
 
 /* For /proc: run-queue lengths and load averages (fixed point, 11 bits of fraction as Linux has
  * them). */

@@ -1,0 +1,132 @@
+/* Bringing arguments in from user memory: paths, buffers, iovecs, times. */
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/time.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/mem/heap.h"
+#include "kernel/sys/sys.h"
+
+#define IOV_MAX 1024
+
+long path_get(struct path *path, long user)
+{
+    path->text = heap_alloc(PATH_SIZE, 0);
+    if (!path->text)
+        return -ABI_ENOMEM;
+    long length = string_from_user(path->text, (const char *)user, PATH_SIZE);
+    return length < 0 ? length : 0;
+}
+
+void path_free(struct path *path)
+{
+    heap_free(path->text);
+}
+
+long path_walk_begin(struct path_walk *walk, long dirfd, long user_path)
+{
+    *walk = (struct path_walk){0};
+    long error = path_get(&walk->path, user_path);
+    return error ? error : walk_begin(&walk->context, (int)dirfd, walk->path.text);
+}
+
+void path_walk_end(struct path_walk *walk)
+{
+    if (walk->context.base.name)
+        location_release(&walk->context.base);
+    if (walk->context.root.name)
+        location_release(&walk->context.root);
+    path_free(&walk->path);
+}
+
+static long descriptor_location(long dirfd, struct location *out)
+{
+    if (dirfd == ABI_AT_FDCWD) {
+        struct walk_context context;
+        long error = walk_begin(&context, ABI_AT_FDCWD, ".");
+        if (error)
+            return error;
+        location_copy(out, &context.base);
+        walk_end(&context);
+        return 0;
+    }
+    struct fd fd = fd_get((int)dirfd);
+    if (!fd.file)
+        return -ABI_EBADF;
+    bool named = fd.file->location.name;
+    if (named)
+        location_copy(out, &fd.file->location);
+    fd_put(fd);
+    return named ? 0 : -ABI_ENOENT;
+}
+
+long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct location *out)
+{
+    struct path_walk walk = {0};
+    long error = path_get(&walk.path, user_path);
+    if (!error && empty && !*walk.path.text) {
+        path_free(&walk.path);
+        return descriptor_location(dirfd, out);
+    }
+    if (!error)
+        error = walk_begin(&walk.context, (int)dirfd, walk.path.text);
+    if (!error)
+        error = errno_from_oskit(namespace_lookup(&walk.context.walk, walk.path.text, how, out));
+    path_walk_end(&walk);
+    return error;
+}
+
+long uio_from_user(struct sluice_uio *uio, struct sluice_iovec *segment, long buffer, long size)
+{
+    if (size < 0)
+        return -ABI_EINVAL;
+    segment->base = (void *)buffer;
+    segment->length = (size_t)size < TRANSFER_MAX ? (size_t)size : TRANSFER_MAX;
+    uio_init(uio, segment, 1, true);
+    return 0;
+}
+
+long iov_from_user(struct user_iov *iov, struct sluice_uio *uio, long user, long count)
+{
+    iov->segments = iov->fast;
+    if (count < 0 || count > IOV_MAX)
+        return -ABI_EINVAL;
+    if (count > IOV_FAST && !(iov->segments = heap_alloc((size_t)count * sizeof *iov->segments, 0)))
+        return -ABI_ENOMEM;
+    if (copy_from_user(iov->segments, (const void *)user, (size_t)count * sizeof *iov->segments))
+        return -ABI_EFAULT;
+    size_t total = 0;
+    for (long i = 0; i < count; i++) {
+        size_t *length = &iov->segments[i].length;
+        if ((int64_t)*length < 0)
+            return -ABI_EINVAL;
+        /* What lies beyond the limit isn't moved this time: a short count. */
+        if (*length > TRANSFER_MAX - total)
+            *length = TRANSFER_MAX - total;
+        total += *length;
+    }
+    uio_init(uio, iov->segments, (size_t)count, true);
+    return 0;
+}
+
+void iov_release(struct user_iov *iov)
+{
+    if (iov->segments != iov->fast)
+        heap_free(iov->segments);
+}
+
+long deadline_from_timespec(long user, uint64_t *out)
+{
+    struct abi_timespec spec;
+    *out = ENV_FOREVER;
+    if (!user)
+        return 0;
+    if (copy_from_user(&spec, (const void *)user, sizeof spec))
+        return -ABI_EFAULT;
+    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= 1000000000)
+        return -ABI_EINVAL;
+    uint64_t now = clock_monotonic(), ns;
+    if (!__builtin_mul_overflow((uint64_t)spec.tv_sec, 1000000000ull, &ns) &&
+        !__builtin_add_overflow(ns, (uint64_t)spec.tv_nsec, &ns) &&
+        !__builtin_add_overflow(ns, now, &ns))
+        *out = ns;
+    return 0;
+}

@@ -1,0 +1,293 @@
+/* Changing attributes: mode, owner, times, size; and access(2). */
+#include <sluice/filex.h>
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/stat.h"
+#include "kernel/abi/time.h"
+#include "kernel/mem/heap.h"
+#include "kernel/sys/sys.h"
+
+/* ---- One change, by path or descriptor ---- */
+
+static long setattr_location(const struct location *location, uint32_t mask,
+                             const struct filex_attributes *attributes)
+{
+    sluice_filex_t *filex = location_filex(location);
+    if (location_mount_flags(location) & MOUNT_RDONLY)
+        return -ABI_EROFS;
+    return filex ? errno_from_oskit(sluice_filex_setattr(filex, mask, attributes)) : -ABI_EPERM;
+}
+
+/* A pipe's end: the seed's setstat. */
+static long setattr_object(struct openfile *file, uint32_t mask,
+                           const struct filex_attributes *attributes)
+{
+    oskit_stat_t stat = {
+        .mode = (oskit_mode_t)attributes->mode, .uid = attributes->uid, .gid = attributes->gid};
+    oskit_u32_t seed = (mask & FILEX_MODE ? OSKIT_STAT_MODE : 0) |
+                       (mask & FILEX_UID ? OSKIT_STAT_UID : 0) |
+                       (mask & FILEX_GID ? OSKIT_STAT_GID : 0);
+    return file->posixio && seed
+               ? errno_from_oskit(oskit_posixio_setstat(file->posixio, seed, &stat))
+               : -ABI_EINVAL;
+}
+
+static long setattr_descriptor(long number, uint32_t mask,
+                               const struct filex_attributes *attributes)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long error = fd.file->location.name ? setattr_location(&fd.file->location, mask, attributes)
+                                        : setattr_object(fd.file, mask, attributes);
+    fd_put(fd);
+    return error;
+}
+
+static long setattr_path(long dirfd, long path, long flags, uint32_t mask,
+                         const struct filex_attributes *attributes)
+{
+    struct location location;
+    uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
+    long error = path_lookup(dirfd, path, how, flags & ABI_AT_EMPTY_PATH, &location);
+    if (error)
+        return error;
+    error = setattr_location(&location, mask, attributes);
+    location_release(&location);
+    return error;
+}
+
+/* ---- Mode and owner ---- */
+
+long sys_fchmodat(long dirfd, long path, long mode)
+{
+    struct filex_attributes attributes = {.mode = (uint32_t)mode & 07777};
+    return setattr_path(dirfd, path, 0, FILEX_MODE, &attributes);
+}
+
+long sys_chmod(long path, long mode)
+{
+    return sys_fchmodat(ABI_AT_FDCWD, path, mode);
+}
+
+long sys_fchmod(long fd, long mode)
+{
+    struct filex_attributes attributes = {.mode = (uint32_t)mode & 07777};
+    return setattr_descriptor(fd, FILEX_MODE, &attributes);
+}
+
+/* -1 leaves as is. */
+static uint32_t owner_attributes(long uid, long gid, struct filex_attributes *out)
+{
+    *out = (struct filex_attributes){.uid = (uint32_t)uid, .gid = (uint32_t)gid};
+    return ((uint32_t)uid == UINT32_MAX ? 0 : FILEX_UID) |
+           ((uint32_t)gid == UINT32_MAX ? 0 : FILEX_GID);
+}
+
+long sys_fchownat(long dirfd, long path, long uid, long gid, long flags)
+{
+    struct filex_attributes attributes;
+    if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
+        return -ABI_EINVAL;
+    uint32_t mask = owner_attributes(uid, gid, &attributes);
+    return setattr_path(dirfd, path, flags, mask, &attributes);
+}
+
+long sys_chown(long path, long uid, long gid)
+{
+    return sys_fchownat(ABI_AT_FDCWD, path, uid, gid, 0);
+}
+
+long sys_lchown(long path, long uid, long gid)
+{
+    return sys_fchownat(ABI_AT_FDCWD, path, uid, gid, ABI_AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fchown(long fd, long uid, long gid)
+{
+    struct filex_attributes attributes;
+    uint32_t mask = owner_attributes(uid, gid, &attributes);
+    return setattr_descriptor(fd, mask, &attributes);
+}
+
+/* ---- Times ---- */
+
+static bool time_part(const struct abi_timespec *spec, uint32_t set, uint32_t now, uint32_t *mask,
+                      oskit_s64_t *ns)
+{
+    if (spec->tv_nsec == ABI_UTIME_OMIT)
+        return true;
+    if (spec->tv_nsec == ABI_UTIME_NOW) {
+        *mask |= now;
+        return true;
+    }
+    *mask |= set;
+    return spec->tv_nsec >= 0 && spec->tv_nsec < 1000000000 &&
+           !__builtin_mul_overflow(spec->tv_sec, (int64_t)1000000000, ns) &&
+           !__builtin_add_overflow(*ns, spec->tv_nsec, ns);
+}
+
+static long set_times(long dirfd, long path, long flags, const struct abi_timespec times[2])
+{
+    struct filex_attributes attributes = {0};
+    uint32_t mask = 0;
+    if (!time_part(&times[0], FILEX_ATIME, FILEX_ATIME_NOW, &mask, &attributes.atime) ||
+        !time_part(&times[1], FILEX_MTIME, FILEX_MTIME_NOW, &mask, &attributes.mtime))
+        return -ABI_EINVAL;
+    if (!path)
+        return setattr_descriptor(dirfd, mask, &attributes);
+    return setattr_path(dirfd, path, flags, mask, &attributes);
+}
+
+static const struct abi_timespec times_now[2] = {{0, ABI_UTIME_NOW}, {0, ABI_UTIME_NOW}};
+
+long sys_utimensat(long dirfd, long path, long user, long flags)
+{
+    struct abi_timespec times[2] = {times_now[0], times_now[1]};
+    if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
+        return -ABI_EINVAL;
+    if (user && get_user(times, user, sizeof times))
+        return -ABI_EFAULT;
+    return set_times(dirfd, path, flags, times);
+}
+
+static long set_timevals(long dirfd, long path, long user)
+{
+    struct abi_timeval in[2];
+    struct abi_timespec times[2] = {times_now[0], times_now[1]};
+    if (user && get_user(in, user, sizeof in))
+        return -ABI_EFAULT;
+    for (int i = 0; user && i < 2; i++) {
+        if (in[i].tv_usec < 0 || in[i].tv_usec >= 1000000)
+            return -ABI_EINVAL;
+        times[i] = (struct abi_timespec){in[i].tv_sec, in[i].tv_usec * 1000};
+    }
+    return set_times(dirfd, path, 0, times);
+}
+
+long sys_futimesat(long dirfd, long path, long user)
+{
+    return set_timevals(dirfd, path, user);
+}
+
+long sys_utimes(long path, long user)
+{
+    return path ? set_timevals(ABI_AT_FDCWD, path, user) : -ABI_EFAULT;
+}
+
+long sys_utime(long path, long user)
+{
+    int64_t in[2];
+    struct abi_timespec times[2] = {times_now[0], times_now[1]};
+    if (!path || (user && get_user(in, user, sizeof in)))
+        return -ABI_EFAULT;
+    for (int i = 0; user && i < 2; i++)
+        times[i] = (struct abi_timespec){in[i], 0};
+    return set_times(ABI_AT_FDCWD, path, 0, times);
+}
+
+/* ---- Size ---- */
+
+static long size_check(long length)
+{
+    if (length < 0)
+        return -ABI_EINVAL;
+    if ((uint64_t)length <= process_limit(ABI_RLIMIT_FSIZE))
+        return 0;
+    struct abi_siginfo info;
+    signal_info_kernel(&info, ABI_SIGXFSZ);
+    signal_send_thread(current_thread(), &info);
+    return -ABI_EFBIG;
+}
+
+long sys_truncate(long path, long length)
+{
+    struct filex_attributes attributes = {.size = (uint64_t)length};
+    long error = size_check(length);
+    return error ? error : setattr_path(ABI_AT_FDCWD, path, 0, FILEX_SIZE, &attributes);
+}
+
+long sys_ftruncate(long number, long length)
+{
+    struct filex_attributes attributes = {.size = (uint64_t)length};
+    long error = size_check(length);
+    if (error)
+        return error;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    bool writable = openfile_writable(fd.file);
+    fd_put(fd);
+    return writable ? setattr_descriptor(number, FILEX_SIZE | FILEX_OPEN, &attributes)
+                    : -ABI_EINVAL;
+}
+
+/* ---- access ---- */
+
+/* access(2) asks for the real ids; a copy of the credentials with them in force stands in while the
+ * walk lasts. */
+static struct cred *access_credentials(void)
+{
+    const struct cred *own = cred_current();
+    if (own->uid == own->fsuid && own->gid == own->fsgid)
+        return NULL;
+    struct cred *cred = cred_copy(own, own->group_count);
+    if (cred) {
+        cred->fsuid = cred->euid = cred->uid;
+        cred->fsgid = cred->egid = cred->gid;
+    }
+    return cred;
+}
+
+static long access_location(const struct location *location, long mode)
+{
+    oskit_file_t *file = location_file(location);
+    oskit_stat_t stat;
+    if (mode & OSKIT_W_OK && location_mount_flags(location) & MOUNT_RDONLY &&
+        !oskit_file_stat(file, &stat) && ABI_S_ISREG(stat.mode))
+        return -ABI_EROFS;
+    return errno_from_oskit(oskit_file_access(file, (oskit_u32_t)mode));
+}
+
+static long access_path(long dirfd, long path, long mode, long flags)
+{
+    struct location location;
+    uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
+    long error = path_lookup(dirfd, path, how, flags & ABI_AT_EMPTY_PATH, &location);
+    if (error)
+        return error;
+    error = access_location(&location, mode);
+    location_release(&location);
+    return error;
+}
+
+long sys_faccessat2(long dirfd, long path, long mode, long flags)
+{
+    if (mode & ~7 || flags & ~(ABI_AT_EACCESS | ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
+        return -ABI_EINVAL;
+    struct thread *self = current_thread();
+    self->cred_override = flags & ABI_AT_EACCESS ? NULL : access_credentials();
+    long error = access_path(dirfd, path, mode, flags);
+    cred_unref(self->cred_override);
+    self->cred_override = NULL;
+    return error;
+}
+
+long sys_faccessat(long dirfd, long path, long mode)
+{
+    return sys_faccessat2(dirfd, path, mode, 0);
+}
+
+long sys_access(long path, long mode)
+{
+    return sys_faccessat2(ABI_AT_FDCWD, path, mode, 0);
+}
+
+long sys_umask(long mask)
+{
+    struct fs_context *fs = current_process()->fs;
+    spin_lock(&fs->lock);
+    uint32_t old = fs->umask;
+    fs->umask = (uint32_t)mask & 0777;
+    spin_unlock(&fs->lock);
+    return old;
+}

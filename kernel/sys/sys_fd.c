@@ -1,0 +1,199 @@
+/* Descriptors: close, dup, fcntl, pipe. */
+#include <sluice/pipe.h>
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/resource.h"
+#include "kernel/sys/sys.h"
+
+#define SETTABLE_FLAGS (ABI_O_APPEND | ABI_O_NONBLOCK | ABI_O_ASYNC | ABI_O_DIRECT | ABI_O_NOATIME)
+
+long sys_close(long fd)
+{
+    return fdtab_close(current_process()->fds, (int)fd);
+}
+
+long sys_close_range(long first, long last, long flags)
+{
+    if (flags & ~(ABI_CLOSE_RANGE_UNSHARE | ABI_CLOSE_RANGE_CLOEXEC))
+        return -ABI_EINVAL;
+    struct process *process = current_process();
+    if (flags & ABI_CLOSE_RANGE_UNSHARE && fdtab_users(process->fds) > 1) {
+        struct fdtab *own = fdtab_copy(process->fds), *shared = process->fds;
+        if (!own)
+            return -ABI_ENOMEM;
+        process->fds = own;
+        fdtab_unref(shared);
+    }
+    return fdtab_close_range(process->fds, (uint32_t)first, (uint32_t)last,
+                             flags & ABI_CLOSE_RANGE_CLOEXEC);
+}
+
+static long descriptor_copy(long number, long least, bool cloexec)
+{
+    struct fdtab *table = current_process()->fds;
+    struct openfile *file = fdtab_get(table, (int)number);
+    if (!file)
+        return -ABI_EBADF;
+    int fd = fdtab_install(table, file, (int)least, cloexec);
+    if (fd < 0)
+        openfile_unref(file);
+    return fd;
+}
+
+long sys_dup(long fd)
+{
+    return descriptor_copy(fd, 0, false);
+}
+
+static long descriptor_replace(long from, long to, bool cloexec)
+{
+    struct fdtab *table = current_process()->fds;
+    struct openfile *file = fdtab_get(table, (int)from);
+    if (!file)
+        return -ABI_EBADF;
+    int fd = fdtab_replace(table, file, (int)to, cloexec);
+    if (fd < 0)
+        openfile_unref(file);
+    return fd;
+}
+
+long sys_dup2(long from, long to)
+{
+    if (from != to)
+        return descriptor_replace(from, to, false);
+    struct fd fd = fd_get((int)from);
+    long result = fd.file ? from : -ABI_EBADF;
+    fd_put(fd);
+    return result;
+}
+
+long sys_dup3(long from, long to, long flags)
+{
+    if (from == to || flags & ~ABI_O_CLOEXEC)
+        return -ABI_EINVAL;
+    return descriptor_replace(from, to, flags & ABI_O_CLOEXEC);
+}
+
+/* ---- fcntl ---- */
+
+static long file_set_flags(struct openfile *file, long flags)
+{
+    uint32_t old = atomic_load(&file->flags), fresh;
+    do
+        fresh = (old & ~SETTABLE_FLAGS) | ((uint32_t)flags & SETTABLE_FLAGS);
+    while (!atomic_compare_exchange_weak(&file->flags, &old, fresh));
+    return 0;
+}
+
+static long file_pipe_size(struct openfile *file, long command, long bytes)
+{
+    sluice_pipe_t *pipe = sluice_query_face(file->object, &sluice_pipe_iid);
+    if (!pipe)
+        return -ABI_EBADF;
+    oskit_size_t size = 0;
+    oskit_error_t error = command == ABI_F_GETPIPE_SZ ? pipe->ops->getcapacity(pipe, &size)
+                          : bytes < 0                 ? OSKIT_E_INVALIDARG
+                                      : pipe->ops->setcapacity(pipe, (oskit_size_t)bytes, &size);
+    oskit_iunknown_release((oskit_iunknown_t *)pipe);
+    return error ? errno_from_oskit(error) : (long)size;
+}
+
+static long fcntl_duplicate(long number, long least, bool cloexec)
+{
+    if (least < 0 || (uint64_t)least >= process_limit(ABI_RLIMIT_NOFILE))
+        return -ABI_EINVAL;
+    return descriptor_copy(number, least, cloexec);
+}
+
+static long fcntl_file(struct openfile *file, long command, long argument)
+{
+    switch (command) {
+    case ABI_F_GETFL:
+        return (long)atomic_load(&file->flags);
+    case ABI_F_SETFL:
+        return file_set_flags(file, argument);
+    case ABI_F_GETPIPE_SZ:
+    case ABI_F_SETPIPE_SZ:
+        return file_pipe_size(file, command, argument);
+    case ABI_F_GETOWN:
+        return file->owner;
+    case ABI_F_SETOWN:
+        file->owner = (int32_t)argument;
+        return 0;
+    default:
+        return -ABI_EINVAL;
+    }
+}
+
+long sys_fcntl(long number, long command, long argument)
+{
+    struct fdtab *table = current_process()->fds;
+    switch (command) {
+    case ABI_F_DUPFD:
+        return fcntl_duplicate(number, argument, false);
+    case ABI_F_DUPFD_CLOEXEC:
+        return fcntl_duplicate(number, argument, true);
+    case ABI_F_GETFD:
+        return fdtab_get_cloexec(table, (int)number);
+    case ABI_F_SETFD:
+        return fdtab_set_cloexec(table, (int)number, argument & ABI_FD_CLOEXEC);
+    }
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = fcntl_file(fd.file, command, argument);
+    fd_put(fd);
+    return result;
+}
+
+/* ---- pipe ---- */
+
+/* Installs a fresh open file over OBJECT, whose reference is taken. */
+static long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
+{
+    struct openfile *file = openfile_create(object, NULL, flags);
+    if (!file)
+        return -ABI_ENOMEM;
+    int fd = fdtab_install(current_process()->fds, file, 0, cloexec);
+    if (fd < 0)
+        openfile_unref(file);
+    return fd;
+}
+
+static long pipe_install(oskit_iunknown_t *reader, oskit_iunknown_t *writer, long user, long flags)
+{
+    struct fdtab *table = current_process()->fds;
+    uint32_t status = (uint32_t)flags & (ABI_O_NONBLOCK | ABI_O_DIRECT);
+    bool cloexec = flags & ABI_O_CLOEXEC;
+    int32_t fds[2];
+    long first = descriptor_open(reader, ABI_O_RDONLY | status, cloexec);
+    if (first < 0) {
+        oskit_iunknown_release(writer);
+        return first;
+    }
+    long second = descriptor_open(writer, ABI_O_WRONLY | status, cloexec);
+    if (second < 0) {
+        fdtab_close(table, (int)first);
+        return second;
+    }
+    fds[0] = (int32_t)first;
+    fds[1] = (int32_t)second;
+    if (!put_user(user, fds, sizeof fds))
+        return 0;
+    fdtab_close(table, fds[0]);
+    fdtab_close(table, fds[1]);
+    return -ABI_EFAULT;
+}
+
+long sys_pipe2(long user, long flags)
+{
+    oskit_iunknown_t *reader, *writer;
+    if (flags & ~(ABI_O_CLOEXEC | ABI_O_NONBLOCK | ABI_O_DIRECT))
+        return -ABI_EINVAL;
+    oskit_error_t error = pipe_create(&reader, &writer);
+    return error ? errno_from_oskit(error) : pipe_install(reader, writer, user, flags);
+}
+
+long sys_pipe(long user)
+{
+    return sys_pipe2(user, 0);
+}

@@ -1,0 +1,136 @@
+/* Memory: mmap and its family. */
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/mman.h"
+#include "kernel/mem/heap.h"
+#include "kernel/mem/space.h"
+#include "kernel/sys/sys.h"
+
+long sys_brk(long wanted)
+{
+    return (long)space_set_break(current_process()->space, (uint64_t)wanted);
+}
+
+/* What a mapping of FILE may come to be allowed, and whether PROT is among it. */
+static long map_check_file(struct openfile *file, int prot, int flags, int *max_prot)
+{
+    bool shared = (flags & ABI_MAP_TYPE) != ABI_MAP_PRIVATE;
+    if (!file->pager)
+        return -ABI_ENODEV;
+    if (!openfile_readable(file))
+        return -ABI_EACCES;
+    if (shared && prot & ABI_PROT_WRITE && !openfile_writable(file))
+        return -ABI_EACCES;
+    *max_prot = ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC;
+    if (shared && !openfile_writable(file))
+        *max_prot &= ~ABI_PROT_WRITE;
+    if (file->location.name && location_mount_flags(&file->location) & MOUNT_NOEXEC) {
+        if (prot & ABI_PROT_EXEC)
+            return -ABI_EPERM;
+        *max_prot &= ~ABI_PROT_EXEC;
+    }
+    return 0;
+}
+
+static long map_file(long number, uint64_t address, size_t size, int prot, int flags,
+                     uint64_t offset, uint64_t *out)
+{
+    struct fd fd = fd_get((int)number);
+    int max_prot;
+    if (!fd.file)
+        return -ABI_EBADF;
+    long error = map_check_file(fd.file, prot, flags, &max_prot);
+    if (!error) {
+        struct space_source source = {fd.file->pager,
+                                      fd.file->location.name ? &fd.file->location : NULL, offset};
+        error =
+            space_map(current_process()->space, address, size, prot, max_prot, flags, &source, out);
+    }
+    fd_put(fd);
+    return error;
+}
+
+long sys_mmap(long address, long size, long prot, long flags, long fd, long offset)
+{
+    uint64_t out = 0;
+    int type = (int)flags & ABI_MAP_TYPE;
+    if (offset & (long)PAGE_MASK || size <= 0 ||
+        (type != ABI_MAP_PRIVATE && type != ABI_MAP_SHARED && type != ABI_MAP_SHARED_VALIDATE))
+        return -ABI_EINVAL;
+    long error;
+    if (flags & ABI_MAP_ANONYMOUS)
+        error = space_map(current_process()->space, (uint64_t)address, (size_t)size, (int)prot,
+                          ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC, (int)flags, NULL, &out);
+    else
+        error = map_file(fd, (uint64_t)address, (size_t)size, (int)prot, (int)flags,
+                         (uint64_t)offset, &out);
+    return error ? error : (long)out;
+}
+
+long sys_munmap(long address, long size)
+{
+    return space_unmap(current_process()->space, (uint64_t)address, (size_t)size);
+}
+
+long sys_mprotect(long address, long size, long prot)
+{
+    return space_protect(current_process()->space, (uint64_t)address, (size_t)size, (int)prot);
+}
+
+long sys_mremap(long old, long old_size, long new_size, long flags, long new_address)
+{
+    uint64_t out = 0;
+    long error = space_remap(current_process()->space, (uint64_t)old, (size_t)old_size,
+                             (size_t)new_size, (int)flags, (uint64_t)new_address, &out);
+    return error ? error : (long)out;
+}
+
+long sys_madvise(long address, long size, long advice)
+{
+    return space_advise(current_process()->space, (uint64_t)address, (size_t)size, (int)advice);
+}
+
+long sys_msync(long address, long size, long flags)
+{
+    return space_sync(current_process()->space, (uint64_t)address, (size_t)size, (int)flags);
+}
+
+/* A page of answers at a time. */
+long sys_mincore(long address, long size, long user)
+{
+    uint8_t bytes[256];
+    if (address & (long)PAGE_MASK)
+        return -ABI_EINVAL;
+    for (size_t done = 0, pages = page_ceil((size_t)size) / PAGE_SIZE; done < pages;
+         done += sizeof bytes) {
+        size_t n = pages - done < sizeof bytes ? pages - done : sizeof bytes;
+        long error = space_incore(current_process()->space, (uint64_t)address + done * PAGE_SIZE,
+                                  n * PAGE_SIZE, bytes);
+        if (error || put_user(user + (long)done, bytes, n))
+            return error ? error : -ABI_EFAULT;
+    }
+    return 0;
+}
+
+/* Pages never leave for a swap device, so locking has nothing to do once the range is known to be
+ * there. */
+long sys_mlock(long address, long size)
+{
+    uint8_t byte;
+    uint64_t start = page_floor((uint64_t)address);
+    return size ? space_incore(current_process()->space, start, PAGE_SIZE, &byte) : 0;
+}
+
+long sys_munlock(long address, long size)
+{
+    return sys_mlock(address, size);
+}
+
+long sys_mlockall(long flags)
+{
+    return flags & ~(ABI_MCL_CURRENT | ABI_MCL_FUTURE) || !flags ? -ABI_EINVAL : 0;
+}
+
+long sys_munlockall(void)
+{
+    return 0;
+}

@@ -1,0 +1,271 @@
+/* read, write and their relatives. */
+#include "kernel/abi/fcntl.h"
+#include "kernel/mem/heap.h"
+#include "kernel/sys/sys.h"
+
+#define RWF_HIPRI  0x1
+#define RWF_DSYNC  0x2
+#define RWF_SYNC   0x4
+#define RWF_NOWAIT 0x8
+#define RWF_APPEND 0x10
+
+typedef long (*transfer_fn)(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                            uint32_t flags);
+
+static long transfer_buffer(long number, long buffer, long size, const int64_t *offset,
+                            transfer_fn transfer)
+{
+    struct sluice_uio uio;
+    struct sluice_iovec segment;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = uio_from_user(&uio, &segment, buffer, size);
+    if (!result)
+        result = transfer(fd.file, &uio, offset, 0);
+    fd_put(fd);
+    return result;
+}
+
+static long transfer_iov(long number, long vector, long count, const int64_t *offset,
+                         uint32_t flags, transfer_fn transfer)
+{
+    struct sluice_uio uio;
+    struct user_iov iov;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = iov_from_user(&iov, &uio, vector, count);
+    if (!result)
+        result = transfer(fd.file, &uio, offset, flags);
+    iov_release(&iov);
+    fd_put(fd);
+    return result;
+}
+
+long sys_read(long fd, long buffer, long size)
+{
+    return transfer_buffer(fd, buffer, size, NULL, openfile_read);
+}
+
+long sys_write(long fd, long buffer, long size)
+{
+    return transfer_buffer(fd, buffer, size, NULL, openfile_write);
+}
+
+long sys_pread64(long fd, long buffer, long size, long offset)
+{
+    return offset < 0 ? -ABI_EINVAL : transfer_buffer(fd, buffer, size, &offset, openfile_read);
+}
+
+long sys_pwrite64(long fd, long buffer, long size, long offset)
+{
+    return offset < 0 ? -ABI_EINVAL : transfer_buffer(fd, buffer, size, &offset, openfile_write);
+}
+
+long sys_readv(long fd, long vector, long count)
+{
+    return transfer_iov(fd, vector, count, NULL, 0, openfile_read);
+}
+
+long sys_writev(long fd, long vector, long count)
+{
+    return transfer_iov(fd, vector, count, NULL, 0, openfile_write);
+}
+
+/* The offset comes in two halves for 32-bit programs' sake; on 64 bit the low one is all. */
+long sys_preadv(long fd, long vector, long count, long low, long high)
+{
+    (void)high;
+    return low < 0 ? -ABI_EINVAL : transfer_iov(fd, vector, count, &low, 0, openfile_read);
+}
+
+long sys_pwritev(long fd, long vector, long count, long low, long high)
+{
+    (void)high;
+    return low < 0 ? -ABI_EINVAL : transfer_iov(fd, vector, count, &low, 0, openfile_write);
+}
+
+static long rwf_flags(long flags, uint32_t *out)
+{
+    if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
+        return -ABI_EOPNOTSUPP;
+    *out = (flags & (RWF_DSYNC | RWF_SYNC) ? VECIO_SYNC : 0) |
+           (flags & RWF_NOWAIT ? VECIO_NONBLOCK : 0) | (flags & RWF_APPEND ? VECIO_APPEND : 0);
+    return 0;
+}
+
+/* Offset -1 means the file's own. */
+static long transfer_iov2(long fd, long vector, long count, long offset, long flags,
+                          transfer_fn transfer)
+{
+    uint32_t vecio;
+    long error = rwf_flags(flags, &vecio);
+    if (error)
+        return error;
+    if (offset < -1)
+        return -ABI_EINVAL;
+    return transfer_iov(fd, vector, count, offset == -1 ? NULL : &offset, vecio, transfer);
+}
+
+long sys_preadv2(long fd, long vector, long count, long low, long high, long flags)
+{
+    (void)high;
+    return transfer_iov2(fd, vector, count, low, flags, openfile_read);
+}
+
+long sys_pwritev2(long fd, long vector, long count, long low, long high, long flags)
+{
+    (void)high;
+    return transfer_iov2(fd, vector, count, low, flags, openfile_write);
+}
+
+/* ---- lseek ---- */
+
+static long file_size(struct openfile *file, int64_t *out)
+{
+    oskit_stat_t stat;
+    if (file->absio) {
+        oskit_off_t size;
+        long error = errno_from_oskit(oskit_absio_getsize(file->absio, &size));
+        *out = size;
+        return error;
+    }
+    if (!file->posixio)
+        return -ABI_EINVAL;
+    long error = errno_from_oskit(oskit_posixio_stat(file->posixio, &stat));
+    *out = stat.size;
+    return error;
+}
+
+static long seek_base(struct openfile *file, long whence, int64_t *base)
+{
+    switch (whence) {
+    case ABI_SEEK_SET:
+        *base = 0;
+        return 0;
+    case ABI_SEEK_CUR:
+        *base = file->offset;
+        return 0;
+    case ABI_SEEK_END:
+        return file_size(file, base);
+    default:
+        return -ABI_EINVAL;
+    }
+}
+
+/* Without knowledge of holes all is data, and the only hole is at the end, which POSIX allows. */
+static long seek_hole(struct openfile *file, int64_t offset, bool data)
+{
+    int64_t size;
+    long error = file_size(file, &size);
+    if (error)
+        return error;
+    if (offset < 0 || offset >= size)
+        return -ABI_ENXIO;
+    return data ? offset : size;
+}
+
+static long openfile_seek(struct openfile *file, int64_t offset, long whence)
+{
+    int64_t base, target;
+    if (whence == ABI_SEEK_DATA || whence == ABI_SEEK_HOLE) {
+        target = seek_hole(file, offset, whence == ABI_SEEK_DATA);
+        if (target < 0)
+            return target;
+    } else {
+        long error = seek_base(file, whence, &base);
+        if (error)
+            return error;
+        if (__builtin_add_overflow(base, offset, &target))
+            return -ABI_EOVERFLOW;
+        if (target < 0)
+            return -ABI_EINVAL;
+    }
+    file->offset = target;
+    return target;
+}
+
+static bool openfile_seekable(const struct openfile *file)
+{
+    return file->absvec || file->absio || (file->location.name && location_dir(&file->location));
+}
+
+long sys_lseek(long number, long offset, long whence)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = -ABI_ESPIPE;
+    if (openfile_seekable(fd.file)) {
+        env_mutex_lock(&fd.file->offset_mutex);
+        result = openfile_seek(fd.file, offset, whence);
+        env_mutex_unlock(&fd.file->offset_mutex);
+    }
+    fd_put(fd);
+    return result;
+}
+
+/* ---- sendfile ---- */
+
+#define SENDFILE_CHUNK 65536u
+
+/* One chunk through BUFFER; the number of bytes written, which may be fewer than were read. */
+static long sendfile_chunk(struct openfile *out, struct openfile *in, int64_t *offset, void *buffer,
+                           size_t size)
+{
+    struct sluice_uio uio;
+    struct sluice_iovec segment;
+    uio_init_kernel(&uio, &segment, buffer, size);
+    long got = openfile_read(in, &uio, offset, 0);
+    if (got <= 0)
+        return got;
+    uio_init_kernel(&uio, &segment, buffer, (size_t)got);
+    long put = openfile_write(out, &uio, NULL, 0);
+    if (offset && put > 0)
+        *offset += put;
+    else if (!offset && put < got)
+        openfile_unread(in, got - (put > 0 ? put : 0));
+    return put;
+}
+
+static long sendfile_loop(struct openfile *out, struct openfile *in, int64_t *offset, size_t count)
+{
+    size_t chunk = count < SENDFILE_CHUNK ? count : SENDFILE_CHUNK, done = 0;
+    void *buffer = heap_alloc(chunk ? chunk : 1, 0);
+    if (!buffer)
+        return -ABI_ENOMEM;
+    long moved = 0;
+    while (done < count) {
+        size_t want = count - done < chunk ? count - done : chunk;
+        moved = sendfile_chunk(out, in, offset, buffer, want);
+        if (moved <= 0)
+            break;
+        done += (size_t)moved;
+        if ((size_t)moved < want)
+            break;
+    }
+    heap_free(buffer);
+    return done ? (long)done : moved;
+}
+
+long sys_sendfile(long out_number, long in_number, long user_offset, long count)
+{
+    int64_t offset = 0;
+    if (count < 0 || (user_offset && get_user(&offset, user_offset, sizeof offset)))
+        return count < 0 ? -ABI_EINVAL : -ABI_EFAULT;
+    struct fd out = fd_get((int)out_number), in = fd_get((int)in_number);
+    long result = -ABI_EBADF;
+    if (out.file && in.file) {
+        bool seekable = in.file->absvec || in.file->absio;
+        size_t size = (size_t)count < TRANSFER_MAX ? (size_t)count : TRANSFER_MAX;
+        result = user_offset && !seekable ? -ABI_ESPIPE
+                 : !seekable              ? -ABI_EINVAL
+                             : sendfile_loop(out.file, in.file, user_offset ? &offset : NULL, size);
+    }
+    fd_put(out);
+    fd_put(in);
+    if (result >= 0 && user_offset && put_user(user_offset, &offset, sizeof offset))
+        return -ABI_EFAULT;
+    return result;
+}

@@ -1,0 +1,238 @@
+/* stat and its relatives: what a file says of itself, in the ABI's layouts. */
+#include <sluice/filex.h>
+#include "kernel/abi/fcntl.h"
+#include "kernel/abi/stat.h"
+#include "kernel/sys/sys.h"
+
+#define NS_PER_S 1000000000
+
+static struct abi_timespec timespec_of(int64_t ns)
+{
+    int64_t seconds = ns / NS_PER_S, rest = ns % NS_PER_S;
+    if (rest < 0) {
+        seconds--;
+        rest += NS_PER_S;
+    }
+    return (struct abi_timespec){seconds, rest};
+}
+
+/* ---- Gathering ---- */
+
+static int64_t seed_time(oskit_timespec_t time)
+{
+    return (int64_t)time.tv_sec * NS_PER_S + time.tv_nsec;
+}
+
+/* From the seed's posixio, for objects that have nothing better. */
+static long stat_seed(oskit_posixio_t *posixio, struct filex_stat *out)
+{
+    oskit_stat_t stat;
+    oskit_error_t error = oskit_posixio_stat(posixio, &stat);
+    if (error)
+        return errno_from_oskit(error);
+    *out = (struct filex_stat){.ino = stat.ino,
+                               .size = (oskit_u64_t)stat.size,
+                               .blocks = stat.blocks,
+                               .atime = seed_time(stat.atime),
+                               .mtime = seed_time(stat.mtime),
+                               .ctime = seed_time(stat.ctime),
+                               .mode = stat.mode,
+                               .uid = stat.uid,
+                               .gid = stat.gid,
+                               .nlink = stat.nlink,
+                               .rdev = stat.rdev,
+                               .dev = stat.dev,
+                               .blksize = stat.blksize};
+    return 0;
+}
+
+static long stat_location(const struct location *location, struct filex_stat *out)
+{
+    sluice_filex_t *filex = location_filex(location);
+    if (filex)
+        return errno_from_oskit(sluice_filex_stat(filex, out));
+    return stat_seed((oskit_posixio_t *)location_file(location), out);
+}
+
+static long stat_descriptor(long number, struct filex_stat *out)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long error;
+    if (fd.file->location.name) {
+        error = stat_location(&fd.file->location, out);
+    } else if (fd.file->posixio) {
+        error = stat_seed(fd.file->posixio, out);
+    } else {
+        /* An object without attributes: an anonymous one, owned by its user. */
+        *out = (struct filex_stat){.mode = 0600,
+                                   .nlink = 1,
+                                   .blksize = ENV_PAGE_SIZE,
+                                   .ino = (uintptr_t)fd.file->object >> 4};
+        error = 0;
+    }
+    fd_put(fd);
+    return error;
+}
+
+static long stat_path(long dirfd, long path, long flags, struct filex_stat *out)
+{
+    struct location location;
+    uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
+    bool empty = flags & ABI_AT_EMPTY_PATH;
+    if (empty && dirfd != ABI_AT_FDCWD) {
+        /* fstat by another name, which glibc uses: no walk. A NULL path isn't allowed for. */
+        char first;
+        if (get_user(&first, path, 1))
+            return -ABI_EFAULT;
+        if (!first)
+            return stat_descriptor(dirfd, out);
+    }
+    long error = path_lookup(dirfd, path, how, empty, &location);
+    if (error)
+        return error;
+    error = stat_location(&location, out);
+    location_release(&location);
+    return error;
+}
+
+/* ---- Answering ---- */
+
+static long stat_put(long user, const struct filex_stat *stat)
+{
+    struct abi_stat out = {
+        .st_dev = stat->dev,
+        .st_ino = stat->ino,
+        .st_nlink = stat->nlink,
+        .st_mode = stat->mode,
+        .st_uid = stat->uid,
+        .st_gid = stat->gid,
+        .st_rdev = stat->rdev,
+        .st_size = (int64_t)stat->size,
+        .st_blksize = stat->blksize,
+        .st_blocks = (int64_t)stat->blocks,
+        .st_atim = timespec_of(stat->atime),
+        .st_mtim = timespec_of(stat->mtime),
+        .st_ctim = timespec_of(stat->ctime),
+    };
+    return put_user(user, &out, sizeof out);
+}
+
+long sys_newfstatat(long dirfd, long path, long user, long flags)
+{
+    struct filex_stat stat;
+    if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH | ABI_AT_NO_AUTOMOUNT))
+        return -ABI_EINVAL;
+    long error = stat_path(dirfd, path, flags, &stat);
+    return error ? error : stat_put(user, &stat);
+}
+
+long sys_stat(long path, long user)
+{
+    return sys_newfstatat(ABI_AT_FDCWD, path, user, 0);
+}
+
+long sys_lstat(long path, long user)
+{
+    return sys_newfstatat(ABI_AT_FDCWD, path, user, ABI_AT_SYMLINK_NOFOLLOW);
+}
+
+long sys_fstat(long fd, long user)
+{
+    struct filex_stat stat;
+    long error = stat_descriptor(fd, &stat);
+    return error ? error : stat_put(user, &stat);
+}
+
+static struct abi_statx_timestamp statx_time(int64_t ns)
+{
+    struct abi_timespec spec = timespec_of(ns);
+    return (struct abi_statx_timestamp){spec.tv_sec, (uint32_t)spec.tv_nsec, 0};
+}
+
+long sys_statx(long dirfd, long path, long flags, long mask, long user)
+{
+    struct filex_stat stat;
+    if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH | ABI_AT_NO_AUTOMOUNT |
+                  ABI_AT_STATX_SYNC_TYPE) ||
+        mask & ABI_STATX__RESERVED)
+        return -ABI_EINVAL;
+    long error = stat_path(dirfd, path, flags, &stat);
+    if (error)
+        return error;
+    struct abi_statx out = {
+        .stx_mask = ABI_STATX_BASIC_STATS | (stat.btime ? ABI_STATX_BTIME : 0),
+        .stx_blksize = stat.blksize,
+        .stx_nlink = stat.nlink,
+        .stx_uid = stat.uid,
+        .stx_gid = stat.gid,
+        .stx_mode = (uint16_t)stat.mode,
+        .stx_ino = stat.ino,
+        .stx_size = stat.size,
+        .stx_blocks = stat.blocks,
+        .stx_atime = statx_time(stat.atime),
+        .stx_btime = statx_time(stat.btime),
+        .stx_ctime = statx_time(stat.ctime),
+        .stx_mtime = statx_time(stat.mtime),
+        .stx_rdev_major = ABI_MAJOR(stat.rdev),
+        .stx_rdev_minor = ABI_MINOR(stat.rdev),
+        .stx_dev_major = ABI_MAJOR(stat.dev),
+        .stx_dev_minor = ABI_MINOR(stat.dev),
+    };
+    return put_user(user, &out, sizeof out);
+}
+
+/* ---- statfs ---- */
+
+#define RAMFS_MAGIC \
+    0x858458f6 /* what Linux's ramfs says; programs look only for network file systems */
+
+static long statfs_put(const struct location *location, long user)
+{
+    oskit_statfs_t stat;
+    oskit_error_t error = oskit_filesystem_statfs(location_filesystem(location), &stat);
+    if (error)
+        return errno_from_oskit(error);
+    struct abi_statfs out = {
+        .f_type = RAMFS_MAGIC,
+        .f_bsize = stat.bsize,
+        .f_blocks = stat.blocks,
+        .f_bfree = stat.bfree,
+        .f_bavail = stat.bavail,
+        .f_files = stat.files,
+        .f_ffree = stat.ffree,
+        .f_namelen = stat.namemax,
+        .f_frsize = stat.frsize ? stat.frsize : stat.bsize,
+        .f_flags = location_mount_flags(location) | 0x20, /* ST_VALID */
+    };
+    out.f_fsid[0] = (int32_t)stat.fsid;
+    return put_user(user, &out, sizeof out);
+}
+
+long sys_statfs(long path, long user)
+{
+    struct location location;
+    long error = path_lookup(ABI_AT_FDCWD, path, 0, false, &location);
+    if (error)
+        return error;
+    error = statfs_put(&location, user);
+    location_release(&location);
+    return error;
+}
+
+long sys_fstatfs(long number, long user)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    struct location root = {0};
+    if (!fd.file->location.name)
+        namespace_root(root_namespace,
+                       &root); /* pipes live nowhere; the root's numbers are as good as any */
+    long error = statfs_put(fd.file->location.name ? &fd.file->location : &root, user);
+    if (root.name)
+        location_release(&root);
+    fd_put(fd);
+    return error;
+}

@@ -1,0 +1,206 @@
+/* Clocks, sleeping, interval timers. */
+#include "kernel/abi/time.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/sys/sys.h"
+#include "kernel/task/itimer.h"
+
+#define NS_PER_S 1000000000
+
+/* What restart_syscall goes on with: thread->restart[0] is the clock's deadline on the monotonic
+ * scale, [1] where the rest is written. */
+
+static long clock_read(long clock, int64_t *ns)
+{
+    uint64_t user, system;
+    switch (clock) {
+    case ABI_CLOCK_REALTIME:
+    case ABI_CLOCK_REALTIME_COARSE:
+    case ABI_CLOCK_TAI:
+        *ns = clock_real();
+        return 0;
+    case ABI_CLOCK_MONOTONIC:
+    case ABI_CLOCK_MONOTONIC_RAW:
+    case ABI_CLOCK_MONOTONIC_COARSE:
+    case ABI_CLOCK_BOOTTIME:
+        *ns = (int64_t)clock_monotonic();
+        return 0;
+    case ABI_CLOCK_PROCESS_CPUTIME_ID:
+        process_times(current_process(), &user, &system);
+        *ns = (int64_t)(user + system + thread_running_time());
+        return 0;
+    case ABI_CLOCK_THREAD_CPUTIME_ID:
+        thread_times(current_thread(), &user, &system);
+        *ns = (int64_t)(user + system + thread_running_time());
+        return 0;
+    default:
+        return -ABI_EINVAL;
+    }
+}
+
+static long put_timespec(long user, int64_t ns)
+{
+    struct abi_timespec spec = {ns / NS_PER_S, ns % NS_PER_S};
+    return put_user(user, &spec, sizeof spec);
+}
+
+long sys_clock_gettime(long clock, long user)
+{
+    int64_t ns;
+    long error = clock_read((int32_t)clock, &ns);
+    return error ? error : put_timespec(user, ns);
+}
+
+long sys_clock_getres(long clock, long user)
+{
+    int64_t ns;
+    long error = clock_read((int32_t)clock, &ns);
+    return error || !user ? error : put_timespec(user, 1);
+}
+
+static long set_real(int64_t seconds, int64_t ns)
+{
+    if (!cred_is_root())
+        return -ABI_EPERM;
+    if (seconds < 0 || seconds > INT64_MAX / NS_PER_S - 1 || ns < 0 || ns >= NS_PER_S)
+        return -ABI_EINVAL;
+    clock_set_real(seconds * NS_PER_S + ns);
+    return 0;
+}
+
+long sys_clock_settime(long clock, long user)
+{
+    struct abi_timespec spec;
+    if (clock != ABI_CLOCK_REALTIME)
+        return -ABI_EINVAL;
+    return get_user(&spec, user, sizeof spec) ? -ABI_EFAULT : set_real(spec.tv_sec, spec.tv_nsec);
+}
+
+long sys_gettimeofday(long user, long zone)
+{
+    int64_t ns = clock_real();
+    struct abi_timeval value = {ns / NS_PER_S, ns % NS_PER_S / 1000};
+    struct abi_timezone none = {0, 0};
+    if (user && put_user(user, &value, sizeof value))
+        return -ABI_EFAULT;
+    return zone ? put_user(zone, &none, sizeof none) : 0;
+}
+
+long sys_settimeofday(long user, long zone)
+{
+    struct abi_timeval value;
+    (void)zone;
+    if (!user)
+        return 0;
+    return get_user(&value, user, sizeof value) ? -ABI_EFAULT
+                                                : set_real(value.tv_sec, value.tv_usec * 1000);
+}
+
+long sys_time(long user)
+{
+    int64_t seconds = clock_real() / NS_PER_S;
+    if (user && put_user(user, &seconds, sizeof seconds))
+        return -ABI_EFAULT;
+    return seconds;
+}
+
+/* ---- Sleeping ---- */
+
+static long sleep_until(uint64_t deadline)
+{
+    int slept = 0;
+    while (!slept) {
+        thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
+        slept = thread_sleep(deadline);
+        thread_sleep_finish();
+    }
+    return slept == -ABI_ETIMEDOUT ? 0 : -ABI_EINTR;
+}
+
+/* The time left goes to the program when a handler runs; without one the call goes on to the same
+ * deadline. */
+static long sleep_relative(uint64_t deadline, long user_left)
+{
+    if (!sleep_until(deadline))
+        return 0;
+    struct thread *self = current_thread();
+    uint64_t now = clock_monotonic();
+    if (user_left && put_timespec(user_left, deadline > now ? (int64_t)(deadline - now) : 0))
+        return -ABI_EFAULT;
+    self->restart[0] = (long)deadline;
+    self->restart[1] = user_left;
+    return -ERESTART_RESTARTBLOCK;
+}
+
+long sys_restart_syscall(void)
+{
+    struct thread *self = current_thread();
+    if (!self->restart[0])
+        return -ABI_EINTR;
+    return sleep_relative((uint64_t)self->restart[0], self->restart[1]);
+}
+
+long sys_nanosleep(long user, long user_left)
+{
+    uint64_t deadline;
+    if (!user)
+        return -ABI_EFAULT;
+    long error = deadline_from_timespec(user, &deadline);
+    return error ? error : sleep_relative(deadline, user_left);
+}
+
+static long sleep_absolute(long clock, long user)
+{
+    struct abi_timespec spec;
+    int64_t now;
+    if (get_user(&spec, user, sizeof spec))
+        return -ABI_EFAULT;
+    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= NS_PER_S)
+        return -ABI_EINVAL;
+    long error = clock_read(clock, &now);
+    if (error)
+        return error;
+    int64_t target =
+        spec.tv_sec > INT64_MAX / NS_PER_S - 1 ? INT64_MAX : spec.tv_sec * NS_PER_S + spec.tv_nsec;
+    if (target <= now)
+        return 0;
+    return sleep_until(clock_monotonic() + (uint64_t)(target - now)) ? -ERESTARTNOHAND : 0;
+}
+
+long sys_clock_nanosleep(long clock, long flags, long user, long user_left)
+{
+    if (clock == ABI_CLOCK_THREAD_CPUTIME_ID)
+        return -ABI_EINVAL;
+    if (clock != ABI_CLOCK_REALTIME && clock != ABI_CLOCK_MONOTONIC &&
+        clock != ABI_CLOCK_BOOTTIME && clock != ABI_CLOCK_TAI)
+        return clock == ABI_CLOCK_PROCESS_CPUTIME_ID ? -ABI_EOPNOTSUPP : -ABI_EINVAL;
+    return flags & ABI_TIMER_ABSTIME ? sleep_absolute(clock, user) : sys_nanosleep(user, user_left);
+}
+
+/* ---- Interval timers ---- */
+
+long sys_getitimer(long which, long user)
+{
+    struct abi_itimerval value;
+    long error = itimer_get((int)which, &value);
+    return error ? error : put_user(user, &value, sizeof value);
+}
+
+long sys_setitimer(long which, long user_new, long user_old)
+{
+    struct abi_itimerval fresh = {0}, old;
+    if (user_new && get_user(&fresh, user_new, sizeof fresh))
+        return -ABI_EFAULT;
+    long error = itimer_set((int)which, &fresh, &old);
+    return error || !user_old ? error : put_user(user_old, &old, sizeof old);
+}
+
+long sys_alarm(long seconds)
+{
+    struct abi_itimerval value = {.it_value = {(int64_t)(uint32_t)seconds, 0}}, old;
+    long error = itimer_set(ABI_ITIMER_REAL, &value, &old);
+    if (error)
+        return error;
+    /* Rounded, but never to "none" while one was pending. */
+    long left = old.it_value.tv_sec + (old.it_value.tv_usec >= 500000);
+    return !left && old.it_value.tv_usec ? 1 : left;
+}

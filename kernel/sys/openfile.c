@@ -236,6 +236,9 @@ static long openfile_offset_transfer(struct transfer *t)
 
 static long openfile_transfer(struct transfer *t, const int64_t *offset)
 {
+    /* What is both (null, zero) has no position of its own: only pread and pwrite name one. */
+    if (!offset && t->file->streamvec)
+        return openfile_stream_transfer(t);
     if (!openfile_is_absolute(t->file))
         return offset ? -ABI_ESPIPE : openfile_stream_transfer(t);
     if (!offset)

@@ -197,7 +197,9 @@ long sys_lseek(long number, long offset, long whence)
     if (!fd.file)
         return -ABI_EBADF;
     long result = -ABI_ESPIPE;
-    if (openfile_seekable(fd.file)) {
+    if (fd.file->streamvec && fd.file->absvec) {
+        result = 0; /* null and zero go anywhere and stay where they are */
+    } else if (openfile_seekable(fd.file)) {
         env_mutex_lock(&fd.file->offset_mutex);
         result = openfile_seek(fd.file, offset, whence);
         env_mutex_unlock(&fd.file->offset_mutex);

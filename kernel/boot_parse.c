@@ -27,15 +27,29 @@ static void text_copy(char *to, size_t to_size, const char *text, size_t size)
     to[length] = '\0';
 }
 
-/* Drops the kernel's own file name from the front: QEMU always puts it there, other loaders may. */
+/* Length of the kernel's own file name at the front. QEMU gives the path as it was told, spaces and
+ * all, so the name's ending decides when there is one. */
+static size_t command_name_length(const char *command)
+{
+    static const char ending[] = ".elf";
+    size_t word = 0;
+    for (size_t i = 0; command[i]; i++) {
+        const char *end = command + i + sizeof ending - 1;
+        if (!strncmp(command + i, ending, sizeof ending - 1) && (!*end || *end == ' '))
+            return (size_t)(end - command);
+    }
+    while (command[word] && command[word] != ' ')
+        word++;
+    return word;
+}
+
+/* QEMU always puts the file name there, other loaders may. */
 static void command_drop_name(struct boot_info *out)
 {
     char *command = out->command;
-    size_t name = 0;
     if (strncmp(out->loader, "qemu", 4) && command[0] != '/' && command[0] != '(')
         return;
-    while (command[name] && command[name] != ' ')
-        name++;
+    size_t name = command_name_length(command);
     while (command[name] == ' ')
         name++;
     memmove(command, command + name, strlen(command + name) + 1);

@@ -26,7 +26,9 @@
 #define PORT_LCR   (PORT + 3)
 #define PORT_MCR   (PORT + 4)
 #define PORT_LSR   (PORT + 5)
+#define COM1_LSR   0x3fd
 #define LSR_EMPTY  0x20
+#define LSR_IDLE   0x40
 #define FIFO_DEPTH 16
 #define POLL_LIMIT 200000 /* reads of LSR before the port is given up: nobody takes the bytes */
 
@@ -86,6 +88,19 @@ static void serial_write(const char *text, size_t length)
             serial_works = false;
         port_out8(PORT_DATA, (uint8_t)text[i]);
     }
+}
+
+static void port_drain(uint16_t status)
+{
+    for (int i = 0; i < POLL_LIMIT && !(port_in8(status) & LSR_IDLE); i++)
+        ;
+}
+
+/* The console's port, COM1, is its driver's; a look at its status disturbs nobody. */
+void log_drain(void)
+{
+    port_drain(PORT_LSR);
+    port_drain(COM1_LSR);
 }
 
 /* ---- Ring ---- */

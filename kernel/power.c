@@ -33,6 +33,7 @@ void power_off(int status)
     format_text(text, sizeof text, "%d\n", status);
     interrupts_save();
     smp_stop_others();
+    log_drain();
     debug_console(text);
     port_out8(PORT_DEBUG_EXIT, EXIT_OFF);
     power_acpi_off();
@@ -68,6 +69,7 @@ void power_halt(void)
 
 void power_panic(void)
 {
+    log_drain();
     port_out8(PORT_DEBUG_EXIT, EXIT_PANIC);
     for (;;)
         __asm__ volatile("cli; hlt");

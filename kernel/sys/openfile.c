@@ -193,6 +193,12 @@ static bool openfile_is_absolute(const struct openfile *file)
     return file->absvec || file->absio;
 }
 
+/* Without an offset a stream takes it, if the object is one: a device such as /dev/zero is both. */
+static bool openfile_is_stream(const struct openfile *file)
+{
+    return file->streamvec || !openfile_is_absolute(file);
+}
+
 static long openfile_stream_transfer(struct transfer *t)
 {
     struct openfile *file = t->file;
@@ -236,13 +242,11 @@ static long openfile_offset_transfer(struct transfer *t)
 
 static long openfile_transfer(struct transfer *t, const int64_t *offset)
 {
-    /* What is both (null, zero) has no position of its own: only pread and pwrite name one. */
-    if (!offset && t->file->streamvec)
-        return openfile_stream_transfer(t);
-    if (!openfile_is_absolute(t->file))
-        return offset ? -ABI_ESPIPE : openfile_stream_transfer(t);
     if (!offset)
-        return openfile_offset_transfer(t);
+        return openfile_is_stream(t->file) ? openfile_stream_transfer(t)
+                                           : openfile_offset_transfer(t);
+    if (!openfile_is_absolute(t->file))
+        return -ABI_ESPIPE;
     if (*offset < 0)
         return -ABI_EINVAL;
     t->offset = *offset;

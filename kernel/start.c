@@ -1,0 +1,172 @@
+/* The second half of boot, in a thread: drivers, the root file system, init. */
+#include "kernel/start.h"
+#include <sluice/cpio.h>
+#include <sluice/device.h>
+#include <sluice/memdev.h>
+#include <sluice/namespace.h>
+#include <sluice/ramfs.h>
+#include <sluice/string.h>
+#include <sluice/uart.h>
+#include "kernel/abi/errno.h"
+#include "kernel/boot_info.h"
+#include "kernel/fstypes.h"
+#include "kernel/log.h"
+#include "kernel/mem/pages.h"
+#include "kernel/random.h"
+#include "kernel/sys/waitloop.h"
+#include "kernel/task/process.h"
+
+#define TTY_DEVICE     DEVICE_NUMBER(5, 0)
+#define CONSOLE_DEVICE DEVICE_NUMBER(5, 1)
+
+/* Boot can't go on without what CALL makes. */
+static void must(oskit_error_t error, const char *what)
+{
+    if (error)
+        panic("%s: error %ld", what, -errno_from_oskit(error));
+}
+
+/* ---- Devices ---- */
+
+/* /dev/tty: whatever terminal controls the caller's session. */
+static oskit_error_t open_session_terminal(void *arg, oskit_u32_t oflags, oskit_iunknown_t **out)
+{
+    (void)arg, (void)oflags;
+    *out = session_terminal();
+    return *out ? 0 : OSKIT_ENXIO;
+}
+
+static const struct device session_terminal_device = {.name = "tty",
+                                                      .number = TTY_DEVICE,
+                                                      .mode = OSKIT_S_IFCHR | 0666,
+                                                      .open = open_session_terminal};
+
+static struct device console_device = {.name = "console",
+                                       .number = CONSOLE_DEVICE,
+                                       .mode = OSKIT_S_IFCHR | 0600,
+                                       .open = tty_device_open};
+
+/* console.size=COLSxROWS: the size of the terminal behind the serial line, which can't tell it. */
+static void console_set_size(struct tty_port *port)
+{
+    const char *size = command_option("console.size");
+    unsigned columns = 0, rows = 0;
+    if (!size)
+        return;
+    for (; *size >= '0' && *size <= '9'; size++)
+        columns = columns * 10 + (unsigned)(*size - '0');
+    if (*size++ != 'x')
+        return;
+    for (; *size >= '0' && *size <= '9'; size++)
+        rows = rows * 10 + (unsigned)(*size - '0');
+    if (columns && rows && columns <= UINT16_MAX && rows <= UINT16_MAX)
+        port->size = (struct terminal_size){(oskit_u16_t)rows, (oskit_u16_t)columns, 0, 0};
+}
+
+/* The firmware turns automatic line wrap off on serial terminals and leaves it so; the console has
+ * it on. */
+static void console_restore_wrap(void)
+{
+    static const char wrap_on[] = "\033[?7h";
+    if (command_option("console.wrap"))
+        uart16550_early_write(UART_COM1, wrap_on, sizeof wrap_on - 1);
+}
+
+static void start_console(void)
+{
+    struct tty_port *port = NULL;
+    console_restore_wrap();
+    oskit_error_t error = uart16550_attach(UART_COM1, 4, 0, &port);
+    if (error) {
+        log_write(LOG_WARNING, "no console: no UART at %#x (error %ld)", UART_COM1,
+                  -errno_from_oskit(error));
+        return;
+    }
+    console_set_size(port);
+    console_device.arg = port;
+    must(device_register(&console_device), "/dev/console");
+}
+
+static void start_devices(void)
+{
+    must(memdev_register(), "memory devices");
+    must(device_register(&session_terminal_device), "/dev/tty");
+    start_console();
+}
+
+/* ---- The root file system ---- */
+
+static void unpack_initrd(oskit_dir_t *root)
+{
+    struct cpio_fault fault;
+    if (!boot_info.initrd_size)
+        panic("no initial RAM disk: the loader gave no module");
+    oskit_error_t error =
+        cpio_unpack(physical_page(boot_info.initrd_start), boot_info.initrd_size, root, &fault);
+    if (error)
+        panic("initial RAM disk damaged at byte %lu (%s): %s", (unsigned long)fault.offset,
+              fault.name, fault.reason);
+    pages_release_reserved(boot_info.initrd_start, boot_info.initrd_size);
+}
+
+static void mount_at(const char *path, const char *type)
+{
+    struct location root, at;
+    oskit_filesystem_t *fs;
+    namespace_root(root_namespace, &root);
+    struct walk walk = {root_namespace, &root, &root};
+    oskit_error_t error = namespace_lookup(&walk, path, NAMESPACE_DIRECTORY, &at);
+    if (!error) {
+        error = errno_to_oskit(fstype_create(type, type, &fs));
+        if (!error) {
+            error = namespace_mount(root_namespace, &at, fs, type, type, 0);
+            oskit_filesystem_release(fs);
+        }
+        location_release(&at);
+    }
+    location_release(&root);
+    if (error)
+        log_write(LOG_WARNING, "%s isn't mounted: error %ld", path, -errno_from_oskit(error));
+}
+
+/* A quarter of memory stays out of the root's reach, so that a full one leaves room to clean it up.
+ */
+static void start_root(void)
+{
+    oskit_filesystem_t *fs;
+    oskit_dir_t *root;
+    size_t pages = pages_total();
+    must(ramfs_create(pages - pages / 4, 0, &fs), "root file system");
+    must(oskit_filesystem_getroot(fs, &root), "root directory");
+    unpack_initrd(root);
+    oskit_dir_release(root);
+    must(namespace_create(fs, "rootfs", "rootfs", &root_namespace), "namespace");
+    oskit_filesystem_release(fs);
+    mount_at("/dev", "devtmpfs");
+    mount_at("/proc", "proc");
+}
+
+/* ---- Init ---- */
+
+static void start_init(void)
+{
+    static const char *const environment[] = {"HOME=/", "PATH=/sbin:/usr/sbin:/bin:/usr/bin",
+                                              "TERM=linux", NULL};
+    const char *path = command_option("init");
+    if (!path || !*path)
+        path = "/sbin/init";
+    const char *const arguments[] = {path, NULL};
+    int error = process_start_init(path, arguments, environment);
+    if (error)
+        panic("no memory for init");
+}
+
+void kernel_start(void *arg)
+{
+    (void)arg;
+    random_init();
+    start_devices();
+    start_root();
+    command_report_unknown();
+    start_init();
+}

@@ -32,6 +32,9 @@ size_t log_read(uint64_t *position, char *buffer, size_t size);
 /* From now on the log's lock is ignored: the machine is going down and its holder may be stopped.
  */
 void log_break_lock(void);
+/* Waits, within limits, until the serial ports have sent what they were given: a machine that ends
+ * may lose it. */
+void log_drain(void);
 uint64_t log_end(void);   /* position after the last message */
 uint64_t log_start(void); /* oldest still there */
 

@@ -113,6 +113,8 @@ static void test_file_name_is_dropped_only_where_it_is_one(void **state)
         const char *loader, *given, *kept;
     } cases[] = {
         {"qemu", "k.elf", ""},
+        {"qemu", "/a dir/k.elf a=b.elf", "a=b.elf"},
+        {"qemu", "/dir/kernel a", "a"},
         {"qemu", "k.elf   a  b", "a  b"},
         {"GRUB 2.06", "a=1 b", "a=1 b"},
         {"GRUB 2.06", "/boot/k a=1", "a=1"},

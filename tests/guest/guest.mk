@@ -9,8 +9,8 @@ GUEST_MK := 1
 GUEST_TESTS := $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(sort $(wildcard tests/guest/*.c)))
 DIFFERENTIAL_TESTS := $(patsubst tests/conformance/%.c,$(BUILD)/conformance/%,$(sort $(wildcard tests/conformance/*.c)))
 
-# Tests may crash on purpose and use what they just freed: so no aliasing rules; cases run in the source's order.
-GUEST_TEST_CFLAGS = $(USER_CFLAGS) -fno-strict-aliasing -fno-toplevel-reorder -Itests/guest
+# Tests may crash on purpose, at low addresses too; no aliasing rules; cases run in the order of the source.
+GUEST_TEST_CFLAGS = $(USER_CFLAGS) -fno-strict-aliasing -fno-toplevel-reorder --param=min-pagesize=0 -Itests/guest
 
 $(GUEST_TESTS): $(BUILD)/guest/%: tests/guest/%.c $(USER_LIBC) $(USER_CC)
 	@printf '  %-7s %s\n' USERCC $@

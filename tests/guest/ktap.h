@@ -118,13 +118,13 @@ ktap_fail(const char *file, int line, const char *format, ...)
     } while (0)
 
 /* Runs the block in a child that then exits with status 0; the value is its process number. */
-#define CHILD(block)             \
+#define CHILD(...)               \
     ({                           \
         fflush(stdout);          \
         pid_t ktap_pid = fork(); \
         CHECK(ktap_pid >= 0);    \
         if (ktap_pid == 0) {     \
-            block;               \
+            __VA_ARGS__;         \
             _exit(0);            \
         }                        \
         ktap_pid;                \

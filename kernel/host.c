@@ -192,6 +192,11 @@ void env_out8(uint16_t port, uint8_t value)
     __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
 }
 
+void env_out8_string(uint16_t port, const uint8_t *bytes, size_t count)
+{
+    __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
+}
+
 void env_out16(uint16_t port, uint16_t value)
 {
     __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port));

@@ -85,27 +85,32 @@ static bool can_send(struct uart *uart)
     return line_status(uart) & LSR_ROOM;
 }
 
-static void send(struct uart *uart, const uint8_t *bytes, size_t n)
+/* Sends from N bytes as many as the chip takes now. */
+static size_t send(struct uart *uart, const uint8_t *bytes, size_t n)
 {
     uint16_t data = uart->base + UART_DATA;
+    size_t done = 0;
 
-    for (size_t i = 0; i < n; i++)
-        env_out8(data, bytes[i]);
-    uart->counts.sent += n;
+    while (done < n && can_send(uart)) {
+        size_t burst = n - done < uart->fifo ? n - done : uart->fifo;
+        env_out8_string(data, bytes + done, burst);
+        done += burst;
+    }
+    uart->counts.sent += done;
+    return done;
 }
 
 static void uart_start(struct tty_port *port)
 {
     struct uart *uart = uart_of(port);
-    const uint8_t *bytes;
-    size_t n;
+    size_t n, sent;
 
     env_spin_lock(&uart->lock);
-    while ((bytes = tty_transmit_peek(port, &n)) != NULL && n > 0 && can_send(uart)) {
-        n = n < uart->fifo ? n : uart->fifo;
-        send(uart, bytes, n);
-        tty_transmit_advance(port, n);
-    }
+    do {
+        const uint8_t *bytes = tty_transmit_peek(port, &n);
+        sent = send(uart, bytes, n);
+        tty_transmit_advance(port, sent);
+    } while (sent > 0);
     /* With bytes left, the FIFO's getting empty is worth an interrupt; waiting for CTS it is not,
      * and the modem interrupt comes. */
     bool wait = n > 0 && !(uart->by_cts && !(get(uart, UART_MSR) & MSR_CTS));

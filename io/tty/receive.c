@@ -164,7 +164,7 @@ void tty_transmit_advance(struct tty_port *port, size_t n)
 {
     struct tty *tty = port->tty;
 
-    if (!tty)
+    if (!tty || n == 0)
         return;
     if (tty->reply_pending)
         tty->reply_pending = false;

@@ -303,6 +303,12 @@ void env_out8(uint16_t port, uint8_t value)
     port_out(port, 1, value);
 }
 
+void env_out8_string(uint16_t port, const uint8_t *bytes, size_t count)
+{
+    while (count-- > 0)
+        port_out(port, 1, *bytes++);
+}
+
 void env_out16(uint16_t port, uint16_t value)
 {
     port_out(port, 2, value);

@@ -139,6 +139,8 @@ uint8_t env_in8(uint16_t port); /* x86 I/O ports [any] */
 uint16_t env_in16(uint16_t port);
 uint32_t env_in32(uint16_t port);
 void env_out8(uint16_t port, uint8_t value);
+/* COUNT bytes to one port, in order: what a FIFO is filled with. */
+void env_out8_string(uint16_t port, const uint8_t *bytes, size_t count);
 void env_out16(uint16_t port, uint16_t value);
 void env_out32(uint16_t port, uint32_t value);
 

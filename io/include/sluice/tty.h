@@ -132,7 +132,7 @@ void tty_port_hangup(struct tty_port *port);
 /* Inside ops->start: the next bytes to send, contiguous, *out_length of them, NULL and 0 when there
  * are none or output is stopped. */
 const uint8_t *tty_transmit_peek(struct tty_port *port, size_t *out_length);
-/* Inside ops->start: N of those are taken. */
+/* Inside ops->start: N of those (0 is good) are taken. */
 void tty_transmit_advance(struct tty_port *port, size_t n);
 
 #endif

@@ -178,7 +178,7 @@ static oskit_error_t transfer_try(void *arg)
 
 static long transfer_finish(struct transfer *t, oskit_error_t error)
 {
-    if (error == OSKIT_EPIPE && !t->moved) {
+    if (error == OSKIT_EPIPE) {
         struct abi_siginfo info;
         signal_info_kernel(&info, ABI_SIGPIPE);
         signal_send_thread(current_thread(), &info);

@@ -28,6 +28,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space.h"
 #include "kernel/task/defer.h"
+#include "kernel/task/itimer.h"
 #include "kernel/task/pheap.h"
 #include "kernel/task/timer.h"
 
@@ -298,8 +299,8 @@ static void sched_switch(bool preempted)
         queue->least_virtual = next->virtual_time;
     next->switched_at = now;
     next->slice_end = now + SCHED_SLICE_NS;
-    if (queue->ready_count)
-        timer_arm_at(now + SCHED_BALANCE_NS);
+    if (next != queue->idle)
+        timer_arm_at(now + (queue->ready_count ? SCHED_BALANCE_NS : SCHED_SLICE_NS));
     preempted ? prev->involuntary++ : prev->voluntary++;
     cpu->switches++;
     queue->current = next;
@@ -352,9 +353,16 @@ void sched_tick(void)
     struct cpu *cpu = this_cpu();
     struct run_queue *queue = cpu->run_queue;
     uint64_t now = clock_monotonic();
-    if (!queue->ready_count)
+    struct thread *current = queue->current;
+    if (current->process)
+        itimers_tick(current->process);
+    if (!queue->ready_count) {
+        /* Nobody waits, but run times are sampled while anybody runs. */
+        if (current != queue->idle)
+            timer_arm_at(now + SCHED_SLICE_NS);
         return;
-    if (queue->current == queue->idle || now >= queue->current->slice_end) {
+    }
+    if (current == queue->idle || now >= current->slice_end) {
         cpu->need_resched = true;
         preempt_mark_pending();
         return;

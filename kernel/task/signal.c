@@ -253,6 +253,13 @@ void signal_set_temporary_mask(abi_sigset_t mask)
     signal_set_mask(mask);
 }
 
+void signal_end_temporary_mask(void)
+{
+    struct thread *self = current_thread();
+    if (atomic_fetch_and(&self->work, ~WORK_RESTORE_MASK) & WORK_RESTORE_MASK)
+        signal_set_mask(self->saved_mask);
+}
+
 bool signal_pending(void)
 {
     return atomic_load(&current_thread()->work) & (WORK_SIGNAL | WORK_STOP | WORK_EXIT);

@@ -32,6 +32,9 @@ void signal_set_mask(abi_sigset_t mask);
 /* ppoll, sigsuspend ...: installs MASK for the length of a wait and keeps the old one; the old one
  * comes back when no handler runs, or after the handler. */
 void signal_set_temporary_mask(abi_sigset_t mask);
+/* Puts the old one back at once, if there is one: the wait wasn't ended by a signal, and those that
+ * only the temporary mask let in stay pending. */
+void signal_end_temporary_mask(void);
 bool signal_pending(void); /* the current thread would be interrupted */
 
 /* Restart codes of interrupted calls (Linux's internal values): system calls return them negated;

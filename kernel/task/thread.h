@@ -97,7 +97,10 @@ struct thread {
     uint64_t futex_wait[8];   /* storage of futex.c */
     struct trap_frame *frame; /* its entry from user mode */
     uint64_t fault_address;   /* of its last trap, for signal frames */
-    long restart[4];          /* restart_syscall's data */
+    struct restart {
+        long (*function)(const long data[4]);
+        long data[4];
+    } restart;        /* how restart_syscall goes on; function NULL: it can't */
     void *vfork_done;         /* process.c */
     int32_t exit_code;
     void (*kernel_entry)(void *arg);

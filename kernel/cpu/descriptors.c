@@ -117,6 +117,8 @@ void trap_init_cpu(void)
     gdt_build(arch);
     tss_build(cpu, arch);
     segments_reload(arch);
+    /* No local descriptors: at reset the LDT lies at address 0, which is the user's to fill. */
+    __asm__ volatile("lldt %w0" ::"r"(0));
     struct table_pointer idtr = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lidt %0" ::"m"(idtr));
     syscall_setup();

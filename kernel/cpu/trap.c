@@ -92,19 +92,25 @@ static void interrupts_off(void)
 
 /* ---- Exceptions ---- */
 
+/* Of a page fault's error code. */
+#define ERROR_PRESENT 1u
+#define ERROR_WRITE   2u
+#define ERROR_USER    4u
+#define ERROR_EXECUTE 16u
+
 static _Noreturn void trap_kernel_fatal(const struct trap_frame *frame, uint64_t address)
 {
     const struct trap_kind *kind = trap_kind(frame->vector);
     if (frame->vector != TRAP_PAGE)
         panic_frame(frame, "%s in the kernel, error %#lx", kind->name, frame->error);
     panic_frame(frame, "%s in the kernel: %s of %#lx%s", kind->name,
-                frame->error & 16  ? "execution"
-                : frame->error & 2 ? "write"
-                                   : "read",
+                frame->error & ERROR_EXECUTE ? "execution"
+                : frame->error & ERROR_WRITE ? "write"
+                                             : "read",
                 address,
-                frame->error & 1      ? ", forbidden"
-                : address < PAGE_SIZE ? ", a NULL pointer"
-                                      : "");
+                frame->error & ERROR_PRESENT ? ", forbidden"
+                : address < PAGE_SIZE        ? ", a NULL pointer"
+                                             : "");
 }
 
 /* Only the lower half is kernel/mem's to resolve: nothing of the kernel's own is mapped on demand.
@@ -114,7 +120,11 @@ static void trap_page_fault(struct trap_frame *frame)
     uint64_t address = cr2_read();
     bool user = trap_from_user(frame);
     int signal = ABI_SIGSEGV, code = ABI_SEGV_MAPERR;
-    if (user || address < USER_END) {
+    if (user && !(frame->error & ERROR_USER)) {
+        /* The CPU's own access on the program's behalf, to a descriptor or (a fault of emulators)
+         * to its stack in a far return. There is nothing to bring in. */
+        code = ABI_SI_KERNEL;
+    } else if (user || address < USER_END) {
         trap_enable_interrupts(frame);
         bool resolved = space_trap(frame, address, &signal, &code);
         interrupts_off();

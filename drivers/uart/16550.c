@@ -32,6 +32,8 @@ struct uart {
     /* Under the lock: */
     uint8_t ier, lcr, mcr; /* as last written */
     uint8_t errors;        /* error bits that a look at the line status for sending has cleared */
+    bool carrier_lost;     /* seen, and the terminal not told yet */
+    bool by_carrier;       /* without CLOCAL: the line hangs up with the carrier */
     bool by_cts;           /* CRTSCTS: send only while the other side allows it */
     uint8_t early[UART_FIFO]; /* what had come before the driver */
     unsigned early_count;
@@ -63,6 +65,16 @@ static uint8_t line_status(struct uart *uart)
     return status;
 }
 
+/* The modem status; that the carrier went stays known until the interrupt handler deals with it. */
+static uint8_t modem_status(struct uart *uart)
+{
+    uint8_t status = get(uart, UART_MSR);
+
+    if ((status & MSR_CARRIER_CHANGED) && !(status & MSR_CARRIER))
+        uart->carrier_lost = true;
+    return status;
+}
+
 static void set_ier(struct uart *uart, uint8_t ier)
 {
     if (uart->ier != ier)
@@ -80,7 +92,7 @@ static void set_mcr(struct uart *uart, uint8_t on, uint8_t off)
 
 static bool can_send(struct uart *uart)
 {
-    if (uart->by_cts && !(get(uart, UART_MSR) & MSR_CTS))
+    if (uart->by_cts && !(modem_status(uart) & MSR_CTS))
         return false;
     return line_status(uart) & LSR_ROOM;
 }
@@ -113,7 +125,7 @@ static void uart_start(struct tty_port *port)
     } while (sent > 0);
     /* With bytes left, the FIFO's getting empty is worth an interrupt; waiting for CTS it is not,
      * and the modem interrupt comes. */
-    bool wait = n > 0 && !(uart->by_cts && !(get(uart, UART_MSR) & MSR_CTS));
+    bool wait = n > 0 && !(uart->by_cts && !(modem_status(uart) & MSR_CTS));
     set_ier(uart, (uint8_t)(wait ? uart->ier | IER_TRANSMIT : uart->ier & ~IER_TRANSMIT));
     env_spin_unlock(&uart->lock);
 }
@@ -201,7 +213,9 @@ static bool serve(struct uart *uart, bool first)
     overruns = uart->counts.overruns - overruns;
     uint8_t cause = iir & IIR_CAUSE;
     if (cause == IIR_CAUSE_MODEM)
-        get(uart, UART_MSR);
+        modem_status(uart);
+    bool hang_up = uart->carrier_lost && uart->by_carrier;
+    uart->carrier_lost = false;
     env_spin_unlock(&uart->lock);
     if (overruns)
         tty_receive_overrun(&uart->port, (unsigned)overruns);
@@ -209,6 +223,8 @@ static bool serve(struct uart *uart, bool first)
         tty_receive(&uart->port, bytes, conditions, n);
     if (cause == IIR_CAUSE_TRANSMIT || cause == IIR_CAUSE_MODEM)
         tty_transmit_ready(&uart->port);
+    if (hang_up)
+        tty_port_hangup(&uart->port);
     return true;
 }
 
@@ -295,6 +311,7 @@ static void uart_configure(struct tty_port *port, struct terminal_settings *sett
     env_spin_lock(&uart->lock);
     uart->lcr = line_control(settings->cflag);
     uart->by_cts = settings->cflag & TERM_CRTSCTS;
+    uart->by_carrier = !(settings->cflag & TERM_CLOCAL);
     if (settings->ospeed != 0)
         set_divisor(uart, settings->ospeed);
     set(uart, UART_LCR, uart->lcr);

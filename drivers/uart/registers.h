@@ -50,7 +50,9 @@ enum {
     LSR_ROOM = 0x20, /* the transmit FIFO is empty (THRE) */
     LSR_IDLE = 0x40, /* and the last bit has left (TEMT) */
 
+    MSR_CARRIER_CHANGED = 0x08,
     MSR_CTS = 0x10,
+    MSR_CARRIER = 0x80,
 
     UART_FIFO = 16,
     UART_CLOCK = 115200, /* bit/s with divisor 1 */

@@ -62,11 +62,27 @@ static void send_signals(uint32_t signals, int32_t pgrp)
     }
 }
 
+/*
+ * Output that the hardware has not taken yet keeps the terminal alive though all have closed it:
+ * what was written gets sent. Under the lock; returns true when the terminal's own reference has to
+ * be released after it.
+ */
+static bool linger(struct tty *tty)
+{
+    bool was = tty->lingering;
+
+    tty->lingering = output_used(&tty->line.output) > 0;
+    if (tty->lingering && !was)
+        sluice_object_addref(&tty->object);
+    return was && !tty->lingering;
+}
+
 void tty_unlock(struct tty *tty, uint32_t events)
 {
     uint32_t signals = tty->line.signals;
     int32_t pgrp = tty->pgrp;
     uint32_t level = ready_level(tty), number = 0;
+    bool done = linger(tty);
 
     events |= level & ~tty->published;
     bool news = events != 0 || level != tty->published;
@@ -75,11 +91,15 @@ void tty_unlock(struct tty *tty, uint32_t events)
         number = atomic_fetch_add(&tty->publications, 1) + 1;
     }
     tty->line.signals = 0;
+    if (tty->hung_up)
+        tty->sid = tty->pgrp = 0; /* those signals were the last it had to do with its session */
     env_spin_unlock(&tty->port->lock);
     if (signals)
         send_signals(signals, pgrp);
     if (news)
         tell(tty, level, events, number);
+    if (done)
+        sluice_object_release(&tty->object);
 }
 
 void tty_unlock_quietly(struct tty *tty)

@@ -46,6 +46,7 @@ struct tty {
     struct discipline line;
     int32_t sid, pgrp; /* 0: none */
     bool hung_up;
+    bool lingering;            /* holds a reference to itself: output is waiting */
     bool paused;               /* the other side was asked to pause */
     bool holding;              /* the port was asked to hold */
     bool breaking;             /* a break is being sent */

@@ -10,7 +10,8 @@ static void put_bytes(struct output *out, const uint8_t *bytes, size_t n)
     size_t first = OUTPUT_SIZE - at < n ? OUTPUT_SIZE - at : n;
 
     memcpy(&out->ring[at], bytes, first);
-    memcpy(out->ring, bytes + first, n - first);
+    if (first < n)
+        memcpy(out->ring, bytes + first, n - first);
     out->head += (uint32_t)n;
 }
 
@@ -18,7 +19,8 @@ static bool put(struct output *out, const char *bytes, size_t n, size_t limit)
 {
     if (output_used(out) + n > limit)
         return false;
-    put_bytes(out, (const uint8_t *)bytes, n);
+    for (size_t i = 0; i < n; i++)
+        out->ring[out->head++ & (OUTPUT_SIZE - 1)] = (uint8_t)bytes[i];
     return true;
 }
 
@@ -114,7 +116,7 @@ static size_t plain_run(const uint8_t *bytes, size_t n)
 
     for (; n - i >= 8; i += 8) {
         uint64_t word;
-        memcpy(&word, bytes + i, 8);
+        __builtin_memcpy(&word, bytes + i, 8); /* one load, also where memcpy is a call */
         if ((word | (word - EACH_BYTE(0x20)) | (word + EACH_BYTE(1))) & EACH_BYTE(0x80))
             break;
     }

@@ -185,6 +185,34 @@ static void test_reopen(void **state)
     fake_port_fini(&fake);
 }
 
+/* What was written before the close still goes out, then the line closes. */
+static void test_close_with_output(void **state)
+{
+    (void)state;
+    struct fake_port fake;
+    oskit_iunknown_t *object;
+    oskit_u32_t actual;
+
+    fake_port_init(&fake);
+    fake.capacity = 0;
+    for (int hangup = 0; hangup < 2; hangup++) {
+        assert_int_equal(tty_port_open(&fake.port, &object), 0);
+        oskit_ttystream_t *stream = sluice_query_face(object, &oskit_ttystream_iid);
+        assert_int_equal(oskit_ttystream_write(stream, "bye", 3, &actual), 0);
+        oskit_ttystream_release(stream);
+        oskit_iunknown_release(object);
+        assert_true(fake.active);
+        if (hangup)
+            tty_port_hangup(&fake.port);
+        else
+            fake_port_allow(&fake, 3);
+        assert_false(fake.active);
+        assert_null(fake.port.tty);
+    }
+    assert_int_equal(fake.sent_count, 3);
+    fake_port_fini(&fake);
+}
+
 static void test_ttydev(void **state)
 {
     (void)state;
@@ -966,6 +994,7 @@ static void test_hangup(void **state)
     struct fake_terminal t;
     struct counting_waiter w;
     oskit_iunknown_t *fresh;
+    oskit_pid_t pid;
     size_t actual;
 
     fake_terminal_open(&t);
@@ -987,6 +1016,7 @@ static void test_hangup(void **state)
     assert_int_equal(t.terminal->ops->setsettings(t.terminal, TERMINAL_NOW, &settings), OSKIT_EIO);
     assert_int_equal(t.terminal->ops->attach(t.terminal, 10, 20), OSKIT_EIO);
     assert_false(t.fake.active);
+    assert_int_equal(oskit_ttystream_getsid(t.stream, &pid), OSKIT_ENOTTY);
     assert_int_equal(t.terminal->ops->hangup(t.terminal), 0);
     assert_no_signal();
     /* The line can be opened anew while old holders are still about. */
@@ -1137,6 +1167,7 @@ int main(void)
         HARNESS_TEST(test_faces),
         HARNESS_TEST(test_open),
         HARNESS_TEST(test_reopen),
+        HARNESS_TEST(test_close_with_output),
         HARNESS_TEST(test_ttydev),
         HARNESS_TEST(test_min_0_time_0),
         HARNESS_TEST(test_min_0_time),

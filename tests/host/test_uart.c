@@ -299,6 +299,33 @@ static void test_cts(void **state)
     line_down(&line);
 }
 
+static void with_carrier(struct terminal_settings *s)
+{
+    s->cflag &= ~TERM_CLOCAL;
+}
+
+static void test_carrier(void **state)
+{
+    (void)state;
+    struct line line;
+    oskit_u32_t actual;
+
+    line_up(&line, true);
+    fake_uart_modem(&line.uart, 0x80 | 0x08);
+    fake_uart_run(&line.uart);
+    fake_uart_modem(&line.uart, 0x08); /* the carrier goes: CLOCAL doesn't mind */
+    fake_uart_run(&line.uart);
+    assert_int_equal(write_line(&line, "x", 1), 1);
+    set(&line, with_carrier);
+    fake_uart_modem(&line.uart, 0x80 | 0x08);
+    fake_uart_run(&line.uart);
+    assert_int_equal(write_line(&line, "x", 1), 1);
+    fake_uart_modem(&line.uart, 0x08);
+    fake_uart_run(&line.uart);
+    assert_int_equal(oskit_ttystream_write(line.tty, "x", 1, &actual), OSKIT_EIO);
+    line_down(&line);
+}
+
 /* ---- Receiving ---- */
 
 static void test_receive(void **state)
@@ -515,6 +542,7 @@ int main(void)
         HARNESS_TEST(test_send_without_fifo),
         HARNESS_TEST(test_drain),
         HARNESS_TEST(test_cts),
+        HARNESS_TEST(test_carrier),
         HARNESS_TEST(test_receive),
         HARNESS_TEST(test_line_errors),
         HARNESS_TEST(test_hold),

@@ -8,8 +8,8 @@
  * A driver embeds a struct tty_port and calls tty_port_init. Every open of the device asks
  * tty_port_open, which gives one object shared by all who have the line open; it answers
  * oskit_ttystream and oskit_stream, sluice_streamvec, sluice_pollable, oskit_asyncio, oskit_posixio
- * and sluice_terminal. When the last one lets go, the line is closed; its settings stay with the
- * port.
+ * and sluice_terminal. When the last one lets go and what was written has been sent, the line
+ * is closed; its settings stay with the port.
  *
  * Reading. A stream never waits, so VMIN and VTIME work like this. A read that has to wait answers
  * OSKIT_EWOULDBLOCK, having started the timer that VTIME asks for; the caller waits for a

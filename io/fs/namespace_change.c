@@ -221,7 +221,7 @@ static oskit_error_t create_last(struct change *change, const struct filex_creat
             err = OSKIT_EEXIST;
         }
     } else if (OSKIT_SUCCEEDED(err)) {
-        err = change->component.slash ? OSKIT_EISDIR : change_allowed(change);
+        err = change_allowed(change);
         if (OSKIT_SUCCEEDED(err))
             err = change_make_named(change, old, how, out);
         *created = OSKIT_SUCCEEDED(err);
@@ -249,6 +249,8 @@ static oskit_error_t create_round(struct change *change, const struct filex_crea
         walker_dots(w, &change->component);
         return excl ? OSKIT_EEXIST : OSKIT_SUCCESS;
     }
+    if (change->component.slash) /* says that it is a directory, there or not: as Linux has it */
+        return OSKIT_EISDIR;
     change_name(change);
     err = create_last(change, how, excl, &name, created);
     if (OSKIT_FAILED(err))

@@ -239,7 +239,9 @@ void walker_finish(struct walker *w)
 
 oskit_error_t walker_step(struct walker *w, const struct component *c, struct name *name)
 {
-    if (name->type == OSKIT_S_IFLNK && (!c->last || c->slash || w->follow)) {
+    if (c->last && c->slash) /* through every link that is to come: it must be a directory */
+        w->follow = true;
+    if (name->type == OSKIT_S_IFLNK && (!c->last || w->follow)) {
         oskit_error_t err = walker_follow(w, name);
 
         name_put(name);

@@ -246,9 +246,9 @@ static void test_slashes_and_dots(void **state)
     assert_int_equal(namespace_mkdir(&f.walk, "/new/", 0755), OSKIT_SUCCESS);
     assert_int_equal(namespace_rmdir(&f.walk, "/new/"), OSKIT_SUCCESS);
     assert_int_equal(create(&f, "/new/", false, NULL), OSKIT_EISDIR);
-    assert_int_equal(create(&f, "/f/", false, NULL), OSKIT_ENOTDIR);
-    assert_int_equal(create(&f, "/d/", false, &created), OSKIT_SUCCESS);
-    assert_false(created);
+    assert_int_equal(create(&f, "/f/", false, NULL), OSKIT_EISDIR);
+    assert_int_equal(create(&f, "/d/", false, &created), OSKIT_EISDIR);
+    assert_int_equal(create(&f, "/d/", true, &created), OSKIT_EISDIR);
     assert_int_equal(create(&f, "/d/..", false, &created), OSKIT_SUCCESS);
     assert_int_equal(create(&f, "/d/.", true, NULL), OSKIT_EEXIST);
     assert_int_equal(create(&f, "/", true, NULL), OSKIT_EEXIST);

@@ -12,7 +12,6 @@
 #include <sluice/string.h>
 #include "kernel/abi/mman.h"
 #include "kernel/abi/signal.h"
-#include "kernel/cpu/extable.h"
 #include "kernel/cpu/msr.h"
 #include "kernel/cpu/trap.h"
 #include "kernel/log.h"
@@ -236,10 +235,12 @@ static const struct {
     [FAULT_NO_MEMORY] = {ABI_SIGKILL, ABI_SI_KERNEL},
 };
 
-/* The kernel faults on user memory in usercopy only, and where it may sleep only. */
+/* The kernel faults on user memory in usercopy.S only, and where it may sleep only. */
 static bool kernel_may_fault(const struct trap_frame *frame)
 {
-    return preempt_count() == 0 && (frame->rflags & RFLAGS_IF) && extable_find(frame->rip) != 0;
+    extern const char user_access_start[], user_access_end[];
+    return frame->rip >= (uint64_t)user_access_start && frame->rip < (uint64_t)user_access_end &&
+           preempt_count() == 0 && (frame->rflags & RFLAGS_IF);
 }
 
 bool space_trap(struct trap_frame *frame, uint64_t address, int *signal, int *code)

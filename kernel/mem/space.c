@@ -41,10 +41,14 @@ void space_unref(struct space *space)
 {
     if (atomic_fetch_sub_explicit(&space->references, 1, memory_order_acq_rel) != 1)
         return;
-    user_tables_destroy(&space->tables);
+    user_tables_forget(&space->tables);
     struct list *link;
-    while ((link = list_pop_front(&space->regions.order)) != NULL)
-        region_destroy(container_of(link, struct region, link));
+    while ((link = list_pop_front(&space->regions.order)) != NULL) {
+        struct region *region = container_of(link, struct region, link);
+        user_tables_discard(&space->tables, region->start, region->end);
+        region_destroy(region);
+    }
+    user_tables_destroy(&space->tables);
     if (space->image.executable.name != NULL)
         location_release(&space->image.executable);
     heap_free(space);

@@ -132,8 +132,9 @@ static uint64_t *leaf_next(const struct user_tables *tables, uint64_t *at, uint6
 
 /* Pages and tables that were unlinked, to be freed once no CPU can reach them. */
 struct gathering {
-    struct tlb_flush flush;
+    bool dead; /* no CPU can: free at once */
     unsigned count;
+    struct tlb_flush flush;
     void *pages[96];
 };
 
@@ -146,8 +147,15 @@ static void gathering_finish(struct user_tables *tables, struct gathering *gathe
     gathering->flush.count = 0;
 }
 
-static void gathering_add(struct user_tables *tables, struct gathering *gathering, void *page)
+/* PAGE was reached by ADDRESS. */
+static void gathering_add(struct user_tables *tables, struct gathering *gathering, void *page,
+                          uint64_t address)
 {
+    if (gathering->dead) {
+        page_unref(page);
+        return;
+    }
+    tlb_add(&gathering->flush, address);
     gathering->pages[gathering->count++] = page;
     if (gathering->count == sizeof(gathering->pages) / sizeof(gathering->pages[0]))
         gathering_finish(tables, gathering);
@@ -158,13 +166,16 @@ static void entry_clear(struct user_tables *tables, uint64_t *entry, uint64_t ad
 {
     uint64_t old = *entry;
     entry_set(entry, 0);
-    tlb_add(&gathering->flush, address);
+    if (user_entry_is_zero_page(old)) {
+        tlb_add(&gathering->flush, address);
+        return;
+    }
     count(tables, old, -1);
-    if (!user_entry_is_zero_page(old))
-        gathering_add(tables, gathering, entry_page(old));
+    gathering_add(tables, gathering, entry_page(old), address);
 }
 
-/* Unlinks the tables on the way to ADDRESS that have become empty. */
+/* Unlinks the tables on the way to ADDRESS that have become empty. What CPUs have cached of the way
+ * through a table goes with any of its addresses. */
 static void prune(struct user_tables *tables, uint64_t address, struct gathering *gathering)
 {
     uint64_t *path[3], *table = tables->top;
@@ -178,17 +189,13 @@ static void prune(struct user_tables *tables, uint64_t address, struct gathering
             return;
         entry_set(path[level], 0);
         table_record(path[level])->used--;
-        /* What is cached of the way through a table goes with any of its addresses. */
-        tlb_add(&gathering->flush, address);
-        gathering_add(tables, gathering, below);
+        gathering_add(tables, gathering, below, address);
     }
 }
 
-void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
+static void unmap(struct user_tables *tables, uint64_t start, uint64_t end,
+                  struct gathering *gathering)
 {
-    struct gathering gathering;
-    gathering.count = 0;
-    gathering.flush.count = 0;
     uint64_t at = start, stop;
     uint64_t *leaf;
     while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL) {
@@ -199,36 +206,41 @@ void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
             if (*entry == 0)
                 continue;
             record->used--;
-            entry_clear(tables, entry, at, &gathering);
+            entry_clear(tables, entry, at, gathering);
         }
         at = stop;
         if (record->used == 0)
-            prune(tables, first, &gathering);
+            prune(tables, first, gathering);
     }
+}
+
+void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    struct gathering gathering;
+    gathering.dead = false;
+    gathering.count = 0;
+    gathering.flush.count = 0;
+    unmap(tables, start, end, &gathering);
     gathering_finish(tables, &gathering);
 }
 
-static void table_free(uint64_t *table, unsigned level)
+void user_tables_forget(struct user_tables *tables)
 {
-    unsigned left = page_of(table)->used;
-    for (unsigned i = 0; left > 0 && i < TABLE_COUNT; i++) {
-        uint64_t entry = table[i];
-        if (entry == 0)
-            continue;
-        left--;
-        if (level > 0)
-            table_free(table_of(entry), level - 1);
-        else if (!user_entry_is_zero_page(entry))
-            page_unref(entry_page(entry));
-    }
-    page_unref(table);
+    tlb_forget(&tables->hardware);
+}
+
+void user_tables_discard(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    struct gathering gathering;
+    gathering.dead = true;
+    gathering.flush.count = 0;
+    unmap(tables, start, end, &gathering);
 }
 
 void user_tables_destroy(struct user_tables *tables)
 {
-    tlb_forget(&tables->hardware);
-    /* The top table counts its user entries only. */
-    table_free(tables->top, 3);
+    kassert(page_of(tables->top)->used == 0);
+    page_unref(tables->top);
 }
 
 /* ---- Changing ---- */

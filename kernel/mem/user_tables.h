@@ -41,7 +41,10 @@ bool user_entry_is_zero_page(uint64_t entry);
 uint64_t user_zero_page(void); /* physical */
 
 bool user_tables_init(struct user_tables *tables); /* false: no memory */
-/* Frees all pages and tables. No thread of the space runs any more. */
+/* The end, in three steps: no CPU uses the tables any more; the pages of each range that may have
+ * some; the rest. No thread of the space runs any more. */
+void user_tables_forget(struct user_tables *tables);
+void user_tables_discard(struct user_tables *tables, uint64_t start, uint64_t end);
 void user_tables_destroy(struct user_tables *tables);
 
 /* The entry of ADDRESS, its tables made when CREATE; NULL when there are none (no memory). Good

@@ -5,6 +5,9 @@
 #include "kernel/cpu/extable.h"
 
         .text
+/* All instructions between these two labels, and no others, may fault on a program's pages. */
+        .globl user_access_start, user_access_end
+user_access_start:
 
 /* size_t user_move(void *to, const void *from, size_t size): bytes not moved. */
         .balign 16
@@ -162,5 +165,59 @@ user_string:
         extable 20b, 30b
         extable 40b, 70b
         .size user_string, . - user_string
+
+/* Single words. They return 0, or -1 without effect.
+ *
+ * int user_load32(uint32_t *value, const uint32_t *user) */
+        .balign 16
+        .globl user_load32
+        .type user_load32, @function
+user_load32:
+10:     movl (%rsi), %edx
+        movl %edx, (%rdi)
+        xorl %eax, %eax
+        ret
+        extable 10b, user_word_failed
+        .size user_load32, . - user_load32
+
+/* int user_store32(uint32_t *user, uint32_t value) */
+        .balign 16
+        .globl user_store32
+        .type user_store32, @function
+user_store32:
+10:     movl %esi, (%rdi)
+        xorl %eax, %eax
+        ret
+        extable 10b, user_word_failed
+        .size user_store32, . - user_store32
+
+/* int user_store64(uint64_t *user, uint64_t value) */
+        .balign 16
+        .globl user_store64
+        .type user_store64, @function
+user_store64:
+10:     movq %rsi, (%rdi)
+        xorl %eax, %eax
+        ret
+        extable 10b, user_word_failed
+        .size user_store64, . - user_store64
+
+/* int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen) */
+        .balign 16
+        .globl user_cmpxchg32
+        .type user_cmpxchg32, @function
+user_cmpxchg32:
+        movl %esi, %eax
+10:     lock cmpxchgl %edx, (%rdi)
+        movl %eax, (%rcx)
+        xorl %eax, %eax
+        ret
+        extable 10b, user_word_failed
+        .size user_cmpxchg32, . - user_cmpxchg32
+
+user_word_failed:
+        movl $-1, %eax
+        ret
+user_access_end:
 
         .section .note.GNU-stack, "", @progbits

@@ -4,13 +4,16 @@
 
 #include <stdbool.h>
 #include "kernel/abi/errno.h"
-#include "kernel/cpu/extable.h"
 #include "kernel/cpu/features.h"
 #include "kernel/mem/layout.h"
 
 size_t user_move(void *to, const void *from, size_t size);
 size_t user_clear(void *to, size_t size);
 long user_string(char *to, const char *from, size_t size);
+int user_load32(uint32_t *value, const uint32_t *user);
+int user_store32(uint32_t *user, uint32_t value);
+int user_store64(uint64_t *user, uint64_t value);
+int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen);
 
 static inline bool range_good(const void *user, size_t size)
 {
@@ -73,71 +76,45 @@ long string_from_user(char *to, const char *user, size_t size)
     return length == -1 && size <= room ? -ABI_ENAMETOOLONG : -ABI_EFAULT;
 }
 
-/* The single words: RESULT stays -ABI_EFAULT when the access goes to the fixup. */
+/* ---- Single words ---- */
 
 int load_user32(uint32_t *value, const uint32_t *user)
 {
-    int result = -ABI_EFAULT;
-    uint32_t word = 0;
+    *value = 0;
     if (!range_good(user, sizeof(*user)))
-        return result;
+        return -ABI_EFAULT;
     window_open();
-    __asm__ volatile("1: movl (%[user]), %[word]\n\t"
-                     "xorl %[result], %[result]\n"
-                     "2:\n\t" EXTABLE("1b", "2b")
-                     : [result] "+r"(result), [word] "+r"(word)
-                     : [user] "r"(user)
-                     : "memory", "cc");
+    int failed = user_load32(value, user);
     window_close();
-    *value = word;
-    return result;
+    return failed ? -ABI_EFAULT : 0;
 }
 
 int store_user32(uint32_t *user, uint32_t value)
 {
-    int result = -ABI_EFAULT;
     if (!range_good(user, sizeof(*user)))
-        return result;
+        return -ABI_EFAULT;
     window_open();
-    __asm__ volatile("1: movl %[value], (%[user])\n\t"
-                     "xorl %[result], %[result]\n"
-                     "2:\n\t" EXTABLE("1b", "2b")
-                     : [result] "+r"(result)
-                     : [user] "r"(user), [value] "r"(value)
-                     : "memory", "cc");
+    int failed = user_store32(user, value);
     window_close();
-    return result;
+    return failed ? -ABI_EFAULT : 0;
 }
 
 int store_user64(uint64_t *user, uint64_t value)
 {
-    int result = -ABI_EFAULT;
     if (!range_good(user, sizeof(*user)))
-        return result;
+        return -ABI_EFAULT;
     window_open();
-    __asm__ volatile("1: movq %[value], (%[user])\n\t"
-                     "xorl %[result], %[result]\n"
-                     "2:\n\t" EXTABLE("1b", "2b")
-                     : [result] "+r"(result)
-                     : [user] "r"(user), [value] "r"(value)
-                     : "memory", "cc");
+    int failed = user_store64(user, value);
     window_close();
-    return result;
+    return failed ? -ABI_EFAULT : 0;
 }
 
 int cmpxchg_user32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen)
 {
-    int result = -ABI_EFAULT;
     if (!range_good(user, sizeof(*user)))
-        return result;
+        return -ABI_EFAULT;
     window_open();
-    __asm__ volatile("1: lock cmpxchgl %[desired], (%[user])\n\t"
-                     "xorl %[result], %[result]\n"
-                     "2:\n\t" EXTABLE("1b", "2b")
-                     : [result] "+r"(result), "+a"(expected)
-                     : [user] "r"(user), [desired] "r"(desired)
-                     : "memory", "cc");
+    int failed = user_cmpxchg32(user, expected, desired, seen);
     window_close();
-    *seen = expected;
-    return result;
+    return failed ? -ABI_EFAULT : 0;
 }

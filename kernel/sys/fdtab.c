@@ -161,14 +161,37 @@ struct openfile *fdtab_get(struct fdtab *table, int fd)
     return file;
 }
 
+/* Only the calling thread can change TABLE, its process's. */
+static bool fdtab_is_own(struct fdtab *table, const struct process *process)
+{
+    return process->thread_count == 1 && fdtab_users(table) == 1;
+}
+
 struct fd fd_get(int fd)
 {
     struct process *process = current_process();
     struct fdtab *table = process->fds;
-    if (process->thread_count == 1 && fdtab_users(table) == 1)
+    if (fdtab_is_own(table, process))
         return (struct fd){fdtab_at(table, fd), false};
     struct openfile *file = fdtab_get(table, fd);
     return (struct fd){file, file != NULL};
+}
+
+void fdtab_view_begin(struct fdtab_view *view)
+{
+    struct process *process = current_process();
+    struct fdtab *table = process->fds;
+    view->locked = fdtab_is_own(table, process) ? NULL : table;
+    if (view->locked)
+        spin_lock(&table->lock);
+    view->files = table->files;
+    view->capacity = table->capacity;
+}
+
+void fdtab_view_end(struct fdtab_view *view)
+{
+    if (view->locked)
+        spin_unlock(&view->locked->lock);
 }
 
 int fdtab_next(struct fdtab *table, int fd)

@@ -33,6 +33,18 @@ static inline void fd_put(struct fd fd)
         openfile_unref(fd.file);
 }
 
+/*
+ * A look at many descriptors of the current process at once. FILES[fd] for fd < CAPACITY is the
+ * open file or NULL, borrowed until fdtab_view_end. May hold a spinlock: be brief and don't sleep.
+ */
+struct fdtab_view {
+    struct openfile **files;
+    uint32_t capacity;
+    struct fdtab *locked; /* NULL when the table is the thread's own */
+};
+void fdtab_view_begin(struct fdtab_view *view);
+void fdtab_view_end(struct fdtab_view *view);
+
 /* Lowest free number >= LEAST, bounded by RLIMIT_NOFILE; takes over a reference of FILE on success.
  * -ABI_EMFILE, -ABI_ENOMEM. */
 int fdtab_install(struct fdtab *table, struct openfile *file, int least, bool cloexec);

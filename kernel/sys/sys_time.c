@@ -6,9 +6,6 @@
 
 #define NS_PER_S 1000000000
 
-/* What restart_syscall goes on with: thread->restart[0] is the clock's deadline on the monotonic
- * scale, [1] where the rest is written. */
-
 static long clock_read(long clock, int64_t *ns)
 {
     uint64_t user, system;
@@ -116,27 +113,35 @@ static long sleep_until(uint64_t deadline)
     return slept == -ABI_ETIMEDOUT ? 0 : -ABI_EINTR;
 }
 
+static long sleep_relative(uint64_t deadline, long user_left);
+
+/* DATA: the deadline on the monotonic scale, where the rest is written. */
+static long sleep_again(const long data[4])
+{
+    return sleep_relative((uint64_t)data[0], data[1]);
+}
+
 /* The time left goes to the program when a handler runs; without one the call goes on to the same
  * deadline. */
 static long sleep_relative(uint64_t deadline, long user_left)
 {
     if (!sleep_until(deadline))
         return 0;
-    struct thread *self = current_thread();
     uint64_t now = clock_monotonic();
     if (user_left && put_timespec(user_left, deadline > now ? (int64_t)(deadline - now) : 0))
         return -ABI_EFAULT;
-    self->restart[0] = (long)deadline;
-    self->restart[1] = user_left;
+    current_thread()->restart = (struct restart){sleep_again, {(long)deadline, user_left}};
     return -ERESTART_RESTARTBLOCK;
 }
 
 long sys_restart_syscall(void)
 {
     struct thread *self = current_thread();
-    if (!self->restart[0])
+    struct restart restart = self->restart;
+    if (!restart.function)
         return -ABI_EINTR;
-    return sleep_relative((uint64_t)self->restart[0], self->restart[1]);
+    self->restart.function = NULL;
+    return restart.function(restart.data);
 }
 
 long sys_nanosleep(long user, long user_left)

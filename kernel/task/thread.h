@@ -101,7 +101,7 @@ struct thread {
         long (*function)(const long data[4]);
         long data[4];
     } restart;        /* how restart_syscall goes on; function NULL: it can't */
-    void *vfork_done;         /* process.c */
+    void *vfork_done; /* process.c */
     int32_t exit_code;
     void (*kernel_entry)(void *arg);
     void *kernel_arg;

@@ -354,6 +354,9 @@ void sched_tick(void)
     struct run_queue *queue = cpu->run_queue;
     uint64_t now = clock_monotonic();
     struct thread *current = queue->current;
+    spin_lock(&queue->lock);
+    sched_charge(current, now);
+    spin_unlock(&queue->lock);
     if (current->process)
         itimers_tick(current->process);
     if (!queue->ready_count) {

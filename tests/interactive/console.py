@@ -17,7 +17,7 @@ import tap  # noqa: E402  the path is set above
 ON_HOST = os.environ.get("SLUICE_CONSOLE") == "host"
 PROMPT = "sluice> "
 ROWS, COLUMNS = 30, 100
-SECONDS = float(os.environ.get("SLUICE_SECONDS", "90"))
+SECONDS = float(os.environ.get("SLUICE_SECONDS", "60"))
 ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>])")
 
 CTRL_A, CTRL_C, CTRL_D, CTRL_Q, CTRL_S, CTRL_U, CTRL_V, CTRL_W, CTRL_Z, CTRL_BACKSLASH, ERASE, ESCAPE = (
@@ -87,17 +87,24 @@ class Console:
 class Consoles:
     """Lends one console to test after test, and a new one after a test that failed or ended it."""
 
+    GIVE_UP_AFTER = 2
+
     def __init__(self):
         self.console = None
+        self.failed_boots = 0
 
     def lend(self, _test):
+        if self.failed_boots >= self.GIVE_UP_AFTER:
+            raise AssertionError(f"not tried: {self.failed_boots} machines in a row reached no prompt")
         if self.console is not None:
             try:
                 tap.same(self.console.command("echo still $((6*7))"), "still 42\n", "the console after the last test")
             except (AssertionError, OSError, pexpect.ExceptionPexpect):
                 self.close()
         if self.console is None:
+            self.failed_boots += 1
             self.console = Console()
+            self.failed_boots = 0
         return (self.console,)
 
     def close(self):

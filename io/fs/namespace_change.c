@@ -173,8 +173,6 @@ static oskit_error_t change_link(const struct change *change, const struct locat
     err = change_may_make(change, old, false);
     if (OSKIT_SUCCEEDED(err) && file->mount != change->walker.at.mount)
         err = OSKIT_EXDEV;
-    if (OSKIT_SUCCEEDED(err) && file->name->dir)
-        err = OSKIT_EPERM;
     if (OSKIT_SUCCEEDED(err))
         err = oskit_dir_link(change->parent->dir, change->text, file->name->file);
     if (OSKIT_SUCCEEDED(err))

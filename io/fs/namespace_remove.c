@@ -5,17 +5,15 @@
 
 /* ---- Removing ---- */
 
+/* Whether it is a directory, where it should or shouldn't be, is for the file system to say: after
+ * it has checked permission. */
 static oskit_error_t remove_check(const struct change *change, const struct name *name,
                                   bool directory)
 {
     if (!name->file)
         return OSKIT_ENOENT;
-    if (change->component.slash && !name->dir)
-        return OSKIT_ENOTDIR;
-    if (name->dir && !directory)
-        return OSKIT_EISDIR;
-    if (!name->dir && directory)
-        return OSKIT_ENOTDIR;
+    if (change->component.slash && !directory)
+        return name->dir ? OSKIT_EISDIR : OSKIT_ENOTDIR;
     if (atomic_load(&name->mounts) > 0)
         return OSKIT_EBUSY;
     return change_allowed(change);

@@ -311,6 +311,8 @@ static oskit_error_t ramfs_link_locked(struct ramfs_dir *dir, const char *name,
     if (ramfs_dir_removed(dir))
         return OSKIT_ENOENT;
     oskit_error_t err = ramfs_node_permission(&dir->node, OSKIT_W_OK | OSKIT_X_OK);
+    if (OSKIT_SUCCEEDED(err) && ramfs_node_is_dir(node))
+        err = OSKIT_EPERM;
     if (OSKIT_SUCCEEDED(err))
         err = ramfs_dir_insert(dir, name, node);
     if (OSKIT_FAILED(err))
@@ -335,8 +337,6 @@ static oskit_error_t ramfs_link(oskit_dir_t *self, const char *name, oskit_file_
         return err;
     if (!node)
         return OSKIT_EXDEV;
-    if (ramfs_node_is_dir(node))
-        return OSKIT_EPERM;
     env_mutex_lock(&dir->mutex);
     err = ramfs_link_locked(dir, name, node);
     env_mutex_unlock(&dir->mutex);

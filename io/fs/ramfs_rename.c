@@ -72,7 +72,7 @@ static oskit_error_t ramfs_rename_types(const struct ramfs_renaming *r)
     return !from_dir && to_dir ? OSKIT_EISDIR : OSKIT_SUCCESS;
 }
 
-/* A directory that changes its parent has its ".." rewritten: it must be writable by the caller. */
+/* In the order in which Linux finds faults: the directories, the types, then what moves. */
 static oskit_error_t ramfs_rename_permission(const struct ramfs_renaming *r)
 {
     oskit_error_t err = ramfs_may_remove(r->from, r->source->node);
@@ -81,8 +81,16 @@ static oskit_error_t ramfs_rename_permission(const struct ramfs_renaming *r)
         err = ramfs_may_remove(r->to, r->target->node);
     else if (OSKIT_SUCCEEDED(err))
         err = ramfs_node_permission(&r->to->node, OSKIT_W_OK | OSKIT_X_OK);
-    if (OSKIT_FAILED(err) || r->from == r->to)
-        return err;
+    return OSKIT_FAILED(err) ? err : ramfs_rename_types(r);
+}
+
+/* A directory that changes its parent has its ".." rewritten: it must be writable by the caller. */
+static oskit_error_t ramfs_rename_dotdot(const struct ramfs_renaming *r)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if (r->from == r->to)
+        return OSKIT_SUCCESS;
     if (ramfs_node_is_dir(r->source->node))
         err = ramfs_node_permission(r->source->node, OSKIT_W_OK);
     if (OSKIT_SUCCEEDED(err) && (r->flags & RENAME_EXCHANGE) && ramfs_node_is_dir(r->target->node))
@@ -182,14 +190,14 @@ static oskit_error_t ramfs_rename_locked(struct ramfs_renaming *r, struct ramfs_
 
     if (OSKIT_SUCCEEDED(err))
         err = ramfs_rename_loops(r);
+    if (OSKIT_SUCCEEDED(err) && r->target && r->target->node == r->source->node)
+        return OSKIT_SUCCESS; /* two names of one file: POSIX has nothing done */
     if (OSKIT_SUCCEEDED(err))
         err = ramfs_rename_permission(r);
     if (OSKIT_SUCCEEDED(err))
-        err = ramfs_rename_types(r);
+        err = ramfs_rename_dotdot(r);
     if (OSKIT_FAILED(err))
         return err;
-    if (r->target && r->target->node == r->source->node) /* two names of one file: POSIX */
-        return OSKIT_SUCCESS;
     if (!r->target)
         return ramfs_move(r);
     if (!(r->flags & RENAME_EXCHANGE))

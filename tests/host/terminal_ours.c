@@ -12,10 +12,17 @@ static void *ours_open(void)
     return t;
 }
 
+/* By a hangup: output that is stopped would keep the terminal alive. */
 static void ours_close(void *terminal)
 {
-    fake_terminal_close(terminal);
-    free(terminal);
+    struct fake_terminal *t = terminal;
+    struct env_test_signal signal;
+
+    t->terminal->ops->hangup(t->terminal);
+    while (env_test_take_signal(&signal))
+        continue;
+    fake_terminal_close(t);
+    free(t);
 }
 
 static void ours_set(void *terminal, const struct terminal_settings *settings, bool flush)

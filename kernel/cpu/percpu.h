@@ -11,6 +11,7 @@
 #ifndef KERNEL_CPU_PERCPU_H
 #define KERNEL_CPU_PERCPU_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,8 +49,8 @@ struct cpu {
     struct thread *fpu_owner; /* whose registers the FPU holds, or NULL */
     uint64_t interrupts;      /* counts for /proc */
     uint64_t switches;
-    uint64_t idle_ns, user_ns, system_ns;
-    uint64_t accounted_at;
+    _Atomic uint64_t idle_word;        /* sched_idle_ns */
+    uint64_t user_ticks, system_ticks; /* samples of what it did when it wasn't idle */
 };
 
 _Static_assert(offsetof(struct cpu, kernel_stack) == 8, "entry.S");

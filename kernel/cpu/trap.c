@@ -169,8 +169,11 @@ static void trap_exception(struct trap_frame *frame)
 static void account_sample(bool from_user)
 {
     struct thread *thread = current_thread();
-    if (thread)
-        from_user ? thread->user_ticks++ : thread->system_ticks++;
+    struct cpu *cpu = this_cpu();
+    if (!thread || thread == cpu->idle)
+        return;
+    from_user ? thread->user_ticks++ : thread->system_ticks++;
+    from_user ? cpu->user_ticks++ : cpu->system_ticks++;
 }
 
 static void interrupt_handle(uint64_t vector, bool from_user)

@@ -32,15 +32,16 @@ struct cred *cred_copy(const struct cred *cred, uint32_t group_count)
 void cred_install(struct cred *cred)
 {
     struct process *process = current_process();
+    spin_lock(&process->signal_lock); /* for process_cred_get */
     struct cred *old = atomic_exchange(&process->cred, cred);
-    if (process->thread_count == 1) {
-        cred_unref(old);
-        return;
+    bool alone = process->thread_count == 1;
+    if (!alone) {
+        old->retired = process->retired_creds;
+        process->retired_creds = old;
     }
-    spin_lock(&process->signal_lock);
-    old->retired = process->retired_creds;
-    process->retired_creds = old;
     spin_unlock(&process->signal_lock);
+    if (alone)
+        cred_unref(old);
 }
 
 void cred_unref(struct cred *cred)

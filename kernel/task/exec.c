@@ -363,10 +363,10 @@ static void exec_switch_space(struct process *process, struct space *space)
 {
     struct thread *self = current_thread();
     struct space *old = process->space;
-    preempt_disable();
+    spin_lock(&process->signal_lock); /* for process_space_get; and keeps this CPU */
     process->space = self->space = space;
     space_switch(space);
-    preempt_enable();
+    spin_unlock(&process->signal_lock);
     if (old)
         space_unref(old);
 }
@@ -402,7 +402,9 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
     self->clear_child_tid = self->robust_list = 0;
     struct fdtab *old = process->fds;
     if (fds) {
+        spin_lock(&process->signal_lock);
         process->fds = fds;
+        spin_unlock(&process->signal_lock);
         fdtab_unref(old);
     }
     fdtab_close_on_exec(process->fds);

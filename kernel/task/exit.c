@@ -254,6 +254,10 @@ static bool thread_leave_process(struct thread *self, struct process *process, i
     list_remove(&self->process_link);
     process->dead_user += user;
     process->dead_system += system;
+    if (process->leader == self) {
+        memcpy(process->name, self->name, sizeof process->name);
+        process->leader = NULL;
+    }
     bool last = --process->thread_count == 0;
     if (last && !process->exiting)
         process->wait_status = ABI_W_EXITED(status);

@@ -45,8 +45,10 @@ bool process_out_of_memory(void)
     bool own = choice.process == self->process;
     if (choice.process && (!choice.dying || own)) {
         struct abi_siginfo info;
+        char name[THREAD_NAME_SIZE];
+        process_name(choice.process, name);
         log_write(LOG_ERROR, "out of memory: killed process %d (%s), %lu KiB", choice.process->pid,
-                  choice.process->leader->name, (unsigned long)choice.pages * (PAGE_SIZE / 1024));
+                  name, (unsigned long)choice.pages * (PAGE_SIZE / 1024));
         signal_info_kernel(&info, ABI_SIGKILL);
         signal_send_process(choice.process, &info);
     } else if (!choice.process && !choice.dying) {

@@ -1,10 +1,13 @@
 /* Processes: the records, finding them, their numbers and times. */
 #include "kernel/task/process.h"
+#include <sluice/string.h>
 #include "kernel/abi/errno.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space.h"
+#include "kernel/sys/fdtab.h"
+#include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 
 spinlock_t tree_lock;
@@ -80,6 +83,56 @@ void process_each(bool (*show)(void *arg, struct process *process), void *arg)
 uint64_t process_limit(unsigned resource)
 {
     return current_process()->limits[resource].rlim_cur;
+}
+
+/* ---- Parts of other processes ---- */
+
+/* While a process has a thread it keeps its parts, and exec changes them with signal_lock held. */
+struct space *process_space_get(struct process *process)
+{
+    spin_lock(&process->signal_lock);
+    struct space *space = process->thread_count ? process->space : NULL;
+    if (space)
+        space_ref(space);
+    spin_unlock(&process->signal_lock);
+    return space;
+}
+
+struct fdtab *process_fds_get(struct process *process)
+{
+    spin_lock(&process->signal_lock);
+    struct fdtab *fds = process->thread_count ? process->fds : NULL;
+    if (fds)
+        fdtab_ref(fds);
+    spin_unlock(&process->signal_lock);
+    return fds;
+}
+
+struct fs_context *process_fs_get(struct process *process)
+{
+    spin_lock(&process->signal_lock);
+    struct fs_context *fs = process->thread_count ? process->fs : NULL;
+    if (fs)
+        fs_context_ref(fs);
+    spin_unlock(&process->signal_lock);
+    return fs;
+}
+
+struct cred *process_cred_get(struct process *process)
+{
+    spin_lock(&process->signal_lock);
+    struct cred *cred = atomic_load(&process->cred);
+    atomic_fetch_add(&cred->references, 1);
+    spin_unlock(&process->signal_lock);
+    return cred;
+}
+
+void process_name(struct process *process, char out[THREAD_NAME_SIZE])
+{
+    spin_lock(&process->signal_lock);
+    memcpy(out, process->leader ? process->leader->name : process->name, THREAD_NAME_SIZE);
+    spin_unlock(&process->signal_lock);
+    out[THREAD_NAME_SIZE - 1] = '\0';
 }
 
 /* ---- Times ---- */

@@ -102,7 +102,8 @@ struct process {
     spinlock_t signal_lock;
     struct list threads; /* thread->process_link; the leader first while it lives */
     uint32_t thread_count;
-    struct thread *leader;
+    struct thread *leader;       /* NULL once it has ended */
+    char name[THREAD_NAME_SIZE]; /* the leader's, when it has ended */
     struct signal_queue signals;
     struct wait_queue signal_wait;          /* sigtimedwait, signalfd */
     bool stopped, stop_reported, continued; /* job control */
@@ -199,6 +200,14 @@ void process_times(struct process *process, uint64_t *user,
                    uint64_t *system);      /* ns, ended threads included */
 struct process *process_allocate(void);    /* an empty record with one reference */
 uint64_t process_limit(unsigned resource); /* soft limit of the current process */
+
+/* Parts of another process, with a reference; NULL when it has ended or is about to. */
+struct space *process_space_get(struct process *process);
+struct fdtab *process_fds_get(struct process *process);
+struct fs_context *process_fs_get(struct process *process);
+struct cred *process_cred_get(struct process *process); /* also of a zombie: never NULL */
+/* What ps shows: the name of its first thread. */
+void process_name(struct process *process, char out[THREAD_NAME_SIZE]);
 
 /* ---- Credentials (cred.c) ---- */
 struct cred *cred_current(void); /* borrowed for the length of a system call */

@@ -393,6 +393,28 @@ void sched_reap(void)
     }
 }
 
+/*
+ * Time without work, in one word so that others read it whole: the total in ns, doubled; while the
+ * CPU halts, the total less the time when the halt began, doubled, plus one.
+ */
+static void idle_begin(struct cpu *cpu)
+{
+    uint64_t total = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed) >> 1;
+    atomic_store_explicit(&cpu->idle_word, (total - clock_monotonic()) << 1 | 1,
+                          memory_order_relaxed);
+}
+
+static void idle_end(struct cpu *cpu)
+{
+    atomic_store_explicit(&cpu->idle_word, sched_idle_ns(cpu) << 1, memory_order_relaxed);
+}
+
+uint64_t sched_idle_ns(const struct cpu *cpu)
+{
+    uint64_t word = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed);
+    return word & 1 ? (uint64_t)((int64_t)word >> 1) + clock_monotonic() : word >> 1;
+}
+
 static _Noreturn void sched_idle(void)
 {
     struct cpu *cpu = this_cpu();
@@ -405,11 +427,11 @@ static _Noreturn void sched_idle(void)
         atomic_fetch_or(&idle_cpus, bit);
         __asm__ volatile("cli");
         if (!cpu->need_resched && list_empty(&cpu->deferred)) {
-            uint64_t began = clock_monotonic();
+            idle_begin(cpu);
             /* sti takes effect after the next instruction: no interrupt slips in before the halt.
              */
             __asm__ volatile("sti; hlt" ::: "memory");
-            cpu->idle_ns += clock_monotonic() - began;
+            idle_end(cpu);
         } else {
             __asm__ volatile("sti");
         }

@@ -156,6 +156,8 @@ uint64_t thread_running_time(void);
 /* For /proc: run-queue lengths and load averages (fixed point, 11 bits of fraction as Linux has
  * them). */
 uint32_t sched_running(void);
+struct cpu;
+uint64_t sched_idle_ns(const struct cpu *cpu); /* that it had nothing to run */
 void sched_load(uint32_t out[3]);
 
 #endif

@@ -56,6 +56,7 @@ struct name {
     _Atomic oskit_u32_t mounts;     /* mounted on it */
     _Atomic bool recent;            /* used since the table last looked */
     _Atomic bool deleted;           /* its file was unlinked, or something renamed over it */
+    bool anonymous;                 /* in no directory: its text is its path; immutable */
     struct name_table *table;
     oskit_file_t *file; /* NULL: no such file */
     oskit_dir_t *dir;   /* of a directory */

@@ -28,6 +28,10 @@ static bool path_climb(struct path_builder *path, const struct location *root,
     const struct mount *mount = loc->mount;
     const struct name *name = loc->name;
 
+    if (name->anonymous) {
+        path_prepend(path, name->text, name->length);
+        return true;
+    }
     while (mount != root->mount || name != root->name) {
         if (name == mount->root) {
             if (!mount->at.mount)

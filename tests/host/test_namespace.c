@@ -3,6 +3,7 @@
 #include "harness.h"
 #include <sluice/filex.h>
 #include <sluice/namespace.h>
+#include <sluice/pipe.h>
 #include <sluice/ramfs.h>
 
 struct fixture {
@@ -397,6 +398,35 @@ static void test_tmpfile(void **state)
     fixture_close(&f);
 }
 
+static void test_anonymous(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct location loc, none;
+    oskit_iunknown_t *reader, *writer, *again;
+    struct filex_stat stat;
+
+    assert_int_equal(fixture_open(&f), OSKIT_SUCCESS);
+    assert_int_equal(pipe_create(&reader, &writer), OSKIT_SUCCESS);
+    assert_int_equal(namespace_anonymous(f.ns, reader, "pipe:[5]", OSKIT_S_IFIFO | 0600, &loc),
+                     OSKIT_SUCCESS);
+    assert_path(&f, &loc, "pipe:[5]");
+    sluice_filex_t *filex = location_filex(&loc);
+    assert_int_equal(filex->ops->stat(filex, &stat), OSKIT_SUCCESS);
+    assert_true(OSKIT_S_ISFIFO(stat.mode));
+    assert_int_equal(file_open_object(location_file(&loc), OSKIT_O_RDONLY, &again), OSKIT_SUCCESS);
+    assert_ptr_equal(again, reader);
+    oskit_iunknown_release(again);
+    struct walk here = {f.ns, &f.root, &loc};
+    assert_int_equal(namespace_lookup(&here, "x", 0, &none), OSKIT_ENOTDIR);
+    assert_int_equal(namespace_lookup(&here, "..", 0, &none), OSKIT_ENOTDIR);
+    assert_int_equal(namespace_link(&loc, &f.walk, "/pipe"), OSKIT_EXDEV);
+    location_release(&loc);
+    oskit_iunknown_release(reader);
+    oskit_iunknown_release(writer);
+    fixture_close(&f);
+}
+
 /* ---- Mounts ---- */
 
 static bool count_mount(void *arg, const struct mount_info *info)
@@ -669,15 +699,16 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_walk),          HARNESS_TEST(test_symlinks),
-        HARNESS_TEST(test_link_limit),    HARNESS_TEST(test_chroot),
-        HARNESS_TEST(test_permission),    HARNESS_TEST(test_slashes_and_dots),
-        HARNESS_TEST(test_coherence),     HARNESS_TEST(test_link),
-        HARNESS_TEST(test_rename),        HARNESS_TEST(test_long_names),
-        HARNESS_TEST(test_tmpfile),       HARNESS_TEST(test_mount),
-        HARNESS_TEST(test_stacked_mount), HARNESS_TEST(test_lazy_unmount),
-        HARNESS_TEST(test_read_only),     HARNESS_TEST(test_trimming),
-        HARNESS_TEST(test_failures),      HARNESS_TEST(test_threads),
+        HARNESS_TEST(test_walk),         HARNESS_TEST(test_symlinks),
+        HARNESS_TEST(test_link_limit),   HARNESS_TEST(test_chroot),
+        HARNESS_TEST(test_permission),   HARNESS_TEST(test_slashes_and_dots),
+        HARNESS_TEST(test_coherence),    HARNESS_TEST(test_link),
+        HARNESS_TEST(test_rename),       HARNESS_TEST(test_long_names),
+        HARNESS_TEST(test_tmpfile),      HARNESS_TEST(test_anonymous),
+        HARNESS_TEST(test_mount),        HARNESS_TEST(test_stacked_mount),
+        HARNESS_TEST(test_lazy_unmount), HARNESS_TEST(test_read_only),
+        HARNESS_TEST(test_trimming),     HARNESS_TEST(test_failures),
+        HARNESS_TEST(test_threads),
     };
     return cmocka_run_group_tests_name("namespace", tests, NULL, NULL);
 }

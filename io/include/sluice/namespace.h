@@ -71,6 +71,14 @@ struct walk {
 oskit_error_t namespace_lookup(const struct walk *walk, const char *path, oskit_u32_t flags,
                                struct location *out);
 
+/*
+ * A place for OBJECT, which has no name in any directory (a pipe, a socket): opening the file there
+ * gives OBJECT again, and TEXT ("pipe:[17]") is its path. What the links of /proc/PID/fd lead to.
+ * MODE (type and permissions) counts where OBJECT has no posixio to ask.
+ */
+oskit_error_t namespace_anonymous(struct namespace *ns, oskit_iunknown_t *object, const char *text,
+                                  oskit_mode_t mode, struct location *out);
+
 /* Create and remove; PATH's last component is the thing. A trailing slash is allowed only for
  * directories. MODE has the umask applied by the caller; the owner is env_identity's (group from a
  * set-group-id directory). */

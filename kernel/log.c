@@ -14,6 +14,7 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/cpu/port.h"
+#include "kernel/log_ring.h"
 
 #define RING_SIZE 65536u
 #define LINE_MAX  1024u
@@ -32,8 +33,8 @@
 #define FIFO_DEPTH 16
 #define POLL_LIMIT 200000 /* reads of LSR before the port is given up: nobody takes the bytes */
 
-static char ring[RING_SIZE];
-static uint64_t ring_start, ring_end; /* positions; the ring holds whole lines */
+static char ring_text[RING_SIZE];
+static struct log_ring ring = {.text = ring_text, .size = RING_SIZE}; /* guarded by the lock */
 static int console_level = LOG_INFO;
 static bool serial_works;
 static _Atomic uint32_t lock_word;
@@ -103,28 +104,6 @@ void log_drain(void)
     port_drain(COM1_LSR);
 }
 
-/* ---- Ring ---- */
-
-static char ring_at(uint64_t position)
-{
-    return ring[position % RING_SIZE];
-}
-
-static void ring_drop_line(void)
-{
-    while (ring_at(ring_start++) != '\n')
-        ;
-}
-
-static void ring_write(const char *text, size_t length)
-{
-    while (ring_end + length - ring_start > RING_SIZE)
-        ring_drop_line();
-    for (size_t i = 0; i < length; i++)
-        ring[(ring_end + i) % RING_SIZE] = text[i];
-    ring_end += length;
-}
-
 /* ---- Writing ---- */
 
 static void log_line(enum log_level level, uint64_t now, const char *text, size_t length)
@@ -134,10 +113,7 @@ static void log_line(enum log_level level, uint64_t now, const char *text, size_
         format_text(prefix, sizeof prefix, "<%d>[%5lu.%06lu] ", level,
                     (unsigned long)(now / 1000000000), (unsigned long)(now / 1000 % 1000000));
     uint64_t flags = log_lock();
-    /* All of a line or nothing: readers count on it. */
-    ring_write(prefix, (size_t)prefix_length);
-    ring_write(text, length);
-    ring_write("\n", 1);
+    log_ring_write(&ring, prefix, (size_t)prefix_length, text, length);
     if ((int)level <= console_level) {
         serial_write(prefix + 3, (size_t)prefix_length - 3);
         serial_write(text, length);
@@ -180,28 +156,10 @@ int log_console_level(void)
 
 /* ---- Reading ---- */
 
-static size_t ring_line_length(uint64_t position)
-{
-    size_t length = 1;
-    while (ring_at(position + length - 1) != '\n')
-        length++;
-    return length;
-}
-
 size_t log_read(uint64_t *position, char *buffer, size_t size)
 {
-    size_t copied = 0;
     uint64_t flags = log_lock();
-    if (*position < ring_start)
-        *position = ring_start;
-    while (*position < ring_end) {
-        size_t length = ring_line_length(*position);
-        if (copied + length > size)
-            break;
-        for (size_t i = 0; i < length; i++)
-            buffer[copied++] = ring_at(*position + i);
-        *position += length;
-    }
+    size_t copied = log_ring_read(&ring, position, buffer, size);
     log_unlock(flags);
     return copied;
 }
@@ -209,7 +167,7 @@ size_t log_read(uint64_t *position, char *buffer, size_t size)
 uint64_t log_end(void)
 {
     uint64_t flags = log_lock();
-    uint64_t end = ring_end;
+    uint64_t end = ring.end;
     log_unlock(flags);
     return end;
 }
@@ -217,7 +175,7 @@ uint64_t log_end(void)
 uint64_t log_start(void)
 {
     uint64_t flags = log_lock();
-    uint64_t start = ring_start;
+    uint64_t start = ring.start;
     log_unlock(flags);
     return start;
 }

@@ -32,6 +32,7 @@ struct uart {
     /* Under the lock: */
     uint8_t ier, lcr, mcr; /* as last written */
     uint8_t errors;        /* error bits that a look at the line status for sending has cleared */
+    bool active;           /* the terminal is open */
     bool carrier_lost;     /* seen, and the terminal not told yet */
     bool by_carrier;       /* without CLOCAL: the line hangs up with the carrier */
     bool by_cts;           /* CRTSCTS: send only while the other side allows it */
@@ -302,6 +303,17 @@ static void set_divisor(struct uart *uart, uint32_t speed)
     set(uart, UART_IER, (uint8_t)(divisor >> 8));
 }
 
+/* Modem lines that nobody goes by may float, and must not interrupt. What they did until now is
+ * past. */
+static void watch_modem(struct uart *uart)
+{
+    bool watch = uart->active && (uart->by_cts || uart->by_carrier);
+
+    modem_status(uart);
+    uart->carrier_lost = false;
+    set_ier(uart, (uint8_t)(watch ? uart->ier | IER_MODEM : uart->ier & ~IER_MODEM));
+}
+
 static void uart_configure(struct tty_port *port, struct terminal_settings *settings)
 {
     struct uart *uart = uart_of(port);
@@ -312,6 +324,7 @@ static void uart_configure(struct tty_port *port, struct terminal_settings *sett
     uart->lcr = line_control(settings->cflag);
     uart->by_cts = settings->cflag & TERM_CRTSCTS;
     uart->by_carrier = !(settings->cflag & TERM_CLOCAL);
+    watch_modem(uart);
     if (settings->ospeed != 0)
         set_divisor(uart, settings->ospeed);
     set(uart, UART_LCR, uart->lcr);
@@ -339,9 +352,11 @@ static void uart_activate(struct tty_port *port, bool on)
     bool hang_up = port->settings.cflag & TERM_HUPCL;
 
     env_spin_lock(&uart->lock);
+    uart->active = on;
     if (on) {
         set_mcr(uart, MCR_OUT2, 0);
-        set_ier(uart, IER_RECEIVE | IER_TRANSMIT | IER_ERRORS | IER_MODEM);
+        set_ier(uart, IER_RECEIVE | IER_TRANSMIT | IER_ERRORS);
+        watch_modem(uart);
     } else {
         set_ier(uart, 0);
         set_mcr(uart, 0, MCR_OUT2 | (hang_up ? MCR_DTR | MCR_RTS : 0));

@@ -8,6 +8,10 @@
 #include "kernel/task/process.h"
 #include "kernel/sys/sys.h"
 
+#define SYSCALL_ENTRIES
+#include "syscall_table.inc"
+#undef SYSCALL_ENTRIES
+
 static const struct syscall_row syscall_table[SYSCALL_COUNT] = {
 #define SYSCALL_ROWS
 #include "syscall_table.inc"

@@ -44,7 +44,6 @@ static oskit_error_t name_set_file(struct name *name, oskit_file_t *file)
     oskit_file_addref(file);
     name->file = file;
     name->filex = sluice_query_face(file, &sluice_filex_iid);
-    name->dir = sluice_query_face(file, &oskit_dir_iid);
     name->dynamic = sluice_query_face(file, &sluice_dynamic_iid);
     if (name->filex) {
         err = name->filex->ops->stat(name->filex, &statx);
@@ -53,6 +52,8 @@ static oskit_error_t name_set_file(struct name *name, oskit_file_t *file)
         err = oskit_file_stat(file, &stat);
         name->type = OSKIT_SUCCEEDED(err) ? stat.mode & OSKIT_S_IFMT : 0;
     }
+    if (OSKIT_S_ISDIR(name->type))
+        name->dir = sluice_query_face(file, &oskit_dir_iid);
     return err;
 }
 

@@ -124,8 +124,6 @@ struct mount *mount_on(struct mount *mount, struct name *name)
 {
     struct namespace *ns = mount->ns;
 
-    if (atomic_load_explicit(&name->mounts, memory_order_acquire) == 0)
-        return NULL;
     env_spin_lock(&ns->mount_lock);
     struct mount *child = mount_at(ns, mount, name);
     if (child)

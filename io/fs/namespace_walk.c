@@ -17,7 +17,7 @@ bool component_is_dots(const struct component *c)
 }
 
 /* false at the end of the path. */
-static bool walker_component(struct walker *w, struct component *c)
+static inline bool walker_component(struct walker *w, struct component *c)
 {
     const char *p = w->rest;
     oskit_u32_t hash = NAMEHASH_START;
@@ -40,7 +40,7 @@ static bool walker_component(struct walker *w, struct component *c)
 /* ---- Where the walk is ---- */
 
 /* Consumes the reference to NAME. */
-static void walker_set_name(struct walker *w, struct name *name)
+static inline void walker_set_name(struct walker *w, struct name *name)
 {
     if (w->own_name)
         name_put(w->at.name);
@@ -64,10 +64,12 @@ static void walker_to_root(struct walker *w)
 }
 
 /* Over what is mounted here, and on that. */
-static void walker_descend(struct walker *w)
+static inline void walker_descend(struct walker *w)
 {
     struct mount *mount;
 
+    if (atomic_load_explicit(&w->at.name->mounts, memory_order_acquire) == 0)
+        return;
     while ((mount = mount_on(w->at.mount, w->at.name)))
         walker_set(w, mount, name_get(mount->root));
 }
@@ -90,7 +92,7 @@ static void walker_up(struct walker *w)
 }
 
 /* The present place must be a directory that the caller may search. */
-static oskit_error_t walker_searchable(const struct walker *w)
+static inline oskit_error_t walker_searchable(const struct walker *w)
 {
     oskit_file_t *file = w->at.name->file;
 
@@ -101,7 +103,7 @@ static oskit_error_t walker_searchable(const struct walker *w)
 
 /* ---- One name ---- */
 
-static bool name_stale(const struct name *name)
+static inline bool name_stale(const struct name *name)
 {
     return name->dynamic && OSKIT_FAILED(name->dynamic->ops->revalidate(name->dynamic));
 }
@@ -136,27 +138,34 @@ oskit_error_t name_resolve_locked(struct name *parent, const struct component *c
     return *out ? OSKIT_SUCCESS : name_look_up(parent, c, out);
 }
 
-/* The name of C in PARENT with a reference; OSKIT_ENOENT when there is no such file. */
-static oskit_error_t name_resolve(struct name *parent, const struct component *c, struct name **out)
+/* The name of C in PARENT, from its directory if need be. */
+static oskit_error_t name_resolve_slowly(struct name *parent, const struct component *c,
+                                         struct name **out)
 {
-    oskit_error_t err = OSKIT_SUCCESS;
-
-    *out = name_find(parent, c->text, c->length, c->hash);
-    if (*out && name_stale(*out)) {
-        name_put(*out);
-        *out = NULL;
-    }
-    if (!*out) {
-        env_mutex_lock(&parent->mutex);
-        err = name_resolve_locked(parent, c, out);
-        env_mutex_unlock(&parent->mutex);
-    }
-    if (OSKIT_SUCCEEDED(err) && !(*out)->file) {
-        name_put(*out);
-        *out = NULL;
-        err = OSKIT_ENOENT;
-    }
+    env_mutex_lock(&parent->mutex);
+    oskit_error_t err = name_resolve_locked(parent, c, out);
+    env_mutex_unlock(&parent->mutex);
     return err;
+}
+
+/* The name of C in PARENT with a reference; OSKIT_ENOENT when there is no such file. */
+static inline oskit_error_t name_resolve(struct name *parent, const struct component *c,
+                                         struct name **out)
+{
+    struct name *name = name_find(parent, c->text, c->length, c->hash);
+
+    if (!name || name_stale(name)) {
+        name_put(name);
+        oskit_error_t err = name_resolve_slowly(parent, c, &name);
+        if (OSKIT_FAILED(err))
+            return err;
+    }
+    if (name->file) {
+        *out = name;
+        return OSKIT_SUCCESS;
+    }
+    name_put(name);
+    return OSKIT_ENOENT;
 }
 
 /* ---- Links ---- */
@@ -216,15 +225,15 @@ static oskit_error_t walker_follow(struct walker *w, struct name *link)
 
 oskit_error_t walker_start(struct walker *w, const struct walk *walk, const char *path, bool follow)
 {
-    memset(w, 0, sizeof *w);
-    if (path[0] == '\0')
-        return OSKIT_ENOENT;
-    w->ns = walk->ns;
-    w->root = walk->root;
-    w->at = path[0] == '/' ? *walk->root : *walk->base;
-    w->path = w->rest = path;
-    w->follow = follow;
-    return OSKIT_SUCCESS;
+    *w = (struct walker){
+        .ns = walk->ns,
+        .root = walk->root,
+        .at = path[0] == '/' ? *walk->root : *walk->base,
+        .path = path,
+        .rest = path,
+        .follow = follow,
+    };
+    return path[0] == '\0' ? OSKIT_ENOENT : OSKIT_SUCCESS;
 }
 
 void walker_finish(struct walker *w)
@@ -237,7 +246,8 @@ void walker_finish(struct walker *w)
         env_free(w->storage, w->storage_size);
 }
 
-oskit_error_t walker_step(struct walker *w, const struct component *c, struct name *name)
+static inline oskit_error_t walker_step_inline(struct walker *w, const struct component *c,
+                                               struct name *name)
 {
     if (c->last && c->slash) /* through every link that is to come: it must be a directory */
         w->follow = true;
@@ -252,13 +262,18 @@ oskit_error_t walker_step(struct walker *w, const struct component *c, struct na
     return OSKIT_SUCCESS;
 }
 
+oskit_error_t walker_step(struct walker *w, const struct component *c, struct name *name)
+{
+    return walker_step_inline(w, c, name);
+}
+
 void walker_dots(struct walker *w, const struct component *c)
 {
     if (c->length == 2)
         walker_up(w);
 }
 
-static oskit_error_t walker_component_step(struct walker *w, const struct component *c)
+static inline oskit_error_t walker_component_step(struct walker *w, const struct component *c)
 {
     struct name *name;
 
@@ -267,11 +282,11 @@ static oskit_error_t walker_component_step(struct walker *w, const struct compon
         return OSKIT_SUCCESS;
     }
     oskit_error_t err = name_resolve(w->at.name, c, &name);
-    return OSKIT_FAILED(err) ? err : walker_step(w, c, name);
+    return OSKIT_FAILED(err) ? err : walker_step_inline(w, c, name);
 }
 
 /* What holds for each component before it is looked at. */
-static oskit_error_t walker_check(struct walker *w, const struct component *c)
+static inline oskit_error_t walker_check(struct walker *w, const struct component *c)
 {
     if (c->last && c->slash)
         w->directory = true;

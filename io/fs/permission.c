@@ -15,8 +15,7 @@ oskit_error_t permission_check(oskit_u32_t mode, oskit_u32_t uid, oskit_u32_t gi
     struct env_identity who;
     oskit_u32_t granted;
 
-    /* What all three classes may needs no identity: the common case of a walk. */
-    if ((mode & (mode >> 3) & (mode >> 6) & want & 7) == want)
+    if (permission_all(mode, want))
         return OSKIT_SUCCESS;
     env_identity(&who);
     if (who.root)

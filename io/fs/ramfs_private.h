@@ -64,7 +64,7 @@ struct ramfs_node {
     struct ramfs *fs;
     oskit_u64_t ino;
     struct env_spinlock lock; /* covers what follows */
-    oskit_u32_t mode;         /* the type bits are immutable */
+    _Atomic oskit_u32_t mode; /* the type bits are immutable; read without the lock, too */
     oskit_u32_t uid, gid;
     oskit_u32_t nlink;
     oskit_u32_t rdev; /* immutable */

@@ -5,11 +5,35 @@
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
 #include "kernel/mem/pages.h"
+#include "kernel/proc/proc.h"
+#include "kernel/task/mutex.h"
 #include "kernel/sys/waitloop.h"
+
+static oskit_error_t create_ramfs(oskit_filesystem_t **out)
+{
+    return ramfs_create(RAMFS_UNLIMITED, 0, out);
+}
 
 static oskit_error_t create_tmpfs(oskit_filesystem_t **out)
 {
     return ramfs_create(pages_total() / 2, 0, out);
+}
+
+static mutex_t devtmpfs_mutex;
+static oskit_filesystem_t *devtmpfs; /* guarded by it; held for ever once made */
+
+/* There is one: what a program adds to it is there wherever it is mounted. */
+static oskit_error_t create_devtmpfs(oskit_filesystem_t **out)
+{
+    oskit_error_t error = 0;
+    mutex_lock(&devtmpfs_mutex);
+    if (!devtmpfs)
+        error = devfs_create(&devtmpfs);
+    if (!error)
+        oskit_filesystem_addref(devtmpfs);
+    *out = devtmpfs;
+    mutex_unlock(&devtmpfs_mutex);
+    return error;
 }
 
 struct fstype {
@@ -18,9 +42,10 @@ struct fstype {
 };
 
 static const struct fstype fstypes[] = {
-    {"ramfs", create_tmpfs},
+    {"proc", proc_create},
+    {"ramfs", create_ramfs},
     {"tmpfs", create_tmpfs},
-    {"devtmpfs", devfs_create},
+    {"devtmpfs", create_devtmpfs},
 };
 
 const char *fstype_name(unsigned i, bool *nodev)

@@ -133,6 +133,11 @@ uint32_t fdtab_users(struct fdtab *table)
     return atomic_load_explicit(&table->references, memory_order_relaxed);
 }
 
+uint32_t fdtab_capacity(struct fdtab *table)
+{
+    return *(volatile uint32_t *)&table->capacity;
+}
+
 void fdtab_unref(struct fdtab *table)
 {
     if (atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1)

@@ -54,6 +54,7 @@ int fdtab_close(struct fdtab *table, int fd);
 int fdtab_close_range(struct fdtab *table, uint32_t first, uint32_t last, bool only_cloexec);
 int fdtab_get_cloexec(struct fdtab *table, int fd);
 int fdtab_set_cloexec(struct fdtab *table, int fd, bool cloexec);
+uint32_t fdtab_capacity(struct fdtab *table); /* descriptors it has room for, for /proc */
 /* The first descriptor >= FD in use, or -1; for /proc/PID/fd. */
 int fdtab_next(struct fdtab *table, int fd);
 

@@ -29,11 +29,17 @@ static struct abi_utsname uts = {
     .domainname = "(none)",
 };
 
-long sys_uname(long user)
+void uts_read(struct abi_utsname *out)
 {
     spin_lock(&uts_lock);
-    struct abi_utsname copy = uts;
+    *out = uts;
     spin_unlock(&uts_lock);
+}
+
+long sys_uname(long user)
+{
+    struct abi_utsname copy;
+    uts_read(&copy);
     return put_user(user, &copy, sizeof copy);
 }
 
@@ -44,18 +50,34 @@ void uts_hostname(char out[ABI_UTS_LEN])
     spin_unlock(&uts_lock);
 }
 
+static void uts_assign(char *field, const char *text, size_t length)
+{
+    spin_lock(&uts_lock);
+    memset(field, 0, ABI_UTS_LEN);
+    memcpy(field, text, length);
+    spin_unlock(&uts_lock);
+}
+
+void uts_set_hostname(const char *name, size_t length)
+{
+    uts_assign(uts.nodename, name, length);
+}
+
+void uts_set_domainname(const char *name, size_t length)
+{
+    uts_assign(uts.domainname, name, length);
+}
+
 static long uts_set(char *field, long user, long size)
 {
-    char text[ABI_UTS_LEN] = {0};
+    char text[ABI_UTS_LEN];
     if (!cred_is_root())
         return -ABI_EPERM;
     if (size < 0 || size >= ABI_UTS_LEN)
         return -ABI_EINVAL;
     if (get_user(text, user, (size_t)size))
         return -ABI_EFAULT;
-    spin_lock(&uts_lock);
-    memcpy(field, text, sizeof text);
-    spin_unlock(&uts_lock);
+    uts_assign(field, text, (size_t)size);
     return 0;
 }
 

@@ -1,0 +1,10 @@
+/* The file system at /proc. */
+#ifndef KERNEL_PROC_PROC_H
+#define KERNEL_PROC_PROC_H
+
+#include <oskit/fs/filesystem.h>
+
+/* All instances show the same. [thread] */
+oskit_error_t proc_create(oskit_filesystem_t **out);
+
+#endif

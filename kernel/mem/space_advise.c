@@ -198,6 +198,16 @@ static int remap_carry(struct space *space, struct remap *remap)
     return space_take(space, remap->old, remap->old + remap->old_size, &remap->removed);
 }
 
+/* What the new size cuts off goes, whatever it is: the rest is one region's. */
+static int remap_shrink(struct space *space, struct remap *remap)
+{
+    uint64_t start = remap->old + remap->new_size, end = remap->old + remap->old_size;
+    if (start >= end)
+        return 0;
+    remap->old_size = remap->new_size;
+    return space_take(space, start, end, &remap->removed);
+}
+
 static int remap_move(struct space *space, struct remap *remap)
 {
     struct region_set *set = &space->regions;
@@ -235,36 +245,46 @@ static bool remap_in_place(struct space *space, const struct remap *remap, struc
     return true;
 }
 
+/* Whether REGION, which holds the old start, can be had at another place or larger. */
+static int remap_may_map(struct space *space, const struct remap *remap,
+                         const struct region *region)
+{
+    bool doubles = remap->flags & ABI_MREMAP_DONTUNMAP;
+    uint64_t keep = remap->old_size < remap->new_size ? remap->old_size : remap->new_size;
+    if (keep == 0 && !(region->flags & REGION_SHARED))
+        return -ABI_EINVAL;
+    if (doubles && region->pager != NULL)
+        return -ABI_EINVAL;
+    if (keep > region->end - remap->old)
+        return -ABI_EFAULT;
+    if (region->pager != NULL &&
+        region->offset + (remap->old - region->start) + remap->new_size < remap->new_size)
+        return -ABI_EINVAL;
+    uint64_t more = doubles ? remap->new_size : remap->new_size - keep;
+    if (!space_may_grow(space, more, region->prot, region->flags) ||
+        space->regions.count + 3 > SPACE_REGIONS_MAX)
+        return -ABI_ENOMEM;
+    return 0;
+}
+
 static int remap_locked(struct space *space, struct remap *remap)
 {
     struct region *region = regions_find(&space->regions, remap->old);
     bool moves = remap->flags & (ABI_MREMAP_FIXED | ABI_MREMAP_DONTUNMAP);
-    if (region == NULL || remap->old_size > region->end - remap->old)
+    if (region == NULL)
         return -ABI_EFAULT;
-    if (remap->old_size == 0 && !(region->flags & REGION_SHARED))
-        return -ABI_EINVAL;
-    if ((remap->flags & ABI_MREMAP_DONTUNMAP) && region->pager != NULL)
-        return -ABI_EINVAL;
-    if (region->pager != NULL &&
-        region->offset + (remap->old - region->start) + remap->new_size < remap->new_size)
-        return -ABI_EINVAL;
-    uint64_t more = remap->flags & ABI_MREMAP_DONTUNMAP ? remap->new_size
-                    : remap->new_size > remap->old_size ? remap->new_size - remap->old_size
-                                                        : 0;
-    if (!space_may_grow(space, more, region->prot, region->flags) ||
-        space->regions.count + 3 > SPACE_REGIONS_MAX)
+    remap->new = moves ? remap->new : remap->old;
+    if (!moves && remap->new_size <= remap->old_size)
+        return remap_shrink(space, remap);
+    int error = remap_may_map(space, remap, region);
+    if (error < 0)
+        return error;
+    if (!moves && remap->old_size != 0 && remap_in_place(space, remap, region))
+        return 0;
+    if (!(remap->flags & ABI_MREMAP_MAYMOVE))
         return -ABI_ENOMEM;
-    if (moves)
-        return remap_move(space, remap);
-    remap->new = remap->old;
-    if (remap->new_size == remap->old_size)
-        return 0;
-    if (remap->new_size < remap->old_size)
-        return space_take(space, remap->old + remap->new_size, remap->old + remap->old_size,
-                          &remap->removed);
-    if (remap->old_size != 0 && remap_in_place(space, remap, region))
-        return 0;
-    return remap->flags & ABI_MREMAP_MAYMOVE ? remap_move(space, remap) : -ABI_ENOMEM;
+    error = remap_shrink(space, remap);
+    return error < 0 ? error : remap_move(space, remap);
 }
 
 int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_size, int flags,

@@ -5,7 +5,12 @@
 #include "kernel/mem/pages.h"
 #include "kernel/mem/space_private.h"
 
-#define RIGHTS      (ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC)
+#define RIGHTS (ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC)
+/* Flags that MAP_SHARED_VALIDATE lets pass; those without a meaning here are hints. */
+#define MAP_KNOWN                                                                           \
+    (ABI_MAP_TYPE | ABI_MAP_FIXED | ABI_MAP_ANONYMOUS | ABI_MAP_32BIT | ABI_MAP_GROWSDOWN | \
+     ABI_MAP_DENYWRITE | ABI_MAP_EXECUTABLE | ABI_MAP_LOCKED | ABI_MAP_NORESERVE |          \
+     ABI_MAP_POPULATE | ABI_MAP_NONBLOCK | ABI_MAP_STACK | ABI_MAP_FIXED_NOREPLACE)
 #define LOW_2G_BASE 0x40000000ul /* MAP_32BIT */
 #define LOW_2G_END  0x80000000ul
 #define STACK_LEAST (128ul << 20) /* kept free below the top for the stack */
@@ -172,6 +177,8 @@ static int check_request(struct map_request *request, size_t size)
     if (request->size < size || request->size > USER_END)
         return -ABI_ENOMEM;
     const struct space_source *source = request->source;
+    if (type == ABI_MAP_SHARED_VALIDATE && (request->flags & ~MAP_KNOWN))
+        return -ABI_EOPNOTSUPP;
     if (source != NULL && (source->offset & PAGE_MASK))
         return -ABI_EINVAL;
     if (source != NULL && source->offset + request->size < source->offset)
@@ -276,16 +283,22 @@ void space_populate(struct space *space, uint64_t start, uint64_t end, int acces
 
 /* ---- mprotect ---- */
 
-/* PROT may be given to all of [START, END), which regions cover. Mutex held. */
-static int protect_check(struct space *space, uint64_t start, uint64_t end, int prot)
+/* How far from START on PROT may be given: to END, or to the first gap (-ABI_ENOMEM) or the first
+ * region that must not have it (-ABI_EACCES). Mutex held. */
+static int protect_reach(struct space *space, uint64_t start, uint64_t end, int prot,
+                         uint64_t *reach)
 {
-    if (!space_covered(space, start, end))
-        return -ABI_ENOMEM;
-    for (struct region *region = regions_find(&space->regions, start);
-         region != NULL && region->start < end; region = regions_after(&space->regions, region))
-        if (prot & ~region->max_prot)
-            return -ABI_EACCES;
-    return 0;
+    const struct region *region = regions_find(&space->regions, start);
+    *reach = start;
+    while (region != NULL && region->start <= *reach && !(prot & ~region->max_prot)) {
+        if (region->end >= end) {
+            *reach = end;
+            return 0;
+        }
+        *reach = region->end;
+        region = regions_after(&space->regions, region);
+    }
+    return region != NULL && region->start <= *reach ? -ABI_EACCES : -ABI_ENOMEM;
 }
 
 static void protect_apply(struct space *space, uint64_t start, uint64_t end, int prot)
@@ -301,6 +314,7 @@ static void protect_apply(struct space *space, uint64_t start, uint64_t end, int
         region_join(set, region);
 }
 
+/* What comes before an obstacle changes even so, as on Linux. */
 static int protect_range(struct space *space, uint64_t start, uint64_t end, int prot)
 {
     if (prot & ABI_PROT_GROWSDOWN) {
@@ -310,11 +324,13 @@ static int protect_range(struct space *space, uint64_t start, uint64_t end, int 
         start = region->start;
     }
     prot &= RIGHTS;
-    int result = protect_check(space, start, end, prot);
-    if (result == 0)
-        result = space_cut(space, start, end);
-    if (result == 0)
-        protect_apply(space, start, end, prot);
+    uint64_t reach;
+    int result = protect_reach(space, start, end, prot, &reach);
+    if (reach == start)
+        return result;
+    if (space_cut(space, start, reach) < 0)
+        return -ABI_ENOMEM;
+    protect_apply(space, start, reach, prot);
     return result;
 }
 

@@ -53,7 +53,7 @@ long sys_mmap(long address, long size, long prot, long flags, long fd, long offs
 {
     uint64_t out = 0;
     int type = (int)flags & ABI_MAP_TYPE;
-    if (offset & (long)PAGE_MASK || size <= 0 ||
+    if (offset & (long)PAGE_MASK || size == 0 ||
         (type != ABI_MAP_PRIVATE && type != ABI_MAP_SHARED && type != ABI_MAP_SHARED_VALIDATE))
         return -ABI_EINVAL;
     long error;

@@ -295,32 +295,49 @@ oskit_error_t ramfs_file_allocate(struct ramfs_file *file, oskit_u32_t mode, osk
     return err;
 }
 
-oskit_error_t ramfs_file_seek(struct ramfs_file *file, oskit_off_t offset, bool hole,
-                              oskit_off_t *out)
+#define RAMFS_SEEK_STEPS 64 /* pages looked at under one hold of the lock */
+
+/*
+ * The first page at *index or after that is a hole (HOLE) or data, looked for in a few steps:
+ * *found says whether it was come upon. OSKIT_ENXIO when no data follow. Nothing keeps the file
+ * still between the steps, as nothing does after the call.
+ */
+static oskit_error_t ramfs_seek_steps(struct ramfs_file *file, oskit_u64_t *index, bool hole,
+                                      bool *found)
 {
     oskit_error_t err = OSKIT_SUCCESS;
 
-    if (offset < 0)
-        return OSKIT_ENXIO;
-    oskit_u64_t place = (oskit_u64_t)offset;
     env_spin_lock(&file->node.lock);
-    oskit_u64_t index = place >> ENV_PAGE_SHIFT, found = index;
-    if (place >= file->size)
+    *found = !hole || *index << ENV_PAGE_SHIFT >= file->size;
+    if (!hole && !radix_next(&file->pages, index))
         err = OSKIT_ENXIO;
-    else if (!hole && !radix_next(&file->pages, &found))
-        err = OSKIT_ENXIO;
-    if (OSKIT_SUCCEEDED(err) && hole)
-        while (radix_get(&file->pages, found) && found << ENV_PAGE_SHIFT < file->size)
-            found++;
-    if (found > index)
-        place = found << ENV_PAGE_SHIFT;
-    if (OSKIT_SUCCEEDED(err) && place >= file->size) {
-        err = hole ? OSKIT_SUCCESS : OSKIT_ENXIO;
-        place = file->size;
+    for (unsigned i = 0; !*found && i < RAMFS_SEEK_STEPS; i++) {
+        *found = !radix_get(&file->pages, *index);
+        if (!*found)
+            (*index)++;
     }
     env_spin_unlock(&file->node.lock);
-    *out = (oskit_off_t)place;
     return err;
+}
+
+oskit_error_t ramfs_file_seek(struct ramfs_file *file, oskit_off_t offset, bool hole,
+                              oskit_off_t *out)
+{
+    oskit_u64_t size = ramfs_file_size(file), place = (oskit_u64_t)offset;
+    oskit_u64_t first = place >> ENV_PAGE_SHIFT, index = first;
+    oskit_error_t err = offset < 0 || place >= size ? OSKIT_ENXIO : OSKIT_SUCCESS;
+    bool found = false;
+
+    while (OSKIT_SUCCEEDED(err) && !found)
+        err = ramfs_seek_steps(file, &index, hole, &found);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (index > first)
+        place = index << ENV_PAGE_SHIFT;
+    if (place >= size && !hole)
+        return OSKIT_ENXIO;
+    *out = (oskit_off_t)(place < size ? place : size);
+    return OSKIT_SUCCESS;
 }
 
 /* ---- Mapping ---- */

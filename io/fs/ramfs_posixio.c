@@ -137,6 +137,7 @@ oskit_error_t ramfs_readlink(oskit_file_t *self, char *buf, oskit_u32_t len,
         return OSKIT_E_NOTIMPL;
     *out_actual = link->target_length < len ? (oskit_u32_t)link->target_length : len;
     memcpy(buf, link->target, *out_actual);
+    ramfs_node_accessed(node);
     return OSKIT_SUCCESS;
 }
 

@@ -707,6 +707,50 @@ static void test_threads(void **state)
     fixture_close(&f);
 }
 
+static _Atomic bool stop;
+
+/* Walks in and out of a place where something is mounted and taken away all the time. */
+static void wander(void *arg)
+{
+    struct fixture *f = arg;
+    struct location loc, up;
+    char path[64];
+    size_t length;
+
+    while (!stop) {
+        if (OSKIT_SUCCEEDED(namespace_lookup(&f->walk, "/m/d", 0, &loc))) {
+            struct walk here = {f->ns, &f->root, &loc};
+
+            if (OSKIT_SUCCEEDED(namespace_lookup(&here, "../../m/d/./..", 0, &up)))
+                location_release(&up);
+            namespace_path(&f->root, &loc, path, sizeof path, &length);
+            location_release(&loc);
+        }
+        look(f, "/m/none", 0);
+    }
+}
+
+static void test_mount_threads(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    assert_int_equal(fixture_open(&f), OSKIT_SUCCESS);
+    FILES(&f, "/m/", "/m/d/");
+    stop = false;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(env_thread_start("wander", wander, &f), OSKIT_SUCCESS);
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(mount_ramfs(&f, "/m", 0), OSKIT_SUCCESS);
+        assert_int_equal(namespace_mkdir(&f.walk, "/m/d", 0755), OSKIT_SUCCESS);
+        if (i % 3 == 0 || unmount(&f, "/m", false) == OSKIT_EBUSY)
+            assert_int_equal(unmount(&f, "/m", true), OSKIT_SUCCESS);
+    }
+    stop = true;
+    env_test_join_threads();
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -719,7 +763,7 @@ int main(void)
         HARNESS_TEST(test_mount),        HARNESS_TEST(test_stacked_mount),
         HARNESS_TEST(test_lazy_unmount), HARNESS_TEST(test_read_only),
         HARNESS_TEST(test_trimming),     HARNESS_TEST(test_failures),
-        HARNESS_TEST(test_threads),
+        HARNESS_TEST(test_threads),      HARNESS_TEST(test_mount_threads),
     };
     return cmocka_run_group_tests_name("namespace", tests, NULL, NULL);
 }

@@ -759,6 +759,80 @@ static void test_outlive(void **state)
     oskit_dir_release(d);
 }
 
+/* ---- Threads ---- */
+
+/*
+ * Everything that touches one file's pages at once: writers, readers, cutters, page faults, hole
+ * punchers. Each byte is 0 or 'x' whatever happens. Not for the thread sanitizer: that contents
+ * race is the business of those who write them.
+ */
+#ifndef __SANITIZE_THREAD__
+
+static oskit_file_t *contested;
+
+static void contend(void *arg)
+{
+    sluice_pager_t *pager = sluice_query_face(contested, &sluice_pager_iid);
+    sluice_filex_t *filex = sluice_query_face(contested, &sluice_filex_iid);
+    unsigned seed = (unsigned)(uintptr_t)arg;
+    oskit_u32_t punch = ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE;
+    char text[9000];
+    void *page;
+    size_t moved;
+
+    for (int i = 0; i < 3000; i++) {
+        seed = seed * 1103515245u + 12345u;
+        oskit_off_t at = (seed >> 8) % 40000;
+        switch ((seed >> 24) % 6) {
+        case 0:
+            memset(text, 'x', sizeof text);
+            put(contested, at, text, sizeof text, &moved);
+            break;
+        case 1:
+        case 2:
+            moved = get(contested, at, text, sizeof text);
+            for (size_t j = 0; j < moved; j++)
+                assert_true(text[j] == 0 || text[j] == 'x');
+            break;
+        case 3:
+            resize(contested, at);
+            break;
+        case 4:
+            if (OSKIT_SUCCEEDED(
+                    pager->ops->getpage(pager, (oskit_u64_t)at / 4096, PAGER_WRITE, &page))) {
+                memset((char *)page + at % 4096, 'x', 1);
+                env_page_unref(page);
+            }
+            break;
+        case 5:
+            filex->ops->allocate(filex, punch, at, 5000);
+        }
+    }
+    filex->ops->release(filex);
+    pager->ops->release(pager);
+}
+
+static void test_contention(void **state)
+{
+    (void)state;
+    struct fixture f;
+    oskit_statfs_t fs;
+
+    assert_int_equal(fixture_open(&f, 100), OSKIT_SUCCESS);
+    contested = make_file(f.root, "a", 0644);
+    for (uintptr_t i = 1; i <= 4; i++)
+        assert_int_equal(env_thread_start("contend", contend, (void *)(i * 7919)), OSKIT_SUCCESS);
+    env_test_join_threads();
+    assert_int_equal(resize(contested, 0), OSKIT_SUCCESS);
+    assert_int_equal(stat_of(contested).blocks, 0);
+    assert_int_equal(oskit_filesystem_statfs(f.fs, &fs), OSKIT_SUCCESS);
+    assert_int_equal(fs.bfree, 100); /* the count is right after all that */
+    oskit_file_release(contested);
+    fixture_close(&f);
+}
+
+#endif
+
 /* ---- Failures ---- */
 
 static oskit_error_t use_everything(struct fixture *f)
@@ -826,6 +900,9 @@ int main(void)
         HARNESS_TEST(test_rename),      HARNESS_TEST(test_rename_flags),
         HARNESS_TEST(test_tmpfile),     HARNESS_TEST(test_outlive),
         HARNESS_TEST(test_failures),
+#ifndef __SANITIZE_THREAD__
+        HARNESS_TEST(test_contention),
+#endif
     };
     return cmocka_run_group_tests_name("ramfs", tests, NULL, NULL);
 }

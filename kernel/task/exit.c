@@ -200,7 +200,6 @@ static void process_release_space(struct process *self)
     self->minor_faults = usage.minor_faults;
     self->major_faults = usage.major_faults;
     self->space = NULL;
-    current_thread()->space = NULL;
     space_unref(space);
 }
 
@@ -250,6 +249,9 @@ static bool thread_leave_process(struct thread *self, struct process *process, i
 {
     uint64_t user, system;
     thread_times(self, &user, &system);
+    /* Before the others may think it gone: whoever sees the last other thread leave may free the
+     * space, and a switch back to this one would load it again. */
+    self->space = NULL;
     spin_lock(&process->signal_lock);
     list_remove(&self->process_link);
     process->dead_user += user;
@@ -278,8 +280,6 @@ void process_exit_thread(int status)
     signal_queue_clear(&self->signals);
     if (last)
         process_end(process);
-    else
-        self->space = NULL;
     thread_exit();
 }
 

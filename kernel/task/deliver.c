@@ -351,12 +351,21 @@ void process_user_work(struct trap_frame *frame)
     }
 }
 
+/* Faults that a program deals with itself are its own business. */
+static void trap_log(const struct trap_frame *frame, int signal, int code, uint64_t address)
+{
+    const struct thread *self = current_thread();
+    const struct abi_sigaction *action = &self->process->actions->action[signal - 1];
+    if (action->handler == ABI_SIG_DFL || self->signal_mask & SIGNAL_BIT(signal))
+        log_write(LOG_INFO, "%s[%d]: signal %d (code %d) at %#lx, ip %#lx sp %#lx error %#lx",
+                  self->name, self->process->pid, signal, code, (unsigned long)address,
+                  (unsigned long)frame->rip, (unsigned long)frame->rsp,
+                  (unsigned long)frame->error);
+}
+
 void process_trap(struct trap_frame *frame, int signal, int code, uint64_t address)
 {
-    struct thread *self = current_thread();
-    log_write(LOG_INFO, "%s[%d]: signal %d (code %d) at %#lx, ip %#lx sp %#lx error %#lx",
-              self->name, self->process->pid, signal, code, (unsigned long)address,
-              (unsigned long)frame->rip, (unsigned long)frame->rsp, (unsigned long)frame->error);
-    self->fault_address = address;
+    trap_log(frame, signal, code, address);
+    current_thread()->fault_address = address;
     signal_force(signal, code, address);
 }

@@ -215,6 +215,46 @@ user_cmpxchg32:
         extable 10b, user_word_failed
         .size user_cmpxchg32, . - user_cmpxchg32
 
+/* int user_store_every8(uint16_t *user, const uint16_t *from, size_t count): 16 bits of every 8
+ * bytes, COUNT times; 0 or -1. Four a round. */
+        .balign 16
+        .globl user_store_every8
+        .type user_store_every8, @function
+user_store_every8:
+        movq %rdx, %rcx
+        andl $3, %edx
+        shrq $2, %rcx
+        jz 20f
+        .balign 16
+10:     movw (%rsi), %ax
+11:     movw %ax, (%rdi)
+        movw 8(%rsi), %ax
+12:     movw %ax, 8(%rdi)
+        movw 16(%rsi), %ax
+13:     movw %ax, 16(%rdi)
+        movw 24(%rsi), %ax
+14:     movw %ax, 24(%rdi)
+        addq $32, %rsi
+        addq $32, %rdi
+        decq %rcx
+        jnz 10b
+20:     testl %edx, %edx
+        jz 40f
+30:     movw (%rsi), %ax
+31:     movw %ax, (%rdi)
+        addq $8, %rsi
+        addq $8, %rdi
+        decl %edx
+        jnz 30b
+40:     xorl %eax, %eax
+        ret
+        extable 11b, user_word_failed
+        extable 12b, user_word_failed
+        extable 13b, user_word_failed
+        extable 14b, user_word_failed
+        extable 31b, user_word_failed
+        .size user_store_every8, . - user_store_every8
+
 user_word_failed:
         movl $-1, %eax
         ret

@@ -14,6 +14,7 @@ int user_load32(uint32_t *value, const uint32_t *user);
 int user_store32(uint32_t *user, uint32_t value);
 int user_store64(uint64_t *user, uint64_t value);
 int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen);
+int user_store_every8(uint16_t *user, const uint16_t *from, size_t count);
 
 static inline bool range_good(const void *user, size_t size)
 {
@@ -105,6 +106,18 @@ int store_user64(uint64_t *user, uint64_t value)
         return -ABI_EFAULT;
     window_open();
     int failed = user_store64(user, value);
+    window_close();
+    return failed ? -ABI_EFAULT : 0;
+}
+
+int store_user_every8(uint16_t *user, const uint16_t *from, size_t count)
+{
+    if (!count)
+        return 0;
+    if (count > USER_END / 8 || !range_good(user, (count - 1) * 8 + sizeof(*user)))
+        return -ABI_EFAULT;
+    window_open();
+    int failed = user_store_every8(user, from, count);
     window_close();
     return failed ? -ABI_EFAULT : 0;
 }

@@ -21,6 +21,8 @@ long string_from_user(char *to, const char *user, size_t size);
 int load_user32(uint32_t *value, const uint32_t *user);
 int store_user32(uint32_t *user, uint32_t value);
 int store_user64(uint64_t *user, uint64_t value);
+/* COUNT times 16 bits, 8 bytes apart on both sides: poll's answers. 0 or -ABI_EFAULT. */
+int store_user_every8(uint16_t *user, const uint16_t *from, size_t count);
 /* Atomically replaces EXPECTED by DESIRED; *seen is what was there. 0 or -ABI_EFAULT. */
 int cmpxchg_user32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen);
 

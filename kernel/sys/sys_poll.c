@@ -57,6 +57,13 @@ static long poll_array_get(struct poll_array *array, long user, size_t count)
     return get_user(array->fds, user, count * sizeof *array->fds);
 }
 
+/* The answers alone: another thread may be changing the rest. */
+static long poll_array_put(const struct poll_array *array, long user)
+{
+    uint16_t *answers = (uint16_t *)&((struct abi_pollfd *)user)->revents;
+    return store_user_every8(answers, (const uint16_t *)&array->fds->revents, array->count);
+}
+
 static void poll_array_free(struct poll_array *array)
 {
     if (array->fds != array->few)
@@ -138,7 +145,7 @@ static long poll_user(long user, size_t count, uint64_t deadline)
     long result = poll_array_get(&array, user, count);
     if (!result)
         result = poll_wait_for(&array, deadline);
-    if (result >= 0 && put_user(user, array.fds, count * sizeof *array.fds))
+    if (result >= 0 && poll_array_put(&array, user))
         result = -ABI_EFAULT;
     poll_array_free(&array);
     return result;

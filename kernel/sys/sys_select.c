@@ -80,14 +80,23 @@ static inline uint32_t select_level(struct fdtab_view *view, uint32_t fd, bool *
     return LEVEL_ALWAYS;
 }
 
+/* Which bits of a level matter to somebody in a word of each set. */
+static uint32_t word_levels(uint64_t in, uint64_t out, uint64_t except)
+{
+    return (in ? LEVEL_IN : 0) | (out ? LEVEL_OUT : 0) | (except ? LEVEL_EXCEPT : 0);
+}
+
 static long select_word(struct select *s, struct fdtab_view *view, uint32_t word, bool *closed)
 {
     uint64_t want_in = s->want[SET_IN][word], want_out = s->want[SET_OUT][word],
              want_except = s->want[SET_EXCEPT][word];
     uint64_t in = 0, out = 0, except = 0;
+    uint32_t levels = word_levels(want_in, want_out, want_except);
     for (uint64_t left = want_in | want_out | want_except; left; left &= left - 1) {
-        uint64_t bit = left & -left;
         uint32_t level = select_level(view, word * 64 + (uint32_t)__builtin_ctzll(left), closed);
+        if (__builtin_expect(!(level & levels), 1))
+            continue;
+        uint64_t bit = left & -left;
         in |= level & LEVEL_IN ? bit : 0;
         out |= level & LEVEL_OUT ? bit : 0;
         except |= level & LEVEL_EXCEPT ? bit : 0;

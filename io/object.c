@@ -75,10 +75,10 @@ bool sluice_object_addref_unless_dead(struct sluice_object *object)
 }
 
 /* Our own IIDs are unique objects, so the address decides for most; a foreign client may bring its
- * own copy of one. */
+ * own copy of one. Those that differ mostly do so in the first word. */
 static bool guid_equal(const oskit_guid_t *a, const oskit_guid_t *b)
 {
-    return a == b || memcmp(a, b, sizeof *a) == 0;
+    return a == b || (a->data1 == b->data1 && memcmp(a, b, sizeof *a) == 0);
 }
 
 static const struct sluice_interface *class_find(const struct sluice_class *class,

@@ -43,7 +43,7 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
     }
     atomic_init(&file->references, 1);
     atomic_init(&file->flags, flags);
-    list_init(&file->watchers);
+    epoll_owner_init(&file->watchers);
     file->object = object;
     if (location)
         location_copy(&file->location, location);
@@ -66,6 +66,7 @@ void openfile_unref(struct openfile *file)
 {
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
         return;
+    epoll_owner_gone(&file->watchers);
     if (file->readiness && !file->pollable)
         asyncready_destroy(file->readiness);
     void *const faces[] = {file->streamvec, file->stream,  file->absvec,   file->absio,
@@ -259,7 +260,10 @@ long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t 
     if (!openfile_readable(file))
         return -ABI_EBADF;
     struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
-    return openfile_transfer(&t, offset);
+    long result = openfile_transfer(&t, offset);
+    if (result == -ABI_EINVAL && file->location.name && location_dir(&file->location))
+        return -ABI_EISDIR; /* a directory refuses to be read as bytes */
+    return result;
 }
 
 long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,

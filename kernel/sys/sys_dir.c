@@ -187,6 +187,8 @@ long sys_readlinkat(long dirfd, long path, long buffer, long size)
                        oskit_file_readlink(location_file(&location), text, PATH_SIZE, &length))
                  : -ABI_ENOMEM;
     location_release(&location);
+    if (error == -ABI_ENOSYS) /* the file is no link */
+        error = -ABI_EINVAL;
     size_t n = length < (size_t)(int32_t)size ? length : (size_t)(int32_t)size;
     if (!error)
         error = put_user(buffer, text, n);

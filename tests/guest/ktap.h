@@ -213,8 +213,13 @@ static bool ktap_run(const struct ktap_test *test, int number)
         return false;
     }
     fflush(stdout);
+    /* Keys that a test types are for the test. */
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
     pid_t pid = fork();
     if (pid == 0) {
+        signal(SIGINT, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
         alarm(KTAP_SECONDS);
         if (chdir(place) < 0)
             _exit(KTAP_FAILED);

@@ -37,6 +37,7 @@
 #include <oskit/net/socket.h>
 
 #include <sluice/dynamic.h>
+#include <sluice/epoll.h>
 #include <sluice/filex.h>
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
@@ -86,3 +87,4 @@ const struct oskit_guid sluice_terminal_iid = SLUICE_GUID(0x5ac10006);
 const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
+const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);

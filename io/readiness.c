@@ -17,6 +17,14 @@ void readiness_init(struct readiness *r, uint32_t level)
     list_init(&r->waiters);
 }
 
+uint32_t readiness_ask(const struct readiness *r)
+{
+    struct readiness_asked *asked =
+        container_of((struct readiness *)r, struct readiness_asked, readiness);
+
+    return asked->ask(asked);
+}
+
 uint32_t readiness_add(struct readiness *r, struct readiness_waiter *waiter)
 {
     env_spin_lock(&r->lock);
@@ -27,7 +35,8 @@ uint32_t readiness_add(struct readiness *r, struct readiness_waiter *waiter)
     atomic_fetch_add(&r->waiting, 1);
     env_spin_unlock(&r->lock);
     /* After the count: see readiness_tell. */
-    return atomic_load(&r->level);
+    uint32_t level = atomic_load(&r->level);
+    return (level & READY_ASK) != 0 ? readiness_ask(r) : level;
 }
 
 /* Called with the lock held. */

@@ -19,6 +19,7 @@
 #include <oskit/com/stream.h>
 #include <oskit/fs/file.h>
 #include <sluice/env.h>
+#include <sluice/epoll.h>
 #include <sluice/namespace.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
@@ -48,7 +49,7 @@ struct openfile {
     int64_t offset;       /* bytes; for directories the cookie of the next entry */
     int32_t owner;        /* F_SETOWN */
     int owner_signal;     /* F_SETSIG */
-    struct list watchers; /* epoll items of this description (stage B); guarded by the readiness */
+    struct epoll_owner watchers; /* its members in epoll sets; has its own lock */
 };
 
 /* A new open file over OBJECT (its reference is taken over) with one reference; LOCATION may be

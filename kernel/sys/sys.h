@@ -75,6 +75,10 @@ long deadline_from_timespec(long user, uint64_t *out);
 long open_location(const struct location *location, long flags, bool created,
                    struct openfile **out);
 
+/* A new descriptor of a fresh open file without a name over OBJECT, whose reference is taken over
+ * also on failure. -ABI_ENOMEM, -ABI_EMFILE. */
+long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec);
+
 /* system-call names for traces; NULL when unknown */
 const char *syscall_name(uint64_t number);
 

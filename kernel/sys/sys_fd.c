@@ -147,8 +147,7 @@ long sys_fcntl(long number, long command, long argument)
 
 /* ---- pipe ---- */
 
-/* Installs a fresh open file over OBJECT, whose reference is taken. */
-static long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
+long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
 {
     struct openfile *file = openfile_create(object, NULL, flags);
     if (!file)

@@ -47,6 +47,11 @@
 #define READY_HUP   0x10u   /* both directions are over */
 #define READY_RDHUP 0x2000u /* the peer will send no more */
 
+/* In the level of an object that can't keep it exact (an epoll, whose members change without its
+ * doing): it is a struct readiness_asked, and whoever wants the level asks. Never in what
+ * readiness_level and readiness_add return. */
+#define READY_ASK 0x80000000u
+
 struct readiness_waiter;
 
 struct readiness {
@@ -73,10 +78,22 @@ struct readiness_waiter {
 
 void readiness_init(struct readiness *r, uint32_t level);
 
-/* The level now, without a lock. [any] */
+/*
+ * A readiness whose level is computed while READY_ASK is set in it. ASK gives the true one; it may
+ * take spinlocks that the object's notify takes, never a readiness lock. [any]
+ */
+struct readiness_asked {
+    struct readiness readiness;
+    uint32_t (*ask)(struct readiness_asked *asked);
+};
+uint32_t readiness_ask(const struct readiness *r);
+
+/* The level now, without a lock but those of asking. [any] */
 static inline uint32_t readiness_level(const struct readiness *r)
 {
-    return atomic_load_explicit(&r->level, memory_order_acquire);
+    uint32_t level = atomic_load_explicit(&r->level, memory_order_acquire);
+
+    return __builtin_expect((level & READY_ASK) != 0, 0) ? readiness_ask(r) : level;
 }
 
 /*

@@ -1,0 +1,624 @@
+/*
+ * epoll: see <sluice/epoll.h>.
+ *
+ * Locks, outermost first:
+ *   nesting                 every change of who watches whom among sets, every removal that does
+ *                           not come through the set itself (an owner or a set goes). While it is
+ *                           held no set is freed.
+ *     epoll.mutex           the members: table, interests; held over collect
+ *       owner.lock          an owner's list of members
+ *       readiness.lock of what a member watches    (notify runs under it, in any context)
+ *         ready_lock        the ready list and what of a member notify looks at
+ *           ready_lock of an inner set             (asking for its level)
+ *         readiness.lock of this set               (telling; ready_lock is not held)
+ *           ready_lock of an outer set ...
+ * Sets form no circle, so neither do their locks: from inner to outer by telling, from outer to
+ * inner by asking, and no ready_lock is held while telling.
+ */
+#include <sluice/epoll.h>
+#include <sluice/object.h>
+
+#define ALWAYS_OF_INTEREST (READY_ERR | READY_HUP)
+/* Members register with all bits and look at their interest themselves: it changes, and a waiter's
+ * mask may not. */
+#define ALL_EVENTS 0x7fffffffu
+
+/* Reports made under one hold of ready_lock; on the stack of collect. */
+#define BATCH       16u
+#define TABLE_FIRST 16u
+
+struct epoll_member;
+
+struct epoll {
+    struct sluice_object object;
+    SLUICE_FACE(sluice_pollable_t) pollable;
+    SLUICE_FACE(sluice_epoll_t) set;
+    struct readiness_asked readiness; /* READ and ASK while the ready list isn't empty */
+
+    struct env_mutex mutex;
+    struct epoll_member **table; /* chains by key; as many as slots, a power of two, or NULL */
+    uint32_t slots, count;
+    uint64_t pass; /* the number of the last collect */
+
+    struct env_spinlock ready_lock;
+    struct list ready; /* member->ready_link, in order of their turn */
+
+    /* Nesting. */
+    struct list inner; /* member->inner_link: those that watch sets */
+    struct list outer; /* member->outer_link: those that watch this set */
+    uint64_t visit;    /* the last walk that came by, and the depth it found */
+    uint32_t depth;
+};
+
+struct epoll_member {
+    struct readiness_waiter waiter;
+    struct epoll *epoll;
+    struct readiness *watched;
+    /* ready_lock. */
+    struct list ready_link; /* empty: not on the list */
+    uint32_t armed;         /* what is looked for; 0: asleep after ONESHOT */
+    uint64_t pass;          /* the collect that last reported it */
+    /* mutex. */
+    struct epoll_interest interest;
+    struct epoll_owner *owner;
+    int32_t number;
+    struct epoll_member *chain;
+    struct list owner_link; /* owner.lock */
+    /* nesting. */
+    struct epoll *inner; /* the set that it watches, or NULL */
+    struct list inner_link, outer_link;
+};
+
+static struct env_mutex nesting;
+
+static struct epoll *epoll_of(const void *self)
+{
+    return container_of(SLUICE_OBJECT(self), struct epoll, object);
+}
+
+/* ---- The ready list; ready_lock held ---- */
+
+static uint32_t member_level(const struct epoll_member *member)
+{
+    return member->armed != 0 ? readiness_level(member->watched) & member->armed : 0;
+}
+
+static void member_queue(struct epoll_member *member)
+{
+    struct epoll *epoll = member->epoll;
+
+    if (list_empty(&member->ready_link))
+        list_push_back(&epoll->ready, &member->ready_link);
+    readiness_change(&epoll->readiness.readiness, READY_READ | READY_ASK, 0);
+}
+
+static void epoll_ready_settle(struct epoll *epoll)
+{
+    if (list_empty(&epoll->ready))
+        readiness_change(&epoll->readiness.readiness, 0, READY_READ | READY_ASK);
+}
+
+/* ---- Events ---- */
+
+/*
+ * An exclusive member took the event when somebody waits for the set; otherwise the next one is
+ * told too. The set lives at least until the member is removed, which waits for this to end.
+ */
+static bool member_notify(struct readiness_waiter *waiter, uint32_t events)
+{
+    struct epoll_member *member = container_of(waiter, struct epoll_member, waiter);
+    struct epoll *epoll = member->epoll;
+
+    env_spin_lock(&epoll->ready_lock);
+    bool hit = (events & member->armed) != 0;
+    if (hit)
+        member_queue(member);
+    env_spin_unlock(&epoll->ready_lock);
+    if (!hit)
+        return false;
+    bool taken = atomic_load(&epoll->readiness.readiness.waiting) != 0;
+    readiness_tell(&epoll->readiness.readiness, READY_READ);
+    return taken;
+}
+
+/* Queues MEMBER when it is ready, as a change of interest asks for. */
+static void member_look(struct epoll_member *member)
+{
+    struct epoll *epoll = member->epoll;
+
+    env_spin_lock(&epoll->ready_lock);
+    bool ready = member_level(member) != 0;
+    if (ready)
+        member_queue(member);
+    env_spin_unlock(&epoll->ready_lock);
+    if (ready)
+        readiness_tell(&epoll->readiness.readiness, READY_READ);
+}
+
+/* The set's own level: members that are ready no longer leave the list. */
+static uint32_t epoll_ask(struct readiness_asked *asked)
+{
+    struct epoll *epoll = container_of(asked, struct epoll, readiness);
+    bool ready = false;
+
+    env_spin_lock(&epoll->ready_lock);
+    while (!ready && !list_empty(&epoll->ready)) {
+        struct epoll_member *first =
+            container_of(epoll->ready.next, struct epoll_member, ready_link);
+        ready = member_level(first) != 0;
+        if (!ready)
+            list_remove(&first->ready_link);
+    }
+    epoll_ready_settle(epoll);
+    env_spin_unlock(&epoll->ready_lock);
+    return ready ? READY_READ : 0;
+}
+
+/* ---- Collecting ---- */
+
+/* What a report does to its member; ready_lock held. */
+static void member_reported(struct epoll *epoll, struct epoll_member *member)
+{
+    uint32_t flags = member->interest.flags;
+
+    member->pass = epoll->pass;
+    if (flags & EPOLL_ONESHOT)
+        member->armed = 0;
+    if (flags & (EPOLL_ONESHOT | EPOLL_EDGE)) {
+        list_remove(&member->ready_link);
+    } else if (member->ready_link.next != &epoll->ready) {
+        list_remove(&member->ready_link);
+        list_push_back(&epoll->ready, &member->ready_link);
+    }
+}
+
+/* Fills REPORTS from the front of the list. A pass ends where it meets a member it has reported. */
+static uint32_t epoll_pick(struct epoll *epoll, struct epoll_report *reports, uint32_t max)
+{
+    uint32_t count = 0;
+
+    env_spin_lock(&epoll->ready_lock);
+    while (count < max && !list_empty(&epoll->ready)) {
+        struct epoll_member *member =
+            container_of(epoll->ready.next, struct epoll_member, ready_link);
+        if (member->pass == epoll->pass)
+            break;
+        uint32_t level = member_level(member);
+        if (level == 0) {
+            list_remove(&member->ready_link);
+            continue;
+        }
+        reports[count++] =
+            (struct epoll_report){level, member->interest.tag, member->interest.data, member};
+        member_reported(epoll, member);
+    }
+    epoll_ready_settle(epoll);
+    env_spin_unlock(&epoll->ready_lock);
+    return count;
+}
+
+/* Reports that could not be kept: their members are ready again, in the old order. */
+static void epoll_put_back(struct epoll *epoll, const struct epoll_report *reports, uint32_t count)
+{
+    env_spin_lock(&epoll->ready_lock);
+    while (count-- > 0) {
+        struct epoll_member *member = reports[count].member;
+        member->armed = member->interest.mask;
+        list_remove(&member->ready_link);
+        list_push_front(&epoll->ready, &member->ready_link);
+        member_queue(member);
+    }
+    env_spin_unlock(&epoll->ready_lock);
+}
+
+/* Called with the mutex held. */
+static oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max, epoll_emit_t *emit,
+                                          void *arg, oskit_u32_t *out_count)
+{
+    struct epoll_report reports[BATCH];
+    uint32_t count, room, kept;
+
+    epoll->pass++;
+    do {
+        room = max - *out_count < BATCH ? max - *out_count : BATCH;
+        count = epoll_pick(epoll, reports, room);
+        if (count == 0)
+            break;
+        kept = emit(arg, reports, count);
+        *out_count += kept;
+        if (kept < count) {
+            epoll_put_back(epoll, reports + kept, count - kept);
+            return *out_count != 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
+        }
+    } while (count == room && *out_count < max);
+    return OSKIT_SUCCESS;
+}
+
+/* An empty list costs a load. Whoever waits has registered before that: see readiness_tell. */
+static oskit_error_t epoll_collect(sluice_epoll_t *self, oskit_u32_t max, epoll_emit_t *emit,
+                                   void *arg, oskit_u32_t *out_count)
+{
+    struct epoll *epoll = epoll_of(self);
+
+    *out_count = 0;
+    if (!(atomic_load(&epoll->readiness.readiness.level) & READY_READ))
+        return OSKIT_SUCCESS;
+    env_mutex_lock(&epoll->mutex);
+    oskit_error_t err = epoll_collect_locked(epoll, max, emit, arg, out_count);
+    env_mutex_unlock(&epoll->mutex);
+    return err;
+}
+
+/* ---- Finding by key; mutex held ---- */
+
+static uint32_t key_hash(const struct epoll_owner *owner, int32_t number)
+{
+    uint64_t mixed =
+        ((uint64_t)(uintptr_t)owner ^ (uint64_t)(uint32_t)number << 1) * 0x9e3779b97f4a7c15ull;
+
+    return (uint32_t)(mixed >> 32);
+}
+
+static struct epoll_member **table_slot(struct epoll *epoll, const struct epoll_owner *owner,
+                                        int32_t number)
+{
+    return &epoll->table[key_hash(owner, number) & (epoll->slots - 1)];
+}
+
+static struct epoll_member *epoll_find(struct epoll *epoll, const struct epoll_target *target)
+{
+    if (epoll->count == 0)
+        return NULL;
+    struct epoll_member *member = *table_slot(epoll, target->owner, target->number);
+    while (member != NULL && (member->owner != target->owner || member->number != target->number))
+        member = member->chain;
+    return member;
+}
+
+static void table_insert(struct epoll *epoll, struct epoll_member *member)
+{
+    struct epoll_member **slot = table_slot(epoll, member->owner, member->number);
+
+    member->chain = *slot;
+    *slot = member;
+}
+
+/* Moves all members to a table of SLOTS. */
+static bool table_resize(struct epoll *epoll, uint32_t slots)
+{
+    struct epoll_member **old = epoll->table;
+    uint32_t old_slots = epoll->slots;
+
+    struct epoll_member **table = env_alloc(slots * sizeof *table, ENV_ZERO);
+    if (table == NULL)
+        return false;
+    epoll->table = table;
+    epoll->slots = slots;
+    for (uint32_t i = 0; i < old_slots; i++)
+        for (struct epoll_member *member = old[i], *next; member != NULL; member = next) {
+            next = member->chain;
+            table_insert(epoll, member);
+        }
+    env_free(old, old_slots * sizeof *old);
+    return true;
+}
+
+/* Room for one more. A table that can't grow only gets slower. */
+static bool table_reserve(struct epoll *epoll)
+{
+    if (epoll->slots == 0)
+        return table_resize(epoll, TABLE_FIRST);
+    if (epoll->count >= epoll->slots && epoll->slots <= UINT32_MAX / 2)
+        table_resize(epoll, epoll->slots * 2);
+    return true;
+}
+
+static void table_remove(struct epoll *epoll, struct epoll_member *member)
+{
+    struct epoll_member **link = table_slot(epoll, member->owner, member->number);
+
+    while (*link != member)
+        link = &(*link)->chain;
+    *link = member->chain;
+    epoll->count--;
+}
+
+/* ---- Sets that watch sets; nesting held ---- */
+
+static uint64_t last_visit;
+
+/* Sets below EPOLL in the longest chain. Each is walked once. */
+static uint32_t depth_below(struct epoll *epoll, uint64_t visit)
+{
+    if (epoll->visit == visit)
+        return epoll->depth;
+    epoll->visit = visit;
+    epoll->depth = 0;
+    list_for_each (link, &epoll->inner) {
+        uint32_t below =
+            depth_below(container_of(link, struct epoll_member, inner_link)->inner, visit) + 1;
+        if (below > epoll->depth)
+            epoll->depth = below;
+    }
+    return epoll->depth;
+}
+
+static uint32_t depth_above(struct epoll *epoll, uint64_t visit)
+{
+    if (epoll->visit == visit)
+        return epoll->depth;
+    epoll->visit = visit;
+    epoll->depth = 0;
+    list_for_each (link, &epoll->outer) {
+        uint32_t above =
+            depth_above(container_of(link, struct epoll_member, outer_link)->epoll, visit) + 1;
+        if (above > epoll->depth)
+            epoll->depth = above;
+    }
+    return epoll->depth;
+}
+
+static oskit_error_t nesting_check(struct epoll *outer, struct epoll *inner)
+{
+    uint32_t below = depth_below(inner, ++last_visit);
+
+    /* The walk came by: there is a way from the inner one to the outer. */
+    if (outer->visit == last_visit)
+        return OSKIT_ELOOP;
+    uint32_t above = depth_above(outer, ++last_visit);
+    return above + 2 + below > EPOLL_CHAIN ? OSKIT_ELOOP : OSKIT_SUCCESS;
+}
+
+static void nesting_link(struct epoll_member *member)
+{
+    list_push_back(&member->epoll->inner, &member->inner_link);
+    list_push_back(&member->inner->outer, &member->outer_link);
+}
+
+/* ---- Members; mutex held, and nesting for those that watch sets ---- */
+
+static void member_set_interest(struct epoll_member *member, const struct epoll_interest *interest)
+{
+    member->interest = *interest;
+    member->interest.mask |= ALWAYS_OF_INTEREST;
+}
+
+static struct epoll_member *member_create(struct epoll *epoll, const struct epoll_target *target,
+                                          const struct epoll_interest *interest)
+{
+    struct epoll_member *member = env_alloc(sizeof *member, 0);
+    if (member == NULL)
+        return NULL;
+    *member = (struct epoll_member){
+        .waiter = {.mask = ALL_EVENTS,
+                   .flags = interest->flags & EPOLL_EXCLUSIVE ? READINESS_EXCLUSIVE : 0,
+                   .notify = member_notify},
+        .epoll = epoll,
+        .watched = target->readiness,
+        .owner = target->owner,
+        .number = target->number,
+        .inner = target->epoll != NULL ? epoll_of(target->epoll) : NULL,
+    };
+    list_init(&member->ready_link);
+    member_set_interest(member, interest);
+    member->armed = member->interest.mask;
+    return member;
+}
+
+static oskit_error_t member_add(struct epoll *epoll, const struct epoll_target *target,
+                                const struct epoll_interest *interest)
+{
+    if (epoll_find(epoll, target) != NULL)
+        return OSKIT_EEXIST;
+    if (!table_reserve(epoll))
+        return OSKIT_ENOMEM;
+    struct epoll_member *member = member_create(epoll, target, interest);
+    if (member == NULL)
+        return OSKIT_ENOMEM;
+    table_insert(epoll, member);
+    epoll->count++;
+    if (member->inner != NULL)
+        nesting_link(member);
+    atomic_store_explicit(&target->owner->watched, true, memory_order_relaxed);
+    env_spin_lock(&target->owner->lock);
+    list_push_back(&target->owner->members, &member->owner_link);
+    env_spin_unlock(&target->owner->lock);
+    readiness_add(member->watched, &member->waiter);
+    member_look(member);
+    return OSKIT_SUCCESS;
+}
+
+/* Takes MEMBER off everything but the table. */
+static void member_unlink(struct epoll_member *member)
+{
+    struct epoll *epoll = member->epoll;
+
+    readiness_remove(member->watched, &member->waiter);
+    env_spin_lock(&epoll->ready_lock);
+    bool queued = !list_empty(&member->ready_link);
+    list_remove(&member->ready_link);
+    epoll_ready_settle(epoll);
+    env_spin_unlock(&epoll->ready_lock);
+    /* It may have been told of an event that nobody took. Those told instead are plain waiters, so
+     * doing it with a mutex held is harmless. */
+    if (queued && (member->interest.flags & EPOLL_EXCLUSIVE))
+        readiness_pass_on(member->watched,
+                          readiness_level(member->watched) & member->interest.mask);
+    if (member->inner != NULL) {
+        list_remove(&member->inner_link);
+        list_remove(&member->outer_link);
+    }
+    env_spin_lock(&member->owner->lock);
+    list_remove(&member->owner_link);
+    env_spin_unlock(&member->owner->lock);
+}
+
+static void member_remove(struct epoll_member *member)
+{
+    member_unlink(member);
+    table_remove(member->epoll, member);
+    env_free(member, sizeof *member);
+}
+
+static void member_modify(struct epoll_member *member, const struct epoll_interest *interest)
+{
+    struct epoll *epoll = member->epoll;
+
+    env_spin_lock(&epoll->ready_lock);
+    member_set_interest(member, interest);
+    member->armed = member->interest.mask;
+    env_spin_unlock(&epoll->ready_lock);
+    member_look(member);
+}
+
+/* ---- The interface ---- */
+
+static void epoll_lock(struct epoll *epoll, const struct epoll_target *target)
+{
+    if (target->epoll != NULL)
+        env_mutex_lock(&nesting);
+    env_mutex_lock(&epoll->mutex);
+}
+
+static void epoll_unlock(struct epoll *epoll, const struct epoll_target *target)
+{
+    env_mutex_unlock(&epoll->mutex);
+    if (target->epoll != NULL)
+        env_mutex_unlock(&nesting);
+}
+
+static oskit_error_t epoll_add(sluice_epoll_t *self, const struct epoll_target *target,
+                               const struct epoll_interest *interest)
+{
+    struct epoll *epoll = epoll_of(self);
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if ((interest->flags & EPOLL_EXCLUSIVE) &&
+        (target->epoll != NULL || (interest->flags & EPOLL_ONESHOT)))
+        return OSKIT_E_INVALIDARG;
+    epoll_lock(epoll, target);
+    if (target->epoll != NULL)
+        err = nesting_check(epoll, epoll_of(target->epoll));
+    if (OSKIT_SUCCEEDED(err))
+        err = member_add(epoll, target, interest);
+    epoll_unlock(epoll, target);
+    return err;
+}
+
+static oskit_error_t epoll_modify(sluice_epoll_t *self, const struct epoll_target *target,
+                                  const struct epoll_interest *interest)
+{
+    struct epoll *epoll = epoll_of(self);
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if (interest->flags & EPOLL_EXCLUSIVE)
+        return OSKIT_E_INVALIDARG;
+    env_mutex_lock(&epoll->mutex);
+    struct epoll_member *member = epoll_find(epoll, target);
+    if (member == NULL)
+        err = OSKIT_ENOENT;
+    else if (member->interest.flags & EPOLL_EXCLUSIVE)
+        err = OSKIT_E_INVALIDARG;
+    else
+        member_modify(member, interest);
+    env_mutex_unlock(&epoll->mutex);
+    return err;
+}
+
+static oskit_error_t epoll_remove(sluice_epoll_t *self, const struct epoll_target *target)
+{
+    struct epoll *epoll = epoll_of(self);
+
+    epoll_lock(epoll, target);
+    struct epoll_member *member = epoll_find(epoll, target);
+    if (member != NULL)
+        member_remove(member);
+    epoll_unlock(epoll, target);
+    return member != NULL ? OSKIT_SUCCESS : OSKIT_ENOENT;
+}
+
+static struct sluice_epoll_ops epoll_set_ops = {
+    SLUICE_IUNKNOWN_SLOTS,  .add = epoll_add,         .modify = epoll_modify,
+    .remove = epoll_remove, .collect = epoll_collect,
+};
+
+static struct readiness *epoll_readiness(sluice_pollable_t *self)
+{
+    return &epoll_of(self)->readiness.readiness;
+}
+
+static struct sluice_pollable_ops epoll_pollable_ops = {
+    SLUICE_IUNKNOWN_SLOTS,
+    .readiness = epoll_readiness,
+};
+
+sluice_epoll_t *epoll_of_pollable(sluice_pollable_t *pollable)
+{
+    if (pollable == NULL || pollable->ops != &epoll_pollable_ops)
+        return NULL;
+    return &epoll_of(pollable)->set.i;
+}
+
+/* ---- Ends ---- */
+
+/*
+ * Only two others could touch the same members. A removal by key: it needs the open file, which has
+ * no users left. The end of the set: it needs the nesting mutex, and that also keeps the memory of
+ * a set that has come to its end meanwhile.
+ */
+void epoll_owner_forget(struct epoll_owner *owner)
+{
+    env_mutex_lock(&nesting);
+    for (;;) {
+        env_spin_lock(&owner->lock);
+        struct list *link = list_empty(&owner->members) ? NULL : owner->members.next;
+        env_spin_unlock(&owner->lock);
+        if (link == NULL)
+            break;
+        struct epoll_member *member = container_of(link, struct epoll_member, owner_link);
+        struct epoll *epoll = member->epoll;
+        env_mutex_lock(&epoll->mutex);
+        member_remove(member);
+        env_mutex_unlock(&epoll->mutex);
+    }
+    env_mutex_unlock(&nesting);
+}
+
+static void epoll_destroy(struct sluice_object *object)
+{
+    struct epoll *epoll = container_of(object, struct epoll, object);
+
+    env_mutex_lock(&nesting);
+    for (uint32_t i = 0; i < epoll->slots; i++)
+        while (epoll->table[i] != NULL)
+            member_remove(epoll->table[i]);
+    env_mutex_unlock(&nesting);
+    env_free(epoll->table, epoll->slots * sizeof *epoll->table);
+    sluice_object_fini(object);
+    env_free(epoll, sizeof *epoll);
+}
+
+static const struct sluice_interface epoll_interfaces[] = {
+    {&oskit_iunknown_iid, offsetof(struct epoll, pollable), &epoll_pollable_ops},
+    {&sluice_pollable_iid, offsetof(struct epoll, pollable), &epoll_pollable_ops},
+    {&sluice_epoll_iid, offsetof(struct epoll, set), &epoll_set_ops},
+};
+
+static const struct sluice_class epoll_class = {"epoll", epoll_interfaces,
+                                                SLUICE_COUNT(epoll_interfaces), epoll_destroy};
+
+oskit_error_t epoll_new(oskit_iunknown_t **out)
+{
+    *out = NULL;
+    struct epoll *epoll = env_alloc(sizeof *epoll, ENV_ZERO);
+    if (epoll == NULL)
+        return OSKIT_ENOMEM;
+    readiness_init(&epoll->readiness.readiness, 0);
+    epoll->readiness.ask = epoll_ask;
+    list_init(&epoll->ready);
+    list_init(&epoll->inner);
+    list_init(&epoll->outer);
+    sluice_object_init(&epoll->object, &epoll_class);
+    *out = (oskit_iunknown_t *)&epoll->pollable.i;
+    return OSKIT_SUCCESS;
+}

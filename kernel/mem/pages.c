@@ -11,13 +11,15 @@
 #include "kernel/mem/tables.h"
 
 /* Single pages of one CPU: taken and given without a lock. Lives in a page of its own. */
-#define CACHE_SIZE  128u
-#define CACHE_ORDER 4u /* pages move between cache and buddy in blocks of this order's size */
-#define CACHE_BATCH (1u << CACHE_ORDER)
+#define CACHE_SIZE   256u
+#define CACHE_ZEROED 16u
+#define CACHE_ORDER  4u /* pages move between cache and buddy in blocks of this order's size */
+#define CACHE_BATCH  (1u << CACHE_ORDER)
 
 struct page_cache {
-    uint32_t count;
+    uint32_t count, zeroed_count;
     void *pages[CACHE_SIZE];
+    void *zeroed[CACHE_ZEROED]; /* page tables, mostly, that were in use and became empty */
 };
 _Static_assert(sizeof(struct page_cache) <= PAGE_SIZE, "a cache is a page");
 
@@ -66,7 +68,7 @@ static struct page_cache *cache_get(void)
         if (cache == NULL)
             return NULL;
         page_begin(page_of(cache), 0);
-        cache->count = 0;
+        cache->count = cache->zeroed_count = 0;
         cpu->page_cache = cache;
     }
     return cpu->page_cache;
@@ -100,16 +102,25 @@ static void cache_drain(struct page_cache *cache)
     spin_unlock(&pages_lock);
 }
 
-static void *single_take(void)
+/* *ZEROED: a page of zeros is wanted; afterwards whether it is one. */
+static void *single_take(bool *zeroed)
 {
     void *address = NULL;
     preempt_disable();
     struct page_cache *cache = cache_get();
-    if (cache != NULL && cache->count == 0)
-        cache_fill(cache);
-    if (cache != NULL && cache->count > 0)
-        address = cache->pages[--cache->count];
+    bool recycled = *zeroed && cache != NULL && cache->zeroed_count > 0;
+    if (recycled) {
+        address = cache->zeroed[--cache->zeroed_count];
+    } else if (cache != NULL) {
+        if (cache->count == 0)
+            cache_fill(cache);
+        if (cache->count > 0)
+            address = cache->pages[--cache->count];
+        else if (cache->zeroed_count > 0)
+            address = cache->zeroed[--cache->zeroed_count];
+    }
     preempt_enable();
+    *zeroed = recycled;
     return address;
 }
 
@@ -133,11 +144,12 @@ void *page_alloc(unsigned order, unsigned flags)
         return order == 0 ? bootmem_page() : NULL;
     if ((flags & PAGES_USER) && __builtin_expect(buddy.free < reserve, 0))
         return NULL;
-    char *address = order == 0 ? single_take() : block_take(order);
+    bool zeroed = flags & PAGES_ZERO;
+    char *address = order == 0 ? single_take(&zeroed) : block_take(order);
     if (address == NULL)
         return NULL;
     page_begin(page_of(address), order);
-    if (flags & PAGES_ZERO)
+    if ((flags & PAGES_ZERO) && (order > 0 || !zeroed))
         for (unsigned i = 0; i < 1u << order; i++)
             page_zero(address + i * PAGE_SIZE);
     return address;
@@ -167,6 +179,21 @@ void page_unref(void *address)
         block_give(address, order);
 }
 
+void page_unref_zeroed(void *address)
+{
+    preempt_disable();
+    struct page_cache *cache = this_cpu()->page_cache;
+    bool room = cache != NULL && cache->zeroed_count < CACHE_ZEROED;
+    if (room) {
+        page_of(address)->state = PAGE_CACHED;
+        atomic_store_explicit(&page_of(address)->references, 0, memory_order_relaxed);
+        cache->zeroed[cache->zeroed_count++] = address;
+    }
+    preempt_enable();
+    if (!room)
+        page_unref(address);
+}
+
 uint32_t page_references(const void *address)
 {
     return atomic_load_explicit(&page_of(address)->references, memory_order_acquire);
@@ -183,7 +210,7 @@ size_t pages_free(void)
     for (uint32_t i = 0; i < cpu_count; i++) {
         const struct page_cache *cache = cpus[i] ? cpus[i]->page_cache : NULL;
         if (cache != NULL)
-            free += cache->count;
+            free += cache->count + cache->zeroed_count;
     }
     return free;
 }

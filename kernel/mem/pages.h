@@ -20,6 +20,9 @@ void pages_init(void);
 void *page_alloc(unsigned order, unsigned flags);
 void page_ref(void *page);   /* [any] */
 void page_unref(void *page); /* the last frees [any] */
+/* The same for a single page that holds zeros and has no other reference: saves making them anew.
+ */
+void page_unref_zeroed(void *page); /* [any] */
 uint32_t page_references(const void *page);
 /* Zeroes one page. */
 void page_zero(void *page);

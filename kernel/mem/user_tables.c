@@ -1,7 +1,9 @@
+/* Locks: spare_lock (spin) guards the spare top tables; nothing is taken inside it. */
 #include "kernel/mem/user_tables.h"
 
 #include <sluice/string.h>
 #include "kernel/abi/mman.h"
+#include "kernel/cpu/spinlock.h"
 #include "kernel/log.h"
 #include "kernel/mem/page.h"
 
@@ -9,6 +11,13 @@
 #define USER_TOP  (TABLE_COUNT / 2)         /* top entries that are the user's */
 
 static uint64_t zero_page;
+
+/* Top tables whose user half is empty: the kernel's half, the same in all, needn't be copied anew.
+ */
+#define SPARE_TOPS 16u
+static spinlock_t spare_lock;
+static uint64_t *spare_tops[SPARE_TOPS];
+static unsigned spare_count;
 
 void user_tables_boot(void)
 {
@@ -39,14 +48,37 @@ static struct page *table_record(const uint64_t *entry)
     return page_of((const void *)page_floor((uint64_t)entry));
 }
 
+static uint64_t *top_create(void)
+{
+    uint64_t *top = NULL;
+    spin_lock(&spare_lock);
+    if (spare_count > 0)
+        top = spare_tops[--spare_count];
+    spin_unlock(&spare_lock);
+    if (top != NULL || (top = page_alloc(0, PAGES_ZERO)) == NULL)
+        return top;
+    const uint64_t *kernel = table_of(tables_root());
+    memcpy(top + USER_TOP, kernel + USER_TOP, USER_TOP * sizeof(uint64_t));
+    return top;
+}
+
+static void top_destroy(uint64_t *top)
+{
+    kassert(page_of(top)->used == 0);
+    spin_lock(&spare_lock);
+    bool room = spare_count < SPARE_TOPS;
+    if (room)
+        spare_tops[spare_count++] = top;
+    spin_unlock(&spare_lock);
+    if (!room)
+        page_unref(top);
+}
+
 bool user_tables_init(struct user_tables *tables)
 {
-    tables->top = page_alloc(0, 0);
+    tables->top = top_create();
     if (tables->top == NULL)
         return false;
-    const uint64_t *kernel = table_of(tables_root());
-    memset(tables->top, 0, USER_TOP * sizeof(uint64_t));
-    memcpy(tables->top + USER_TOP, kernel + USER_TOP, USER_TOP * sizeof(uint64_t));
     tables->hardware.root = page_physical(tables->top);
     atomic_store(&tables->hardware.cpus, 0);
     tables->resident = tables->copies = 0;
@@ -135,14 +167,22 @@ struct gathering {
     bool dead; /* no CPU can: free at once */
     unsigned count;
     struct tlb_flush flush;
-    void *pages[96];
+    void *pages[96]; /* bit 0: a table, so a page of zeros again */
 };
+
+static void gathered_free(void *page)
+{
+    if ((uint64_t)page & 1)
+        page_unref_zeroed((char *)page - 1);
+    else
+        page_unref(page);
+}
 
 static void gathering_finish(struct user_tables *tables, struct gathering *gathering)
 {
     tlb_flush(&tables->hardware, &gathering->flush);
     for (unsigned i = 0; i < gathering->count; i++)
-        page_unref(gathering->pages[i]);
+        gathered_free(gathering->pages[i]);
     gathering->count = 0;
     gathering->flush.count = 0;
 }
@@ -152,7 +192,7 @@ static void gathering_add(struct user_tables *tables, struct gathering *gatherin
                           uint64_t address)
 {
     if (gathering->dead) {
-        page_unref(page);
+        gathered_free(page);
         return;
     }
     tlb_add(&gathering->flush, address);
@@ -161,17 +201,30 @@ static void gathering_add(struct user_tables *tables, struct gathering *gatherin
         gathering_finish(tables, gathering);
 }
 
-static void entry_clear(struct user_tables *tables, uint64_t *entry, uint64_t address,
-                        struct gathering *gathering)
+/* Takes the pages of [START, STOP) out of LEAF, the table that holds their entries. */
+static void unmap_leaf(struct user_tables *tables, uint64_t *leaf, uint64_t start, uint64_t stop,
+                       struct gathering *gathering)
 {
-    uint64_t old = *entry;
-    entry_set(entry, 0);
-    if (user_entry_is_zero_page(old)) {
-        tlb_add(&gathering->flush, address);
-        return;
+    uint64_t *first = &leaf[table_index(start, 0)], *last = first + (stop - start) / PAGE_SIZE;
+    unsigned left = page_of(leaf)->used, pages = 0, copies = 0;
+    for (uint64_t *entry = first; entry < last && left > 0; entry++) {
+        uint64_t old = *entry;
+        if (old == 0)
+            continue;
+        uint64_t address = start + (uint64_t)(entry - first) * PAGE_SIZE;
+        entry_set(entry, 0);
+        left--;
+        if (user_entry_is_zero_page(old)) {
+            tlb_add(&gathering->flush, address);
+            continue;
+        }
+        pages++;
+        copies += (old & PTE_PRIVATE) != 0;
+        gathering_add(tables, gathering, entry_page(old), address);
     }
-    count(tables, old, -1);
-    gathering_add(tables, gathering, entry_page(old), address);
+    page_of(leaf)->used = left;
+    tables->resident -= pages;
+    tables->copies -= copies;
 }
 
 /* Unlinks the tables on the way to ADDRESS that have become empty. What CPUs have cached of the way
@@ -184,12 +237,12 @@ static void prune(struct user_tables *tables, uint64_t address, struct gathering
         table = table_of(*path[level - 1]);
     }
     for (unsigned level = 0; level < 3; level++) {
-        void *below = table_of(*path[level]);
+        char *below = (char *)table_of(*path[level]);
         if (page_of(below)->used > 0)
             return;
         entry_set(path[level], 0);
         table_record(path[level])->used--;
-        gathering_add(tables, gathering, below, address);
+        gathering_add(tables, gathering, below + 1, address);
     }
 }
 
@@ -199,18 +252,10 @@ static void unmap(struct user_tables *tables, uint64_t start, uint64_t end,
     uint64_t at = start, stop;
     uint64_t *leaf;
     while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL) {
-        struct page *record = page_of(leaf);
-        uint64_t first = at;
-        for (; at < stop && record->used > 0; at += PAGE_SIZE) {
-            uint64_t *entry = &leaf[table_index(at, 0)];
-            if (*entry == 0)
-                continue;
-            record->used--;
-            entry_clear(tables, entry, at, gathering);
-        }
+        unmap_leaf(tables, leaf, at, stop, gathering);
+        if (page_of(leaf)->used == 0)
+            prune(tables, at, gathering);
         at = stop;
-        if (record->used == 0)
-            prune(tables, first, gathering);
     }
 }
 
@@ -239,8 +284,7 @@ void user_tables_discard(struct user_tables *tables, uint64_t start, uint64_t en
 
 void user_tables_destroy(struct user_tables *tables)
 {
-    kassert(page_of(tables->top)->used == 0);
-    page_unref(tables->top);
+    top_destroy(tables->top);
 }
 
 /* ---- Changing ---- */
@@ -300,41 +344,54 @@ bool user_tables_move(struct user_tables *tables, uint64_t from, uint64_t to, ui
 
 /* ---- Fork ---- */
 
+/* What the child can get again by a fault it gets by a fault. */
+static bool worth_sharing(uint64_t entry, bool copies_only)
+{
+    return entry != 0 && !user_entry_is_zero_page(entry) && (!copies_only || (entry & PTE_PRIVATE));
+}
+
+/* One table's part; TARGET is the child's table, NULL as long as there was nothing for it. */
+static bool share_leaf(uint64_t *entry, struct user_tables *child, uint64_t at, uint64_t stop,
+                       bool copies_only, struct tlb_flush *flush)
+{
+    uint64_t *target = NULL;
+    unsigned pages = 0, copies = 0;
+    for (; at < stop; at += PAGE_SIZE, entry++) {
+        uint64_t value = *entry;
+        if (!worth_sharing(value, copies_only))
+            continue;
+        if (target == NULL) {
+            target = user_entry(child, at, true);
+            if (target == NULL)
+                return false;
+            target -= table_index(at, 0);
+        }
+        if (value & PTE_WRITE) {
+            value &= ~PTE_WRITE;
+            entry_set(entry, value);
+            tlb_add(flush, at);
+        }
+        page_ref(entry_page(value));
+        target[table_index(at, 0)] = value;
+        pages++;
+        copies += (value & PTE_PRIVATE) != 0;
+    }
+    if (target != NULL)
+        page_of(target)->used += pages;
+    child->resident += pages;
+    child->copies += copies;
+    return true;
+}
+
 bool user_tables_share(struct user_tables *parent, struct user_tables *child, uint64_t start,
                        uint64_t end, bool copies_only, struct tlb_flush *flush)
 {
     uint64_t at = start, stop;
     uint64_t *leaf;
     while ((leaf = leaf_next(parent, &at, end, &stop)) != NULL) {
-        uint64_t *target = NULL; /* the child's table, once there is something for it */
-        struct page *record = NULL;
-        unsigned shared = 0;
-        for (; at < stop; at += PAGE_SIZE) {
-            uint64_t *entry = &leaf[table_index(at, 0)];
-            uint64_t value = *entry;
-            /* What the child can get again by a fault it gets by a fault. */
-            if (value == 0 || user_entry_is_zero_page(value) ||
-                (copies_only && !(value & PTE_PRIVATE)))
-                continue;
-            if (target == NULL) {
-                target = user_entry(child, at, true);
-                if (target == NULL)
-                    return false;
-                target -= table_index(at, 0);
-                record = page_of(target);
-            }
-            if (value & PTE_WRITE) {
-                value &= ~PTE_WRITE;
-                entry_set(entry, value);
-                tlb_add(flush, at);
-            }
-            page_ref(entry_page(value));
-            target[table_index(at, 0)] = value;
-            count(child, value, 1);
-            shared++;
-        }
-        if (record != NULL)
-            record->used += shared;
+        if (!share_leaf(&leaf[table_index(at, 0)], child, at, stop, copies_only, flush))
+            return false;
+        at = stop;
     }
     return true;
 }

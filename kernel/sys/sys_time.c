@@ -6,9 +6,23 @@
 
 #define NS_PER_S 1000000000
 
-static long clock_read(long clock, int64_t *ns)
+/* What the current thread or process has used. A switch between the sum and the running part would
+ * count the time since it twice or below zero. */
+static int64_t cpu_time(bool process)
 {
     uint64_t user, system;
+    preempt_disable();
+    if (process)
+        process_times(current_process(), &user, &system);
+    else
+        thread_times(current_thread(), &user, &system);
+    int64_t ns = (int64_t)(user + system + thread_running_time());
+    preempt_enable();
+    return ns;
+}
+
+static long clock_read(long clock, int64_t *ns)
+{
     switch (clock) {
     case ABI_CLOCK_REALTIME:
     case ABI_CLOCK_REALTIME_COARSE:
@@ -22,12 +36,8 @@ static long clock_read(long clock, int64_t *ns)
         *ns = (int64_t)clock_monotonic();
         return 0;
     case ABI_CLOCK_PROCESS_CPUTIME_ID:
-        process_times(current_process(), &user, &system);
-        *ns = (int64_t)(user + system + thread_running_time());
-        return 0;
     case ABI_CLOCK_THREAD_CPUTIME_ID:
-        thread_times(current_thread(), &user, &system);
-        *ns = (int64_t)(user + system + thread_running_time());
+        *ns = cpu_time(clock == ABI_CLOCK_PROCESS_CPUTIME_ID);
         return 0;
     default:
         return -ABI_EINVAL;

@@ -65,25 +65,21 @@ static oskit_error_t change_make_file(const struct change *change, const struct 
 }
 
 /*
- * With the parent's mutex held and OLD, which says that the name is free: makes the file and lets
- * the name say so. *OUT (may be NULL) is the name with a reference. That the name can't be
- * remembered is no failure then.
+ * With the parent's mutex held: remembers the new FILE (its reference is consumed; NULL: not known)
+ * by its name, with a reference in *OUT. OUT may be NULL: then that it can't be remembered is no
+ * failure.
  */
-static oskit_error_t change_make_named(struct change *change, struct name *old,
-                                       const struct filex_creation *how, struct name **out)
+static oskit_error_t change_enter(struct change *change, oskit_file_t *file, struct name **out)
 {
     struct component *c = &change->component;
     struct name *name = NULL;
-    oskit_file_t *file;
+    oskit_error_t err = OSKIT_SUCCESS;
 
-    oskit_error_t err = change_make_file(change, how, &file);
-    if (OSKIT_FAILED(err))
-        return err;
-    name_leave(old);
-    if (file)
-        err = name_create(old->table, change->parent, c->text, c->length, c->hash, file, &name);
-    if (file)
+    if (file) {
+        err = name_create(change->parent->table, change->parent, c->text, c->length, c->hash, file,
+                          &name);
         oskit_file_release(file);
+    }
     if (name)
         name_enter(name);
     if (out)
@@ -91,6 +87,42 @@ static oskit_error_t change_make_named(struct change *change, struct name *old,
     else
         name_put(name);
     return out ? err : OSKIT_SUCCESS;
+}
+
+/* With the parent's mutex held and OLD, which says that the name is free: makes the file. *OUT as
+ * above. */
+static oskit_error_t change_make_named(struct change *change, struct name *old,
+                                       const struct filex_creation *how, struct name **out)
+{
+    oskit_file_t *file;
+
+    oskit_error_t err = change_make_file(change, how, &file);
+    if (OSKIT_FAILED(err))
+        return err;
+    name_leave(old);
+    return change_enter(change, file, out);
+}
+
+/*
+ * With the parent's mutex held. Of a name that isn't remembered most often there is nothing, and
+ * the creation itself tells otherwise: so it is tried first. true: made, *err says whether *OUT
+ * holds the name. false: nothing was done, look before.
+ */
+static bool change_make_new(struct change *change, const struct filex_creation *how,
+                            struct name **out, oskit_error_t *err)
+{
+    struct component *c = &change->component;
+    oskit_file_t *file;
+
+    if (!change->parent->filex || (c->slash && !OSKIT_S_ISDIR(how->mode)) ||
+        OSKIT_FAILED(change_allowed(change)))
+        return false;
+    struct name *known = name_find(change->parent, c->text, c->length, c->hash);
+    name_put(known);
+    if (known || OSKIT_FAILED(change_make_file(change, how, &file)))
+        return false;
+    *err = change_enter(change, file, out);
+    return true;
 }
 
 /* What must hold for OLD, found at the new name's place, for it to be made. */
@@ -104,11 +136,25 @@ static oskit_error_t change_may_make(const struct change *change, const struct n
     return change_allowed(change);
 }
 
+/* With the parent's mutex held. */
+static oskit_error_t change_make(struct change *change, const struct filex_creation *how)
+{
+    struct name *old;
+
+    oskit_error_t err = name_resolve_locked(change->parent, &change->component, &old);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = change_may_make(change, old, OSKIT_S_ISDIR(how->mode));
+    if (OSKIT_SUCCEEDED(err))
+        err = change_make_named(change, old, how, NULL);
+    name_put(old);
+    return err;
+}
+
 static oskit_error_t namespace_make(const struct walk *walk, const char *path,
                                     const struct filex_creation *how)
 {
     struct change change;
-    struct name *old;
 
     oskit_error_t err = change_start(&change, walk, path);
     if (OSKIT_FAILED(err))
@@ -118,13 +164,8 @@ static oskit_error_t namespace_make(const struct walk *walk, const char *path,
         return OSKIT_EEXIST;
     }
     env_mutex_lock(&change.parent->mutex);
-    err = name_resolve_locked(change.parent, &change.component, &old);
-    if (OSKIT_SUCCEEDED(err)) {
-        err = change_may_make(&change, old, OSKIT_S_ISDIR(how->mode));
-        if (OSKIT_SUCCEEDED(err))
-            err = change_make_named(&change, old, how, NULL);
-        name_put(old);
-    }
+    if (!change_make_new(&change, how, NULL, &err))
+        err = change_make(&change, how);
     env_mutex_unlock(&change.parent->mutex);
     change_finish(&change);
     return err;
@@ -202,30 +243,30 @@ oskit_error_t namespace_link(const struct location *file, const struct walk *wal
 /* ---- Opening with creation ---- */
 
 /*
- * The name of the last component with a reference: the one that is there, or a new one. *CREATED
- * says which.
+ * With the parent's mutex held: the name of the last component with a reference, the one that is
+ * there or a new one. *CREATED says which.
  */
 static oskit_error_t create_last(struct change *change, const struct filex_creation *how, bool excl,
                                  struct name **out, bool *created)
 {
     struct name *old;
+    oskit_error_t err;
 
-    env_mutex_lock(&change->parent->mutex);
-    oskit_error_t err = name_resolve_locked(change->parent, &change->component, &old);
-    if (OSKIT_SUCCEEDED(err) && old->file) {
+    *created = change_make_new(change, how, out, &err);
+    if (*created)
+        return err;
+    err = name_resolve_locked(change->parent, &change->component, &old);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (old->file && !excl) {
         *out = old;
-        if (excl) {
-            name_put(old);
-            err = OSKIT_EEXIST;
-        }
-    } else if (OSKIT_SUCCEEDED(err)) {
-        err = change_allowed(change);
-        if (OSKIT_SUCCEEDED(err))
-            err = change_make_named(change, old, how, out);
-        *created = OSKIT_SUCCEEDED(err);
-        name_put(old);
+        return OSKIT_SUCCESS;
     }
-    env_mutex_unlock(&change->parent->mutex);
+    err = old->file ? OSKIT_EEXIST : change_allowed(change);
+    if (OSKIT_SUCCEEDED(err))
+        err = change_make_named(change, old, how, out);
+    *created = OSKIT_SUCCEEDED(err);
+    name_put(old);
     return err;
 }
 
@@ -250,7 +291,9 @@ static oskit_error_t create_round(struct change *change, const struct filex_crea
     if (change->component.slash) /* says that it is a directory, there or not: as Linux has it */
         return OSKIT_EISDIR;
     change_name(change);
+    env_mutex_lock(&change->parent->mutex);
     err = create_last(change, how, excl, &name, created);
+    env_mutex_unlock(&change->parent->mutex);
     if (OSKIT_FAILED(err))
         return err;
     unsigned links = w->links;

@@ -143,12 +143,14 @@ void *radix_remove(struct radix *radix, oskit_u64_t index, struct radix_pool *po
     void **path[RADIX_LEVELS + 1];
     unsigned depth = 0;
 
-    if (!radix_get(radix, index))
+    if (!radix_covers(radix->height, index))
         return NULL;
     path[0] = &radix->root;
-    for (unsigned level = radix->height; level-- > 0; depth++)
+    for (unsigned level = radix->height; *path[depth] && level-- > 0; depth++)
         path[depth + 1] = &((struct radix_node *)*path[depth])->slot[radix_slot(index, level)];
     void *item = *path[depth];
+    if (!item)
+        return NULL;
     *path[depth] = NULL;
     while (depth-- > 0 && radix_node_empty(*path[depth])) {
         radix_pool_give(pool, *path[depth]);

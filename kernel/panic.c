@@ -63,14 +63,14 @@ static bool returns_to_entry(uint64_t address)
            address == (uint64_t)syscall_return_address;
 }
 
-/* The frame above the call from entry.S: false when the trap came from a user program. */
+/* The code that FRAME interrupted; *BASE gets its frame pointer. false when it was a user program.
+ */
 static bool backtrace_trap(const struct trap_frame *frame, uint64_t *base)
 {
     if (trap_from_user(frame)) {
         log_write(LOG_EMERG, "  %016lx  user program, trap %#lx", frame->rip, frame->vector);
         return false;
     }
-    log_write(LOG_EMERG, "  -- trap %#lx --", frame->vector);
     backtrace_line(frame->rip);
     *base = frame->rbp;
     return true;
@@ -84,6 +84,7 @@ static void backtrace(uint64_t base)
             !word_read_safe(base + 8, &address))
             return;
         if (returns_to_entry(address)) {
+            log_write(LOG_EMERG, "  -- trap --");
             if (!backtrace_trap((const struct trap_frame *)(base + 16), &base))
                 return;
             continue;
@@ -140,9 +141,8 @@ static _Noreturn void panic_vframe(const struct trap_frame *frame, uint64_t base
     if (frame) {
         panic_registers(frame);
         log_write(LOG_EMERG, "backtrace:");
-        backtrace_line(frame->rip);
-        if (!trap_from_user(frame))
-            backtrace(frame->rbp);
+        if (backtrace_trap(frame, &base))
+            backtrace(base);
     } else {
         log_write(LOG_EMERG, "backtrace:");
         backtrace(base);

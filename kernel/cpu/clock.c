@@ -20,6 +20,7 @@
 
 #define NS_PER_S      1000000000ull
 #define WINDOW_NS     5000000ull /* error: one reference read, under 1 us, in this */
+#define POLLS_MAX     50000000u /* of a reference that stands still; a window takes under a million */
 #define SAMPLE_TRIES  5
 #define FEMTOS_PER_NS 1000000ull
 #define PIT_HZ        1193182ull
@@ -102,31 +103,42 @@ static void clock_scale(uint64_t hz)
     ns_mult = (uint64_t)(((unsigned __int128)NS_PER_S << 32) / hz);
 }
 
-static void clock_calibrate(void)
+/* The TSC's frequency by REFERENCE; measures the local APIC's timer meanwhile and returns in
+ * *APIC_TICKS how many TSC ticks that took. 0: the reference stands still. */
+static uint64_t clock_measure(uint64_t (*reference)(void), uint64_t *apic_ticks)
 {
-    uint64_t (*reference)(void) = hpet_start() ? hpet_ns : pit_ns;
-    if (reference == pit_ns)
-        pit_start();
     struct sample first = clock_sample(reference), last;
+    uint32_t polls = 0;
     apic_timer_measure();
     uint64_t apic_from = tsc_read();
     do
         cpu_pause();
-    while (reference() - first.ns < WINDOW_NS);
-    uint64_t apic_to = tsc_read();
+    while (reference() - first.ns < WINDOW_NS && ++polls < POLLS_MAX);
+    *apic_ticks = tsc_read() - apic_from;
     last = clock_sample(reference);
-    if (last.tsc <= first.tsc)
-        panic("clock: the TSC doesn't count");
-    uint64_t hz =
-        (uint64_t)((unsigned __int128)(last.tsc - first.tsc) * NS_PER_S / (last.ns - first.ns));
+    if (polls == POLLS_MAX || last.tsc <= first.tsc)
+        return 0;
+    return (uint64_t)((unsigned __int128)(last.tsc - first.tsc) * NS_PER_S / (last.ns - first.ns));
+}
+
+static void clock_calibrate(void)
+{
+    uint64_t apic_ticks, hz = hpet_start() ? clock_measure(hpet_ns, &apic_ticks) : 0;
+    bool by_hpet = hz;
+    if (!by_hpet) {
+        pit_start();
+        hz = clock_measure(pit_ns, &apic_ticks);
+    }
+    if (!hz)
+        panic("clock: neither the HPET nor the PIT counts, or the TSC doesn't");
     clock_scale(cpu_features.tsc_khz ? cpu_features.tsc_khz * 1000ull : hz);
     /* Some microseconds of error against the sample are harmless: timers re-check their deadline.
      */
-    apic_timer_measured((uint64_t)(((unsigned __int128)(apic_to - apic_from) * ns_mult) >> 32));
+    apic_timer_measured((uint64_t)(((unsigned __int128)apic_ticks * ns_mult) >> 32));
     log_write(LOG_INFO, "clock: TSC %lu.%03lu MHz by %s", tsc_hz / 1000000, tsc_hz / 1000 % 1000,
-              cpu_features.tsc_khz   ? "the hypervisor"
-              : reference == hpet_ns ? "the HPET"
-                                     : "the PIT");
+              cpu_features.tsc_khz ? "the hypervisor"
+              : by_hpet            ? "the HPET"
+                                   : "the PIT");
 }
 
 void clock_init(void)

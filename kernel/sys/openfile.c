@@ -212,12 +212,36 @@ static long openfile_stream_transfer(struct transfer *t)
                                         nonblock, ENV_FOREVER, transfer_try, t));
 }
 
+/* RLIMIT_FSIZE: a write that begins below it is cut there; one that begins at or beyond it is
+ * EFBIG, and SIGXFSZ. */
+static long write_bound(struct transfer *t)
+{
+    uint64_t limit = process_limit(ABI_RLIMIT_FSIZE);
+    oskit_off_t at = t->offset;
+    if (__builtin_expect(limit == ABI_RLIM_INFINITY, 1) || !t->file->pager || !t->uio->left)
+        return 0;
+    if (t->flags & VECIO_APPEND && t->file->absio)
+        oskit_absio_getsize(t->file->absio, &at);
+    if ((uint64_t)at < limit) {
+        if (t->uio->left > limit - (uint64_t)at)
+            t->uio->left = limit - (uint64_t)at;
+        return 0;
+    }
+    struct abi_siginfo info;
+    signal_info_kernel(&info, ABI_SIGXFSZ);
+    signal_send_thread(current_thread(), &info);
+    return -ABI_EFBIG;
+}
+
 /* Absolute transfers may be short where the object's inner limits lie; loop until all is moved, the
  * end of file or an error. */
 static long openfile_absolute_transfer(struct transfer *t)
 {
     oskit_error_t error = 0;
     size_t moved = 0;
+    long refused = t->write ? write_bound(t) : 0;
+    if (refused)
+        return refused;
     do {
         moved = 0;
         error = transfer_absolute(t, &moved);

@@ -130,6 +130,7 @@ long sys_times(long user)
     struct process *process = current_process();
     const uint64_t tick = 1000000000 / ABI_USER_HZ;
     uint64_t ns_user, ns_system;
+    thread_charge();
     process_times(process, &ns_user, &ns_system);
     struct abi_tms out = {(int64_t)(ns_user / tick), (int64_t)(ns_system / tick),
                           (int64_t)(process->children_user / tick),

@@ -289,6 +289,13 @@ long sys_prctl(long option, long a, long b, long c, long d)
         return prctl_set_name(a);
     case ABI_PR_GET_NAME:
         return put_user(a, current_thread()->name, THREAD_NAME_SIZE);
+    case ABI_PR_SET_PDEATHSIG:
+        if (a < 0 || a > ABI_NSIG)
+            return -ABI_EINVAL;
+        process->parent_death_signal = (int)a;
+        return 0;
+    case ABI_PR_GET_PDEATHSIG:
+        return put_user(a, &process->parent_death_signal, sizeof process->parent_death_signal);
     case ABI_PR_GET_DUMPABLE:
         return process->dumpable;
     case ABI_PR_SET_DUMPABLE:

@@ -6,19 +6,15 @@
 
 #define NS_PER_S 1000000000
 
-/* What the current thread or process has used. A switch between the sum and the running part would
- * count the time since it twice or below zero. */
 static int64_t cpu_time(bool process)
 {
     uint64_t user, system;
-    preempt_disable();
+    thread_charge();
     if (process)
         process_times(current_process(), &user, &system);
     else
         thread_times(current_thread(), &user, &system);
-    int64_t ns = (int64_t)(user + system + thread_running_time());
-    preempt_enable();
-    return ns;
+    return (int64_t)(user + system);
 }
 
 static long clock_read(long clock, int64_t *ns)

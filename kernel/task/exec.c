@@ -412,6 +412,8 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
     cred_install(exec->cred);
     exec->cred = NULL;
     process->has_execed = true;
+    if (exec->secure)
+        process->parent_death_signal = 0;
     process->dumpable = !exec->secure;
     exec_registers(exec, frame);
 }

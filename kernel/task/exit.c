@@ -159,6 +159,10 @@ static void process_orphan_children(struct process *self, struct process *init, 
         list_remove(&child->sibling_link);
         list_push_back(&init->children, &child->sibling_link);
         child->parent = init;
+        if (child->parent_death_signal)
+            signal_send_process(child, &(struct abi_siginfo){.si_signo = child->parent_death_signal,
+                                                             .si_code = ABI_SI_USER,
+                                                             .rt.si_pid = self->pid});
         if (child->group && child->group != self->group)
             group_check_orphaned(child->group, self, false);
         if (atomic_load(&child->state) == PROCESS_ZOMBIE) {
@@ -248,6 +252,7 @@ static void thread_leave_user(struct thread *self)
 static bool thread_leave_process(struct thread *self, struct process *process, int status)
 {
     uint64_t user, system;
+    thread_charge();
     thread_times(self, &user, &system);
     /* Before the others may think it gone: whoever sees the last other thread leave may free the
      * space, and a switch back to this one would load it again. */

@@ -162,6 +162,8 @@ void process_usage(struct process *process, bool children, struct abi_rusage *ou
 {
     uint64_t user = process->children_user, system = process->children_system;
     *out = (struct abi_rusage){0};
+    if (process == current_process())
+        thread_charge();
     if (!children) {
         process_times(process, &user, &system);
         out->ru_minflt = (int64_t)process->minor_faults;

@@ -541,7 +541,12 @@ uint32_t sched_running(void)
     return count;
 }
 
-uint64_t thread_running_time(void)
+void thread_charge(void)
 {
-    return clock_monotonic() - current_thread()->switched_at;
+    preempt_disable();
+    struct run_queue *queue = this_cpu()->run_queue;
+    spin_lock(&queue->lock);
+    sched_charge(current_thread(), clock_monotonic());
+    spin_unlock(&queue->lock);
+    preempt_enable();
 }

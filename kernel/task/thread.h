@@ -150,8 +150,9 @@ void thread_set_nice(struct thread *thread, int nice);
 
 /* Time in user mode and in the kernel, ns: the exact run time, split by what the ticks saw. */
 void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system);
-/* ns since the current thread got the CPU, not yet in its times. */
-uint64_t thread_running_time(void);
+/* Adds the time since it got the CPU, or since the last tick, to the current thread's times: what
+ * they say then is exact. */
+void thread_charge(void);
 
 /* For /proc: run-queue lengths and load averages (fixed point, 11 bits of fraction as Linux has
  * them). */

@@ -42,6 +42,7 @@
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
+#include <sluice/timerfd.h>
 #include <sluice/vecio.h>
 
 const struct oskit_guid oskit_iunknown_iid = OSKIT_IUNKNOWN_IID;
@@ -88,3 +89,4 @@ const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
 const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
+const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);

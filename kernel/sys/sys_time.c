@@ -1,4 +1,5 @@
 /* Clocks, sleeping, interval timers. */
+#include <sluice/timerfd.h>
 #include "kernel/abi/time.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/sys/sys.h"
@@ -67,6 +68,7 @@ static long set_real(int64_t seconds, int64_t ns)
     if (seconds < 0 || seconds > INT64_MAX / NS_PER_S - 1 || ns < 0 || ns >= NS_PER_S)
         return -ABI_EINVAL;
     clock_set_real(seconds * NS_PER_S + ns);
+    timerfd_clock_set();
     return 0;
 }
 

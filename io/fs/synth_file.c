@@ -22,13 +22,22 @@ static void synth_owner(const struct synth_file *file, oskit_uid_t *uid, oskit_g
         file->node->owner(file->key, uid, gid);
 }
 
+static oskit_mode_t synth_mode(const struct synth_file *file)
+{
+    const struct synth_node *node = file->node;
+
+    if (!node->permissions)
+        return node->mode;
+    return (node->mode & OSKIT_S_IFMT) | (node->permissions(file->key) & 07777);
+}
+
 oskit_error_t synth_permission(struct synth_file *file, oskit_u32_t want)
 {
     oskit_uid_t uid;
     oskit_gid_t gid;
 
     synth_owner(file, &uid, &gid);
-    return permission_check(file->node->mode, uid, gid, want);
+    return permission_check(synth_mode(file), uid, gid, want);
 }
 
 /* ---- filex ---- */
@@ -40,7 +49,7 @@ static oskit_error_t synth_filex_stat(sluice_filex_t *self, struct filex_stat *o
     memset(out, 0, sizeof *out);
     out->ino = file->parent ? synth_ino(file->node, file->key) : 1;
     out->dev = file->fs->dev;
-    out->mode = file->node->mode;
+    out->mode = synth_mode(file);
     out->nlink = OSKIT_S_ISDIR(file->node->mode) ? 2 : 1;
     out->blksize = ENV_PAGE_SIZE;
     out->atime = out->mtime = out->ctime = file->fs->start;

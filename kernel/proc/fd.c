@@ -1,6 +1,7 @@
 /* /proc/PID/fd: a link for each descriptor that leads to the open file's place; fdinfo beside it.
  */
 #include <sluice/object.h>
+#include <sluice/string.h>
 #include "kernel/log.h"
 #include "kernel/proc/entry.h"
 #include "kernel/sys/fdtab.h"
@@ -67,6 +68,15 @@ static oskit_error_t file_permitted(oskit_u64_t key)
     return permitted ? OSKIT_SUCCESS : OSKIT_EACCES;
 }
 
+/* What Linux calls an object that is no file. Objects of ours know their class. */
+static const char *object_kind(oskit_iunknown_t *object)
+{
+    if ((void *)object->ops->query != (void *)sluice_query)
+        return "unknown";
+    const char *name = SLUICE_OBJECT(object)->class->name;
+    return strcmp(name, "epoll") ? name : "eventpoll";
+}
+
 /* What has no name is called after its kind and number. */
 static oskit_mode_t anonymous_text(const struct openfile *file, char *out, size_t size)
 {
@@ -79,7 +89,7 @@ static oskit_mode_t anonymous_text(const struct openfile *file, char *out, size_
     if (kind)
         format_text(out, size, "%s:[%lu]", kind, (unsigned long)stat.ino);
     else
-        format_text(out, size, "anon_inode:[unnamed]");
+        format_text(out, size, "anon_inode:[%s]", object_kind(file->object));
     return stat.mode;
 }
 
@@ -117,6 +127,21 @@ static oskit_error_t fd_follow(oskit_u64_t key, struct location *out)
     return error;
 }
 
+/* A link shows how its file is open. */
+static oskit_mode_t fd_permissions(oskit_u64_t key)
+{
+    oskit_mode_t mode = 0;
+    struct openfile *file = file_get(key);
+    if (!file)
+        return mode;
+    if (openfile_readable(file))
+        mode |= 0500;
+    if (openfile_writable(file))
+        mode |= 0300;
+    openfile_unref(file);
+    return mode;
+}
+
 /* ---- fdinfo ---- */
 
 static oskit_error_t fdinfo_show(oskit_u64_t key, struct synth_text *text)
@@ -134,7 +159,10 @@ static oskit_error_t fdinfo_show(oskit_u64_t key, struct synth_text *text)
     return OSKIT_SUCCESS;
 }
 
-const struct synth_node proc_fd_template = {
-    .mode = OSKIT_S_IFLNK | 0700, .show = fd_show, .follow = fd_follow, .owner = subject_owner};
+const struct synth_node proc_fd_template = {.mode = OSKIT_S_IFLNK | 0700,
+                                            .permissions = fd_permissions,
+                                            .show = fd_show,
+                                            .follow = fd_follow,
+                                            .owner = subject_owner};
 const struct synth_node proc_fdinfo_template = {
     .mode = OSKIT_S_IFREG | 0400, .show = fdinfo_show, .owner = subject_owner};

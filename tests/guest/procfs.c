@@ -270,6 +270,11 @@ TEST(descriptors, "fd has a link for each descriptor, which leads to the file it
     CHECK(!fstat(fd, &direct) && !stat(name, &through));
     CHECK(direct.st_ino == through.st_ino && direct.st_dev == through.st_dev);
     CHECK(!lstat(name, &through) && S_ISLNK(through.st_mode));
+    CHECK_EQUAL(through.st_mode & 0777, 0700);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", again);
+    CHECK(!lstat(name, &through));
+    CHECK_EQUAL(through.st_mode & 0777, 0500);
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
     close(fd);
     CHECK_ERROR(readlink(name, text, 10), ENOENT);
 }

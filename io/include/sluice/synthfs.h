@@ -47,6 +47,8 @@ struct synth_node {
     /* Finds one by name; OSKIT_ENOENT. */
     oskit_error_t (*find)(oskit_u64_t key, const char *name, oskit_u64_t *out_key);
     const struct synth_node *template;
+    /* Permissions that differ by key, instead of mode's. */
+    oskit_mode_t (*permissions)(oskit_u64_t key);
     /* Owner of the node; NULL means root. */
     void (*owner)(oskit_u64_t key, oskit_uid_t *uid, oskit_gid_t *gid);
 };

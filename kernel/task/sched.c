@@ -254,6 +254,7 @@ static void sched_load_context(struct thread *prev, struct thread *next)
         trap_set_kernel_stack(next->stack_top);
     } else if (prev->process) {
         segments_save(prev);
+        space_switch(NULL); /* borrowed from here on: the first flush takes it away */
     }
 }
 

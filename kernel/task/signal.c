@@ -16,6 +16,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/signal_private.h"
+#include "kernel/task/signalfd.h"
 
 struct signal_record {
     struct list link;
@@ -370,6 +371,7 @@ static void signal_send(struct process *process, struct thread *target,
     if (process->thread_count && !process->exiting)
         signal_send_locked(process, target, info);
     spin_unlock(&process->signal_lock);
+    signalfd_tell(info->si_signo);
 }
 
 void signal_send_process(struct process *process, const struct abi_siginfo *info)

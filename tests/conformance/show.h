@@ -1,0 +1,108 @@
+/*
+ * For programs whose whole output is compared with Linux's: every line must be the same on each run
+ * of each system. So no process numbers, addresses, times or sizes of blocks are printed.
+ */
+#ifndef TESTS_CONFORMANCE_SHOW_H
+#define TESTS_CONFORMANCE_SHOW_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* "what: value", or the error's words when it is -1. */
+__attribute__((unused)) static long show(const char *what, long value)
+{
+    int error = errno;
+
+    if (value == -1)
+        printf("%s: %s\n", what, strerror(error));
+    else
+        printf("%s: %ld\n", what, value);
+    return value;
+}
+
+#define SHOW(expression) show(#expression, (errno = 0, (long)(expression)))
+
+/* Succeeded or not, for calls whose value (a descriptor, an address) is no matter. */
+#define SHOW_OK(expression) show(#expression, (errno = 0, (long)(expression) == -1 ? -1 : 0))
+
+/* A fresh, empty working directory under /tmp, the same for all users. */
+__attribute__((unused)) static void fresh_place(void)
+{
+    static char place[] = "/tmp/show.XXXXXX";
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (!mkdtemp(place) || chmod(place, 0755) < 0 || chdir(place) < 0) {
+        perror("fresh place");
+        exit(2);
+    }
+}
+
+static void remove_tree(const char *path);
+#include <dirent.h>
+__attribute__((unused)) static void remove_tree(const char *path)
+{
+    struct dirent *entry;
+    char name[PATH_MAX];
+    struct stat st;
+    DIR *dir = opendir(path);
+
+    while (dir && (entry = readdir(dir))) {
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
+        if (lstat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
+            chmod(name, 0700);
+            remove_tree(name);
+            rmdir(name);
+        } else {
+            unlink(name);
+        }
+    }
+    if (dir)
+        closedir(dir);
+}
+
+/* Leaves the fresh place empty and removes it. */
+__attribute__((unused)) static void leave_place(void)
+{
+    char place[PATH_MAX];
+
+    remove_tree(".");
+    if (getcwd(place, sizeof(place)))
+        rmdir(place);
+}
+
+__attribute__((unused)) static void put_file(const char *name, const char *text, mode_t mode)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    if (fd < 0 || write(fd, text, strlen(text)) < 0 || fchmod(fd, mode) < 0)
+        perror(name);
+    close(fd);
+}
+
+__attribute__((unused)) static void print_status(const char *what, int status)
+{
+    if (WIFEXITED(status))
+        printf("%s: exited %d\n", what, WEXITSTATUS(status));
+    else if (WIFSIGNALED(status))
+        printf("%s: killed by %d\n", what, WTERMSIG(status));
+    else if (WIFSTOPPED(status))
+        printf("%s: stopped by %d\n", what, WSTOPSIG(status));
+    else if (WIFCONTINUED(status))
+        printf("%s: continued\n", what);
+}
+
+#endif

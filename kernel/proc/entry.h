@@ -26,6 +26,7 @@ struct subject {
     struct process *process;
     struct thread *thread; /* the one meant, or the process's first; NULL: it has none any more */
     bool is_thread;        /* a thread's directory rather than a process's */
+    int32_t number;        /* what that directory is called */
 };
 /* With references. false: gone. */
 bool subject_get(oskit_u64_t key, struct subject *out);

@@ -58,10 +58,9 @@ static oskit_error_t show_stat(const struct subject *subject, struct synth_text 
     int nice = thread ? thread->nice : 0;
     const abi_sigset_t low = 0x7fffffff;
     /* 1-10: pid comm state ppid pgrp session tty_nr tpgid flags minflt */
-    synth_printf(text, "%d (%s) %c %d %d %d %u %d 0 %lu ",
-                 subject->is_thread ? thread->tid : process->pid, f.name, subject_state(subject),
-                 f.kin.parent, f.kin.group, f.kin.session, f.kin.terminal, f.kin.foreground,
-                 f.usage.minor_faults);
+    synth_printf(text, "%d (%s) %c %d %d %d %u %d 0 %lu ", subject->number, f.name,
+                 subject_state(subject), f.kin.parent, f.kin.group, f.kin.session, f.kin.terminal,
+                 f.kin.foreground, f.usage.minor_faults);
     /* 11-17: cminflt majflt cmajflt utime stime cutime cstime */
     synth_printf(text, "0 %lu 0 %lu %lu %lu %lu ", f.usage.major_faults, f.user / NS_PER_TICK,
                  f.system / NS_PER_TICK, process->children_user / NS_PER_TICK,

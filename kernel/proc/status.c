@@ -58,8 +58,7 @@ static void show_kin(const struct subject *subject, struct synth_text *text)
     int32_t pid = subject->process->pid;
     kin_of(subject, &kin);
     synth_printf(text, "State:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-                 state, state_name(state), pid, subject->is_thread ? subject->thread->tid : pid,
-                 kin.parent);
+                 state, state_name(state), pid, subject->number, kin.parent);
 }
 
 static void show_cred(struct process *process, struct synth_text *text)
@@ -82,8 +81,8 @@ static void show_numbers(const struct subject *subject, struct synth_text *text)
     struct kin kin;
     int32_t pid = subject->process->pid;
     kin_of(subject, &kin);
-    synth_printf(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", pid,
-                 subject->is_thread ? subject->thread->tid : pid, kin.group, kin.session);
+    synth_printf(text, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n", pid, subject->number,
+                 kin.group, kin.session);
 }
 
 static void show_size(struct synth_text *text, const char *name, uint64_t pages)

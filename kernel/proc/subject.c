@@ -21,7 +21,7 @@ static struct thread *first_thread(struct process *process)
 bool subject_get(oskit_u64_t key, struct subject *out)
 {
     int32_t number = (int32_t)(key & ~KEY_THREAD & UINT32_MAX);
-    *out = (struct subject){.is_thread = key & KEY_THREAD};
+    *out = (struct subject){.is_thread = key & KEY_THREAD, .number = number};
     if (!out->is_thread) {
         out->process = process_find(number);
         if (out->process)

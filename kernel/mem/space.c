@@ -184,25 +184,41 @@ static const char *region_label(const struct region *region)
     return region->flags & REGION_ANONYMOUS ? "/dev/zero (deleted)" : "";
 }
 
-void space_each_region(struct space *space,
-                       bool (*show)(void *arg, const struct space_region_info *info), void *arg)
+/* The first region that ends after ADDRESS; LOCATION gets references of its own. */
+static bool region_describe(struct space *space, uint64_t address, struct space_region_info *info,
+                            struct location *location)
 {
     mutex_lock(&space->mutex);
-    list_for_each (link, &space->regions.order) {
-        const struct region *region = container_of(link, struct region, link);
-        struct space_region_info info = {
+    const struct region *region = regions_from(&space->regions, address);
+    if (region != NULL) {
+        *location = (struct location){0};
+        if (region->location.name != NULL)
+            location_copy(location, &region->location);
+        *info = (struct space_region_info){
             .start = region->start,
             .end = region->end,
             .offset = region->pager ? region->offset : 0,
             .prot = region->prot,
             .flags = region->flags & REGION_SHARED ? ABI_MAP_SHARED : ABI_MAP_PRIVATE,
-            .location = region->location.name ? &region->location : NULL,
+            .location = region->location.name ? location : NULL,
             .label = region_label(region),
         };
-        if (!show(arg, &info))
-            break;
     }
     mutex_unlock(&space->mutex);
+    return region != NULL;
+}
+
+void space_each_region(struct space *space,
+                       bool (*show)(void *arg, const struct space_region_info *info), void *arg)
+{
+    struct space_region_info info = {0};
+    struct location location;
+    bool more = true;
+    while (more && region_describe(space, info.end, &info, &location)) {
+        more = show(arg, &info);
+        if (location.name != NULL)
+            location_release(&location);
+    }
 }
 
 int space_futex_key(struct space *space, uint64_t address, bool private_, struct space_key *out)

@@ -85,7 +85,7 @@ void space_usage(struct space *space, struct space_usage *out);
 /* Pages held, read without the mutex: for choosing a victim when memory ran out. [any] */
 uint64_t space_resident(const struct space *space);
 
-/* Calls SHOW for each region in address order; for /proc/PID/maps. */
+/* Calls SHOW for each region in address order, with no lock held; for /proc/PID/maps. */
 struct space_region_info {
     uint64_t start, end, offset;
     int prot, flags;

@@ -100,8 +100,16 @@ static void epoll_ready_settle(struct epoll *epoll)
 
 /* ---- Events ---- */
 
+/* Whether somebody who sleeps in collect's caller took it. */
+static bool epoll_tell(struct epoll *epoll)
+{
+    struct readiness *readiness = &epoll->readiness.readiness;
+
+    return atomic_load(&readiness->waiting) != 0 && readiness_tell_waiters(readiness, READY_READ);
+}
+
 /*
- * An exclusive member took the event when somebody waits for the set; otherwise the next one is
+ * An exclusive member takes the event when one that waits for the set does; otherwise the next is
  * told too. The set lives at least until the member is removed, which waits for this to end.
  */
 static bool member_notify(struct readiness_waiter *waiter, uint32_t events)
@@ -116,9 +124,7 @@ static bool member_notify(struct readiness_waiter *waiter, uint32_t events)
     env_spin_unlock(&epoll->ready_lock);
     if (!hit)
         return false;
-    bool taken = atomic_load(&epoll->readiness.readiness.waiting) != 0;
-    readiness_tell(&epoll->readiness.readiness, READY_READ);
-    return taken;
+    return epoll_tell(epoll);
 }
 
 /* Queues MEMBER when it is ready, as a change of interest asks for. */
@@ -132,7 +138,7 @@ static void member_look(struct epoll_member *member)
         member_queue(member);
     env_spin_unlock(&epoll->ready_lock);
     if (ready)
-        readiness_tell(&epoll->readiness.readiness, READY_READ);
+        epoll_tell(epoll);
 }
 
 /* The set's own level: members that are ready no longer leave the list. */

@@ -77,8 +77,10 @@ static bool waiter_notify(struct readiness_waiter *waiter, uint32_t events, stru
  * exclusive waiter that takes the event ends it, and goes to the end of the queue. HUP and ERR are
  * not used up by one who sees them, so they are told to all.
  */
-static void waiters_notify(struct readiness *r, uint32_t events, uint32_t wanted, struct list *due)
+static bool waiters_notify(struct readiness *r, uint32_t events, uint32_t wanted, struct list *due)
 {
+    bool taken = false;
+
     list_for_each_safe (node, &r->waiters) {
         struct readiness_waiter *waiter = container_of(node, struct readiness_waiter, link);
         uint32_t hit = events & (waiter->mask | ALWAYS_OF_INTEREST);
@@ -86,12 +88,16 @@ static void waiters_notify(struct readiness *r, uint32_t events, uint32_t wanted
         if (hit == 0 || (waiter->flags & wanted) != wanted)
             continue;
         bool took = waiter_notify(waiter, hit, due);
-        if (took && (waiter->flags & READINESS_EXCLUSIVE) && !(events & ALWAYS_OF_INTEREST)) {
+        if (!took || !(waiter->flags & READINESS_EXCLUSIVE))
+            continue;
+        taken = true;
+        if (!(events & ALWAYS_OF_INTEREST)) {
             list_remove(&waiter->link);
             list_push_back(&r->waiters, &waiter->link);
-            return;
+            break;
         }
     }
+    return taken;
 }
 
 /* The call is over: lets a remover go on, or disposes of one that removed itself. Called with the
@@ -124,22 +130,23 @@ static void callout_run(struct readiness *r, struct readiness_callout *callout)
     callout_end(r, callout);
 }
 
-static void readiness_notify(struct readiness *r, uint32_t events, uint32_t wanted)
+static bool readiness_notify(struct readiness *r, uint32_t events, uint32_t wanted)
 {
     struct list due = LIST_INIT(due);
     struct list *node;
 
     env_spin_lock(&r->lock);
-    waiters_notify(r, events, wanted, &due);
+    bool taken = waiters_notify(r, events, wanted, &due);
     /* Removal takes callouts off this list while we are in another one's call, hence one by one. */
     while ((node = list_pop_front(&due)) != NULL)
         callout_run(r, container_of(node, struct readiness_callout, due));
     env_spin_unlock(&r->lock);
+    return taken;
 }
 
-void readiness_tell_waiters(struct readiness *r, uint32_t events)
+bool readiness_tell_waiters(struct readiness *r, uint32_t events)
 {
-    readiness_notify(r, events, 0);
+    return readiness_notify(r, events, 0);
 }
 
 void readiness_pass_on(struct readiness *r, uint32_t events)

@@ -114,7 +114,8 @@ static inline void readiness_change(struct readiness *r, uint32_t set, uint32_t 
         ;
 }
 
-void readiness_tell_waiters(struct readiness *r, uint32_t events);
+/* What readiness_tell does when somebody waits; true: an exclusive waiter took the event. */
+bool readiness_tell_waiters(struct readiness *r, uint32_t events);
 
 /*
  * Tells waiters of EVENTS (bits that came up, or came up again). With nobody waiting it costs a

@@ -59,6 +59,7 @@ void poll_wait_begin(struct poll_wait *wait)
 {
     wait->thread = current_thread();
     atomic_init(&wait->told, false);
+    wait->shared = false;
     wait->chunks = NULL;
     wait->few_count = 0;
 }
@@ -79,19 +80,22 @@ static struct poll_node *poll_node_allocate(struct poll_wait *wait)
     return &chunk->nodes[chunk->count++];
 }
 
-/* Takes over a reference of FILE. */
-static long poll_register(struct poll_wait *wait, struct openfile *file, uint32_t mask)
+/* Takes FD over. */
+static long poll_register(struct poll_wait *wait, struct fd fd, uint32_t mask)
 {
     struct poll_node *node = poll_node_allocate(wait);
     if (!node) {
-        openfile_unref(file);
+        fd_put(fd);
         return -ABI_ENOMEM;
     }
-    *node = (struct poll_node){{.mask = mask, .notify = poll_notify}, wait, file};
-    list_init(&node->waiter.link);
-    uint32_t level = readiness_add(file->readiness, &node->waiter);
-    if (!file->pollable)
-        level = openfile_level(file);
+    node->waiter.mask = mask;
+    node->waiter.flags = 0;
+    node->waiter.notify = poll_notify;
+    node->wait = wait;
+    node->fd = fd;
+    uint32_t level = readiness_add(fd.file->readiness, &node->waiter);
+    if (!fd.file->pollable)
+        level = openfile_level(fd.file);
     if (level & (mask | LEVEL_ERRORS))
         atomic_store(&wait->told, true);
     return 0;
@@ -99,13 +103,13 @@ static long poll_register(struct poll_wait *wait, struct openfile *file, uint32_
 
 long poll_wait_add(struct poll_wait *wait, int fd, uint32_t mask)
 {
-    struct openfile *file = fdtab_get(current_process()->fds, fd);
-    if (file && file->readiness)
-        return poll_register(wait, file, mask);
-    if (!file || mask & LEVEL_ALWAYS)
+    struct fd held = fd_get(fd);
+    wait->shared |= held.put;
+    if (held.file && held.file->readiness)
+        return poll_register(wait, held, mask);
+    if (!held.file || mask & LEVEL_ALWAYS)
         atomic_store(&wait->told, true);
-    if (file)
-        openfile_unref(file);
+    fd_put(held);
     return 0;
 }
 
@@ -122,8 +126,8 @@ int poll_wait_sleep(struct poll_wait *wait, uint64_t deadline)
 static void poll_nodes_release(struct poll_node *nodes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        readiness_remove(nodes[i].file->readiness, &nodes[i].waiter);
-        openfile_unref(nodes[i].file);
+        readiness_remove(nodes[i].fd.file->readiness, &nodes[i].waiter);
+        fd_put(nodes[i].fd);
     }
 }
 

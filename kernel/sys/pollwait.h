@@ -34,7 +34,7 @@ static inline uint32_t fdtab_view_level(struct fdtab_view *view, struct openfile
 struct poll_node {
     struct readiness_waiter waiter;
     struct poll_wait *wait;
-    struct openfile *file; /* with a reference */
+    struct fd fd; /* held until poll_wait_end */
 };
 
 #define POLL_FEW 8 /* waiters that need no allocation */
@@ -48,6 +48,7 @@ struct poll_chunk {
 struct poll_wait {
     struct thread *thread;
     _Atomic bool told; /* of news that the caller hasn't looked at */
+    bool shared;       /* others may close the descriptors, without news of it */
     struct poll_chunk *chunks;
     size_t few_count;
     struct poll_node few[POLL_FEW];
@@ -57,7 +58,8 @@ void poll_wait_begin(struct poll_wait *wait);
 /* Waits for bits of MASK, and errors, on descriptor FD of the current process. What is there
  * already counts as news, a closed descriptor too. 0 or -ABI_ENOMEM. [thread] */
 long poll_wait_add(struct poll_wait *wait, int fd, uint32_t mask);
-/* Sleeps until there is news (0), -ABI_ETIMEDOUT (DEADLINE passed) or -ABI_EINTR. [thread] */
+/* Sleeps until there is news (0), -ABI_ETIMEDOUT (DEADLINE passed) or -ABI_EINTR. Unless `shared`,
+ * these two mean that the levels are as they were. [thread] */
 int poll_wait_sleep(struct poll_wait *wait, uint64_t deadline);
 void poll_wait_end(struct poll_wait *wait);
 

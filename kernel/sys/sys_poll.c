@@ -120,7 +120,7 @@ static long poll_sleep(struct poll_array *array, uint64_t deadline)
     long result = poll_register_all(array, &wait);
     while (!result) {
         int slept = poll_wait_sleep(&wait, deadline);
-        result = poll_scan(array);
+        result = slept && !wait.shared ? 0 : poll_scan(array);
         if (result || slept == -ABI_ETIMEDOUT)
             break;
         if (slept == -ABI_EINTR)

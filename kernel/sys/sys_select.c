@@ -146,7 +146,7 @@ static long select_sleep(struct select *s, uint64_t deadline)
         result = select_register_word(s, &wait, word);
     while (!result) {
         int slept = poll_wait_sleep(&wait, deadline);
-        result = select_scan(s, &closed);
+        result = slept && !wait.shared ? 0 : select_scan(s, &closed);
         if (result || slept == -ABI_ETIMEDOUT)
             break;
         if (slept == -ABI_EINTR)

@@ -25,7 +25,7 @@ _Static_assert(ENV_ZERO == HEAP_ZERO && ENV_ZERO == PAGES_ZERO, "flags are passe
 /* The kernel never sleeps for memory, so ENV_NOSLEEP asks for nothing more. */
 void *env_alloc(size_t size, unsigned flags)
 {
-    return heap_alloc(size, flags & ENV_ZERO);
+    return heap_alloc_for(size, flags & ENV_ZERO, __builtin_return_address(0));
 }
 
 void env_free(void *block, size_t size)

@@ -45,6 +45,9 @@ struct trap_frame;
 _Noreturn void panic_frame(const struct trap_frame *frame, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The function of the kernel that ADDRESS lies in, and how far; NULL: none, or no table. [any] */
+const char *symbol_name(uint64_t address, uint64_t *offset);
+
 /* kernel/lib/format.c: bounded printf; always NUL-terminates (SIZE > 0), returns the length it
  * would have had. */
 int format_text(char *buffer, size_t size, const char *format, ...)

@@ -46,12 +46,21 @@ static const struct symbol *symbol_find(uint64_t address)
     return found;
 }
 
+const char *symbol_name(uint64_t address, uint64_t *offset)
+{
+    bool code = address >= (uint64_t)text_start && address < (uint64_t)text_end;
+    const struct symbol *symbol = code ? symbol_find(address) : NULL;
+    *offset = symbol ? address - symbol->address : 0;
+    return symbol ? symbol->name : NULL;
+}
+
 static void backtrace_line(uint64_t address)
 {
-    const struct symbol *symbol = symbol_find(address);
+    uint64_t offset;
+    const char *name = symbol_name(address, &offset);
     bool code = address >= (uint64_t)text_start && address < (uint64_t)text_end;
-    if (code && symbol)
-        log_write(LOG_EMERG, "  %016lx  %s+%#lx", address, symbol->name, address - symbol->address);
+    if (name)
+        log_write(LOG_EMERG, "  %016lx  %s+%#lx", address, name, offset);
     else
         log_write(LOG_EMERG, "  %016lx%s", address, code ? "" : "  (not kernel code)");
 }

@@ -4,6 +4,7 @@
 #include "kernel/cpu/port.h"
 #include "kernel/cpu/smp.h"
 #include "kernel/log.h"
+#include "kernel/mem/heap.h"
 
 #define PORT_DEBUG_CONSOLE 0xe9
 #define PORT_DEBUG_EXIT    0xf4 /* QEMU's isa-debug-exit: ends with status 2 * value + 1 */
@@ -31,6 +32,7 @@ void power_off(int status)
 {
     char text[16];
     format_text(text, sizeof text, "%d\n", status);
+    heap_report();
     interrupts_save();
     smp_stop_others();
     log_drain();

@@ -121,6 +121,18 @@ static size_t owners_add(struct owner *owners, size_t count, const struct header
     return count;
 }
 
+static void owner_log(const struct owner *owner)
+{
+    uint64_t offset;
+    const char *name = symbol_name((uint64_t)owner->caller, &offset);
+    log_write(LOG_INFO, "heap: %lu bytes in %lu blocks from %s+%#lx", (unsigned long)owner->bytes,
+              (unsigned long)owner->blocks,
+              name            ? name
+              : owner->caller ? "?"
+                              : "others",
+              (unsigned long)(name ? offset : (uint64_t)owner->caller));
+}
+
 void heap_debug_report(void)
 {
     static struct owner owners[REPORT_LINES]; /* guarded by debug_lock, as the list */
@@ -133,9 +145,7 @@ void heap_debug_report(void)
         for (size_t i = 1; i < count; i++)
             if (owners[i].bytes > owners[most].bytes)
                 most = i;
-        log_write(LOG_INFO, "heap: %lu bytes in %lu blocks from %p",
-                  (unsigned long)owners[most].bytes, (unsigned long)owners[most].blocks,
-                  owners[most].caller);
+        owner_log(&owners[most]);
         owners[most] = owners[--count];
     }
     spin_unlock(&debug_lock);

@@ -329,14 +329,14 @@ oskit_error_t namespace_create_file(const struct walk *walk, const char *path, o
 }
 
 oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
-                                struct location *out)
+                                oskit_u32_t flags, struct location *out)
 {
     struct location dir;
     oskit_file_t *file = NULL;
     struct name *name;
 
     *out = (struct location){NULL, NULL};
-    oskit_error_t err = namespace_lookup(walk, path, NAMESPACE_DIRECTORY, &dir);
+    oskit_error_t err = namespace_lookup(walk, path, flags | NAMESPACE_DIRECTORY, &dir);
     if (OSKIT_FAILED(err))
         return err;
     if (location_mount_flags(&dir) & MOUNT_RDONLY)

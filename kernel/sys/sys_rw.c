@@ -154,10 +154,16 @@ static long seek_base(struct openfile *file, long whence, int64_t *base)
     }
 }
 
-/* Without knowledge of holes all is data, and the only hole is at the end, which POSIX allows. */
+/* The file system knows; where it doesn't all is data, and the only hole is at the end, which POSIX
+ * allows. */
 static long seek_hole(struct openfile *file, int64_t offset, bool data)
 {
+    sluice_filex_t *filex = file->location.name ? location_filex(&file->location) : NULL;
+    oskit_off_t found;
     int64_t size;
+    oskit_error_t answer = filex ? filex->ops->seek(filex, offset, !data, &found) : OSKIT_E_NOTIMPL;
+    if (answer != OSKIT_E_NOTIMPL)
+        return answer ? errno_from_oskit(answer) : found;
     long error = file_size(file, &size);
     if (error)
         return error;
@@ -178,7 +184,7 @@ static long openfile_seek(struct openfile *file, int64_t offset, long whence)
         if (error)
             return error;
         if (__builtin_add_overflow(base, offset, &target))
-            return -ABI_EOVERFLOW;
+            return -ABI_EINVAL;
         if (target < 0)
             return -ABI_EINVAL;
     }

@@ -90,7 +90,7 @@ oskit_error_t namespace_create_file(const struct walk *walk, const char *path, o
 /* A regular file without a name in the directory PATH (O_TMPFILE); namespace_link may give it one.
  * OSKIT_EOPNOTSUPP where the file system has none. */
 oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
-                                struct location *out);
+                                oskit_u32_t flags, struct location *out);
 oskit_error_t namespace_mkdir(const struct walk *walk, const char *path, oskit_mode_t mode);
 oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode,
                               oskit_dev_t rdev);

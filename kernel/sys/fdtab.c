@@ -172,7 +172,7 @@ static bool fdtab_is_own(struct fdtab *table, const struct process *process)
     return process->thread_count == 1 && fdtab_users(table) == 1;
 }
 
-struct fd fd_get(int fd)
+struct fd fd_get_path(int fd)
 {
     struct process *process = current_process();
     struct fdtab *table = process->fds;
@@ -180,6 +180,16 @@ struct fd fd_get(int fd)
         return (struct fd){fdtab_at(table, fd), false};
     struct openfile *file = fdtab_get(table, fd);
     return (struct fd){file, file != NULL};
+}
+
+struct fd fd_get(int number)
+{
+    struct fd fd = fd_get_path(number);
+    if (fd.file && atomic_load_explicit(&fd.file->flags, memory_order_relaxed) & ABI_O_PATH) {
+        fd_put(fd);
+        return (struct fd){0};
+    }
+    return fd;
 }
 
 void fdtab_view_begin(struct fdtab_view *view)

@@ -19,14 +19,15 @@ void fdtab_unref(struct fdtab *table);        /* the last one closes all */
 uint32_t fdtab_users(struct fdtab *table);
 void fdtab_close_on_exec(struct fdtab *table);
 
-/* A reference, or NULL (EBADF). O_PATH files are found only with PATH_TOO. */
+/* A reference, or NULL (EBADF). */
 struct openfile *fdtab_get(struct fdtab *table, int fd);
 /* For the length of a system call: *put says whether fdput has to drop a reference. */
 struct fd {
     struct openfile *file;
     bool put;
 };
-struct fd fd_get(int fd);
+struct fd fd_get(int fd); /* no O_PATH files: these only name something */
+struct fd fd_get_path(int fd);
 static inline void fd_put(struct fd fd)
 {
     if (fd.put)

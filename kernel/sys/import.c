@@ -48,7 +48,7 @@ static long descriptor_location(long dirfd, struct location *out)
         walk_end(&context);
         return 0;
     }
-    struct fd fd = fd_get((int)dirfd);
+    struct fd fd = fd_get_path((int)dirfd);
     if (!fd.file)
         return -ABI_EBADF;
     bool named = fd.file->location.name;

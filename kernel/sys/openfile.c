@@ -272,7 +272,7 @@ static long openfile_transfer(struct transfer *t, const int64_t *offset)
                                            : openfile_offset_transfer(t);
     if (!openfile_is_absolute(t->file))
         return -ABI_ESPIPE;
-    if (*offset < 0)
+    if (*offset < 0 || t->uio->left > (uint64_t)(INT64_MAX - *offset))
         return -ABI_EINVAL;
     t->offset = *offset;
     return openfile_absolute_transfer(t);
@@ -285,7 +285,8 @@ long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t 
         return -ABI_EBADF;
     struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
     long result = openfile_transfer(&t, offset);
-    if (result == -ABI_EINVAL && file->location.name && location_dir(&file->location))
+    bool refused = result == -ABI_EINVAL || result == -ABI_ESPIPE;
+    if (refused && file->location.name && location_dir(&file->location))
         return -ABI_EISDIR; /* a directory refuses to be read as bytes */
     return result;
 }

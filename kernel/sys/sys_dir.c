@@ -297,7 +297,7 @@ long sys_chdir(long path)
 
 long sys_fchdir(long number)
 {
-    struct fd fd = fd_get((int)number);
+    struct fd fd = fd_get_path((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long error = fd.file->location.name

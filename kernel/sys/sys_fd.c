@@ -60,7 +60,7 @@ long sys_dup2(long from, long to)
 {
     if (from != to)
         return descriptor_replace(from, to, false);
-    struct fd fd = fd_get((int)from);
+    struct fd fd = fd_get_path((int)from);
     long result = fd.file ? from : -ABI_EBADF;
     fd_put(fd);
     return result;
@@ -137,7 +137,7 @@ long sys_fcntl(long number, long command, long argument)
     case ABI_F_SETFD:
         return fdtab_set_cloexec(table, (int)number, argument & ABI_FD_CLOEXEC);
     }
-    struct fd fd = fd_get((int)number);
+    struct fd fd = command == ABI_F_GETFL ? fd_get_path((int)number) : fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long result = fcntl_file(fd.file, command, argument);

@@ -117,6 +117,8 @@ static long open_object(const struct location *location, long flags, oskit_mode_
     if (flags & ABI_O_PATH) {
         object = (oskit_iunknown_t *)file;
         oskit_iunknown_addref(object);
+    } else if ((mode & OSKIT_S_IFMT) == OSKIT_S_IFIFO && (flags & ABI_O_ACCMODE) == ABI_O_ACCMODE) {
+        return -ABI_EINVAL; /* a file may be open for neither, a FIFO's end must be one */
     } else {
         oskit_error_t error = file_open_object(file, oskit_open_flags(flags), &object);
         if (error)

@@ -1,4 +1,5 @@
 /* poll and ppoll. */
+#include "kernel/abi/fcntl.h"
 #include "kernel/abi/poll.h"
 #include "kernel/abi/time.h"
 #include "kernel/cpu/clock.h"
@@ -78,6 +79,8 @@ static inline uint32_t poll_look(struct fdtab_view *view, const struct abi_pollf
     if (entry->fd < 0)
         return 0;
     if ((uint32_t)entry->fd >= view->capacity || !(file = view->files[entry->fd]))
+        return ABI_POLLNVAL;
+    if (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_PATH)
         return ABI_POLLNVAL;
     return poll_events(fdtab_view_level(view, file)) & ((uint16_t)entry->events | POLL_ERRORS);
 }

@@ -56,7 +56,7 @@ static long stat_location(const struct location *location, struct filex_stat *ou
 
 static long stat_descriptor(long number, struct filex_stat *out)
 {
-    struct fd fd = fd_get((int)number);
+    struct fd fd = fd_get_path((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long error;
@@ -223,7 +223,7 @@ long sys_statfs(long path, long user)
 
 long sys_fstatfs(long number, long user)
 {
-    struct fd fd = fd_get((int)number);
+    struct fd fd = fd_get_path((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     struct location root = {0};

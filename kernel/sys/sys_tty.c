@@ -320,13 +320,13 @@ static long file_ioctl(struct openfile *file, uint32_t command, long argument)
 
 long sys_ioctl(long number, long command, long argument)
 {
-    struct fdtab *table = current_process()->fds;
-    if (command == ABI_FIOCLEX || command == ABI_FIONCLEX)
-        return fdtab_set_cloexec(table, (int)number, command == ABI_FIOCLEX);
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    long result = file_ioctl(fd.file, (uint32_t)command, argument);
+    long result =
+        command == ABI_FIOCLEX || command == ABI_FIONCLEX
+            ? fdtab_set_cloexec(current_process()->fds, (int)number, command == ABI_FIOCLEX)
+            : file_ioctl(fd.file, (uint32_t)command, argument);
     fd_put(fd);
     return result;
 }

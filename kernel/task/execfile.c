@@ -12,7 +12,7 @@
 static long executable_lookup(int dirfd, const char *path, int flags, struct location *out)
 {
     if (!*path && flags & ABI_AT_EMPTY_PATH) {
-        struct fd fd = fd_get(dirfd);
+        struct fd fd = fd_get_path(dirfd);
         if (!fd.file)
             return -ABI_EBADF;
         bool named = fd.file->location.name;

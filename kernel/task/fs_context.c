@@ -63,7 +63,7 @@ void fs_context_set(struct location *where, const struct location *to)
 
 static int walk_base(struct walk_context *context, int dirfd)
 {
-    struct fd fd = fd_get(dirfd);
+    struct fd fd = fd_get_path(dirfd);
     if (!fd.file)
         return -ABI_EBADF;
     bool directory = fd.file->location.name && location_dir(&fd.file->location);

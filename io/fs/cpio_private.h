@@ -29,4 +29,18 @@ void cpio_maker_finish(struct cpio_maker *maker);
 oskit_error_t cpio_make(struct cpio_maker *maker, const struct cpio_entry *entry,
                         const char **reason);
 
+/* cpio_way.c */
+/* The OSKIT_S_IFMT bits of FILE. */
+oskit_error_t cpio_type(oskit_file_t *file, oskit_u32_t *out);
+/*
+ * Walks PATH from the directory FROM, makes directories that are missing, and goes through links.
+ * *OUT with a reference. DEPTH counts the links one in another.
+ */
+oskit_error_t cpio_walk(struct cpio_maker *maker, oskit_dir_t *from, const char *path,
+                        size_t length, unsigned depth, oskit_dir_t **out);
+/* Whether ".." is among the components: no packer writes that. */
+bool cpio_name_climbs(const char *name);
+/* The last component and its length, 0 for the root itself ("/", ".", "./"). */
+const char *cpio_last(const char *name, size_t *length);
+
 #endif

@@ -172,6 +172,16 @@ oskit_error_t ramfs_getfs(oskit_file_t *self, oskit_filesystem_t **out);
 /* ramfs_file.c */
 oskit_error_t ramfs_file_create(struct ramfs *fs, struct ramfs_dir *owner, oskit_u32_t mode,
                                 struct ramfs_node **out);
+
+/* ramfs_space.c */
+oskit_u64_t ramfs_file_size(struct ramfs_file *file);
+/*
+ * The bytes behind the end in its page may be anything (a mapping can write them): before the end
+ * moves over them they become zero.
+ */
+void ramfs_file_zero_gap(struct ramfs_file *file, oskit_u64_t offset);
+/* Page INDEX with a reference, made when it is a hole. LIMIT: only up to the end of the file. */
+oskit_error_t ramfs_file_fill(struct ramfs_file *file, oskit_u64_t index, bool limit, void **out);
 oskit_error_t ramfs_file_truncate(struct ramfs_file *file, oskit_u64_t size);
 oskit_error_t ramfs_file_allocate(struct ramfs_file *file, oskit_u32_t mode, oskit_off_t offset,
                                   oskit_off_t length);
@@ -215,8 +225,8 @@ static inline struct ramfs_dir *ramfs_dir_of_node(struct ramfs_node *node)
     return container_of(node, struct ramfs_dir, node);
 }
 
-/* ramfs_dirops.c: the dir interface. */
-extern const struct oskit_dir_ops ramfs_dir_ops;
+/* ramfs_make.c */
+bool ramfs_is_dots(const char *name);
 oskit_error_t ramfs_make(struct ramfs_dir *dir, const char *name,
                          const struct filex_creation *creation, oskit_file_t **out);
 /*
@@ -234,6 +244,9 @@ oskit_error_t ramfs_tmpfile(struct ramfs_dir *dir, oskit_u32_t mode, oskit_file_
 oskit_error_t ramfs_name_check(const char *name);
 /* Whether the caller may take NODE's entry out of DIR (write permission, sticky bit). */
 oskit_error_t ramfs_may_remove(struct ramfs_dir *dir, struct ramfs_node *node);
+
+/* ramfs_dirops.c: the dir interface. */
+extern const struct oskit_dir_ops ramfs_dir_ops;
 
 /* ramfs_rename.c */
 oskit_error_t ramfs_rename(struct ramfs_dir *old_dir, const char *old_name,

@@ -2,7 +2,6 @@
 #include "kernel/mem/space.h"
 
 #include <stdatomic.h>
-#include <sluice/string.h>
 #include "kernel/abi/mman.h"
 #include "kernel/abi/errno.h"
 #include "kernel/log.h"

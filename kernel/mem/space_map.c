@@ -1,5 +1,4 @@
 /* mmap, munmap, mprotect, brk. Locks: space.h. */
-#include <sluice/string.h>
 #include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/mem/pages.h"

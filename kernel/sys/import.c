@@ -74,16 +74,6 @@ long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct lo
     return error;
 }
 
-long uio_from_user(struct sluice_uio *uio, struct sluice_iovec *segment, long buffer, long size)
-{
-    if (size < 0) /* no buffer of that size lies in user space */
-        return -ABI_EFAULT;
-    segment->base = (void *)buffer;
-    segment->length = (size_t)size < TRANSFER_MAX ? (size_t)size : TRANSFER_MAX;
-    uio_init(uio, segment, 1, true);
-    return 0;
-}
-
 long iov_from_user(struct user_iov *iov, struct sluice_uio *uio, long user, long count)
 {
     iov->segments = iov->fast;

@@ -11,22 +11,107 @@
 #include "kernel/task/process.h"
 #include "kernel/task/signal.h"
 
+/* ---- The interfaces of an object ---- */
+
+/* Where an open file keeps the answer to which query. */
+struct face_slot {
+    const oskit_guid_t *iid;
+    size_t slot; /* offset in struct openfile */
+};
+
+#define FACE(member, id)                         \
+    {                                            \
+        &(id), offsetof(struct openfile, member) \
+    }
+static const struct face_slot face_slots[] = {
+    FACE(streamvec, sluice_streamvec_iid), FACE(absvec, sluice_absvec_iid),
+    FACE(pollable, sluice_pollable_iid),   FACE(posixio, oskit_posixio_iid),
+    FACE(pager, sluice_pager_iid),         FACE(terminal, sluice_terminal_iid),
+    FACE(tty, oskit_ttystream_iid),        FACE(control, sluice_control_iid),
+    FACE(asyncio, oskit_asyncio_iid),      FACE(stream, oskit_stream_iid),
+    FACE(absio, oskit_absio_iid),
+};
+#define FACE_SLOTS SLUICE_COUNT(face_slots)
+
+static void **openfile_slot(struct openfile *file, size_t i)
+{
+    return (void **)((char *)file + face_slots[i].slot);
+}
+
+/*
+ * What a class of ours answers, found once. All faces of such an object are parts of it, so the
+ * reference to the object holds them. A table lives for ever; there are as many as classes.
+ */
+struct class_faces {
+    const struct sluice_class *class;
+    ptrdiff_t offset[FACE_SLOTS]; /* from the object; 0: not answered */
+};
+
+#define FACES_CACHE 64u
+static struct class_faces *_Atomic faces_cache[FACES_CACHE];
+
+static struct class_faces *_Atomic *faces_place(const struct sluice_class *class)
+{
+    return &faces_cache[((uintptr_t) class >> 5) % FACES_CACHE];
+}
+
+/* Fills FILE's slots from FACES. */
+static void openfile_apply(struct openfile *file, const struct class_faces *faces)
+{
+    char *object = (char *)SLUICE_OBJECT(file->object);
+    for (size_t i = 0; i < FACE_SLOTS; i++)
+        *openfile_slot(file, i) = faces->offset[i] ? object + faces->offset[i] : NULL;
+}
+
 static void openfile_query_all(struct openfile *file)
 {
-    void *object = file->object;
-    file->streamvec = sluice_query_face(object, &sluice_streamvec_iid);
-    file->absvec = sluice_query_face(object, &sluice_absvec_iid);
-    file->pollable = sluice_query_face(object, &sluice_pollable_iid);
-    file->posixio = sluice_query_face(object, &oskit_posixio_iid);
-    file->pager = sluice_query_face(object, &sluice_pager_iid);
-    file->terminal = sluice_query_face(object, &sluice_terminal_iid);
-    file->tty = sluice_query_face(object, &oskit_ttystream_iid);
-    file->control = sluice_query_face(object, &sluice_control_iid);
-    file->asyncio = sluice_query_face(object, &oskit_asyncio_iid);
-    if (!file->streamvec && !file->absvec) {
-        file->stream = sluice_query_face(object, &oskit_stream_iid);
-        file->absio = sluice_query_face(object, &oskit_absio_iid);
+    for (size_t i = 0; i < FACE_SLOTS; i++)
+        *openfile_slot(file, i) = sluice_query_face(file->object, face_slots[i].iid);
+}
+
+static void openfile_release_faces(struct openfile *file)
+{
+    for (size_t i = 0; i < FACE_SLOTS; i++)
+        if (*openfile_slot(file, i))
+            oskit_iunknown_release((oskit_iunknown_t *)*openfile_slot(file, i));
+}
+
+/* Remembers the class's answers. Two may do so at once: the loser's table is thrown away. */
+static void faces_learn(struct openfile *file, const struct sluice_class *class)
+{
+    struct class_faces *none = NULL, *faces = heap_alloc(sizeof *faces, HEAP_ZERO);
+    char *object = (char *)SLUICE_OBJECT(file->object);
+    if (!faces)
+        return;
+    faces->class = class;
+    for (size_t i = 0; i < FACE_SLOTS; i++)
+        if (*openfile_slot(file, i))
+            faces->offset[i] = (char *)*openfile_slot(file, i) - object;
+    if (!atomic_compare_exchange_strong(faces_place(class), &none, faces))
+        heap_free(faces);
+}
+
+/* An object of ours by its class, anybody else's by asking. */
+static void openfile_gather(struct openfile *file)
+{
+    if (file->object->ops->query != (void *)sluice_query) {
+        openfile_query_all(file);
+        file->foreign = true;
+        return;
     }
+    const struct sluice_class *class = SLUICE_OBJECT(file->object)->class;
+    const struct class_faces *faces = atomic_load(faces_place(class));
+    if (faces && faces->class == class) {
+        openfile_apply(file, faces);
+        return;
+    }
+    openfile_query_all(file);
+    faces_learn(file, class);
+    openfile_release_faces(file); /* the object itself holds them */
+}
+
+static void openfile_find_readiness(struct openfile *file)
+{
     if (file->pollable)
         file->readiness = file->pollable->ops->readiness(file->pollable);
     else if (file->asyncio)
@@ -47,7 +132,10 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
     file->object = object;
     if (location)
         location_copy(&file->location, location);
-    openfile_query_all(file);
+    openfile_gather(file);
+    openfile_find_readiness(file);
+    if (file->terminal)
+        file->terminal->ops->opened(file->terminal);
     return file;
 }
 
@@ -56,24 +144,18 @@ void openfile_ref(struct openfile *file)
     atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
 }
 
-static void openfile_release_face(void *face)
-{
-    if (face)
-        oskit_iunknown_release((oskit_iunknown_t *)face);
-}
-
 void openfile_unref(struct openfile *file)
 {
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
         return;
     epoll_owner_gone(&file->watchers);
+    if (file->terminal && file->terminal->ops->closed(file->terminal))
+        session_terminal_closed(file->object);
     if (file->readiness && !file->pollable)
         asyncready_destroy(file->readiness);
-    void *const faces[] = {file->streamvec, file->stream,  file->absvec,   file->absio,
-                           file->asyncio,   file->posixio, file->terminal, file->tty,
-                           file->pager,     file->control, file->pollable, file->object};
-    for (size_t i = 0; i < SLUICE_COUNT(faces); i++)
-        openfile_release_face(faces[i]);
+    if (file->foreign)
+        openfile_release_faces(file);
+    oskit_iunknown_release(file->object);
     if (file->location.name)
         location_release(&file->location);
     heap_free(file);
@@ -177,16 +259,22 @@ static oskit_error_t transfer_try(void *arg)
     }
 }
 
-static long transfer_finish(struct transfer *t, oskit_error_t error)
+/* The call's value after MOVED bytes and ERROR. */
+static __attribute__((noinline)) long transfer_failed(size_t moved, oskit_error_t error)
 {
     if (error == OSKIT_EPIPE) {
         struct abi_siginfo info;
         signal_info_kernel(&info, ABI_SIGPIPE);
         signal_send_thread(current_thread(), &info);
     }
-    if (t->moved || !error)
-        return (long)t->moved;
+    if (moved)
+        return (long)moved;
     return error == OSKIT_EINTR ? -ERESTARTSYS : errno_from_oskit(error);
+}
+
+static long transfer_finish(const struct transfer *t, oskit_error_t error)
+{
+    return error ? transfer_failed(t->moved, error) : (long)t->moved;
 }
 
 static bool openfile_is_absolute(const struct openfile *file)
@@ -278,31 +366,77 @@ static long openfile_transfer(struct transfer *t, const int64_t *offset)
     return openfile_absolute_transfer(t);
 }
 
+/* The error for the wrong direction; that there are no offsets is the graver one. */
+static long openfile_refusal(const struct openfile *file, const int64_t *offset)
+{
+    bool directory = file->location.name && location_dir(&file->location);
+    return offset && !directory && !openfile_is_absolute(file) ? -ABI_ESPIPE : -ABI_EBADF;
+}
+
+/* A directory refuses to be read as bytes. */
+static long read_refused(struct openfile *file, long error)
+{
+    bool refused = error == -ABI_EINVAL || error == -ABI_ESPIPE;
+    return refused && file->location.name && location_dir(&file->location) ? -ABI_EISDIR : error;
+}
+
+static __attribute__((noinline)) long read_slowly(struct openfile *file, struct sluice_uio *uio,
+                                                  const int64_t *offset, uint32_t vecio_flags)
+{
+    struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
+    long result = openfile_transfer(&t, offset);
+    return result < 0 ? read_refused(file, result) : result;
+}
+
+/* Most reads of streams find something: they are done with the first try, before anything is set up
+ * for waiting. */
 long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                    uint32_t vecio_flags)
 {
+    size_t moved = 0;
     if (!openfile_readable(file))
-        return -ABI_EBADF;
-    struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
-    long result = openfile_transfer(&t, offset);
-    bool refused = result == -ABI_EINVAL || result == -ABI_ESPIPE;
-    if (refused && file->location.name && location_dir(&file->location))
-        return -ABI_EISDIR; /* a directory refuses to be read as bytes */
-    return result;
+        return openfile_refusal(file, offset);
+    if (offset || !file->streamvec)
+        return read_slowly(file, uio, offset, vecio_flags);
+    if (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_NONBLOCK)
+        vecio_flags |=
+            VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
+    oskit_error_t error = file->streamvec->ops->readv(file->streamvec, uio, vecio_flags, &moved);
+    if (__builtin_expect(!error, 1))
+        return (long)moved;
+    if (error != OSKIT_EWOULDBLOCK || vecio_flags & VECIO_NONBLOCK)
+        return transfer_failed(moved, error);
+    return read_slowly(file, uio, offset, vecio_flags);
 }
 
-long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                    uint32_t vecio_flags)
+static __attribute__((noinline)) long write_slowly(struct openfile *file, struct sluice_uio *uio,
+                                                   const int64_t *offset, uint32_t vecio_flags,
+                                                   size_t moved)
 {
-    if (!openfile_writable(file))
-        return -ABI_EBADF;
     uint32_t flags = atomic_load_explicit(&file->flags, memory_order_relaxed);
-    struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags, .write = true};
+    struct transfer t = {
+        .file = file, .uio = uio, .flags = vecio_flags, .write = true, .moved = moved};
     if (flags & ABI_O_APPEND)
         t.flags |= VECIO_APPEND;
     if (flags & ABI_O_DSYNC)
         t.flags |= VECIO_SYNC;
     return openfile_transfer(&t, offset);
+}
+
+long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                    uint32_t vecio_flags)
+{
+    size_t moved = 0;
+    if (!openfile_writable(file))
+        return openfile_refusal(file, offset);
+    if (offset || !file->streamvec)
+        return write_slowly(file, uio, offset, vecio_flags, 0);
+    oskit_error_t error = file->streamvec->ops->writev(file->streamvec, uio, vecio_flags, &moved);
+    if (__builtin_expect(!error && !uio->left, 1))
+        return (long)moved;
+    if (error && error != OSKIT_EWOULDBLOCK)
+        return transfer_failed(moved, error);
+    return write_slowly(file, uio, offset, vecio_flags, moved);
 }
 
 void openfile_unread(struct openfile *file, int64_t bytes)

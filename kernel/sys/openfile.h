@@ -31,7 +31,9 @@ struct openfile {
     oskit_iunknown_t *object;
     struct location location; /* its name; cleared for pipes and the like */
 
-    /* What the object answered (each with a reference), or NULL. */
+    /* What the object answered, or NULL. Each with a reference when the object is not of a class of
+     * ours (foreign); else parts of the object. */
+    bool foreign;
     sluice_streamvec_t *streamvec;
     oskit_stream_t *stream;
     sluice_absvec_t *absvec;
@@ -46,9 +48,9 @@ struct openfile {
     sluice_pollable_t *pollable;
 
     struct env_mutex offset_mutex;
-    int64_t offset;       /* bytes; for directories the cookie of the next entry */
-    int32_t owner;        /* F_SETOWN */
-    int owner_signal;     /* F_SETSIG */
+    int64_t offset;              /* bytes; for directories the cookie of the next entry */
+    int32_t owner;               /* F_SETOWN */
+    int owner_signal;            /* F_SETSIG */
     struct epoll_owner watchers; /* its members in epoll sets; has its own lock */
 };
 

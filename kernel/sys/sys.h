@@ -45,7 +45,15 @@ long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct lo
 #define TRANSFER_MAX 0x7ffff000ul
 /* One user buffer; SEGMENT must outlive UIO. Negative sizes are -ABI_EINVAL; the size is clamped.
  */
-long uio_from_user(struct sluice_uio *uio, struct sluice_iovec *segment, long buffer, long size);
+static inline long uio_from_user(struct sluice_uio *uio, struct sluice_iovec *segment, long buffer,
+                                 long size)
+{
+    if (size < 0)
+        return -ABI_EFAULT; /* no buffer of that size lies in user space */
+    uio_init_user(uio, segment, (void *)buffer,
+                  (size_t)size < TRANSFER_MAX ? (size_t)size : TRANSFER_MAX);
+    return 0;
+}
 /* An iovec array from user memory: at most 1024 segments, checked and clamped. iov_release frees
  * what was allocated. */
 #define IOV_FAST 8

@@ -12,8 +12,9 @@
 typedef long (*transfer_fn)(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                             uint32_t flags);
 
-static long transfer_buffer(long number, long buffer, long size, const int64_t *offset,
-                            transfer_fn transfer)
+/* Inlined, so that each call names its transfer. */
+static inline __attribute__((always_inline)) long
+transfer_buffer(long number, long buffer, long size, const int64_t *offset, transfer_fn transfer)
 {
     struct sluice_uio uio;
     struct sluice_iovec segment;

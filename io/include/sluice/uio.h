@@ -28,6 +28,13 @@ struct sluice_uio {
 /* IOV and what it points to must outlive the uio. The sum of lengths must have been checked against
  * SSIZE_MAX. */
 void uio_init(struct sluice_uio *uio, const struct sluice_iovec *iov, size_t count, bool user);
+/* The same for the most frequent kind, one segment of the program's. */
+static inline void uio_init_user(struct sluice_uio *uio, struct sluice_iovec *segment, void *base,
+                                 size_t length)
+{
+    *segment = (struct sluice_iovec){base, length};
+    *uio = (struct sluice_uio){segment, 1, 0, length, true};
+}
 /* One kernel segment; SEGMENT is storage for it that must outlive the uio. */
 void uio_init_kernel(struct sluice_uio *uio, struct sluice_iovec *segment, void *base,
                      size_t length);

@@ -336,10 +336,12 @@ static int protect_range(struct space *space, uint64_t start, uint64_t end, int 
 int space_protect(struct space *space, uint64_t address, size_t size, int prot)
 {
     uint64_t whole = page_ceil(size);
-    if ((address & PAGE_MASK) || (prot & ~(RIGHTS | ABI_PROT_GROWSDOWN)))
+    if (address & PAGE_MASK)
         return -ABI_EINVAL;
     if (size == 0)
         return 0;
+    if (prot & ~(RIGHTS | ABI_PROT_GROWSDOWN))
+        return -ABI_EINVAL;
     if (whole < size || !space_range_good(address, whole))
         return -ABI_ENOMEM;
     mutex_lock(&space->mutex);

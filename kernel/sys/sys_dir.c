@@ -187,8 +187,10 @@ long sys_readlinkat(long dirfd, long path, long buffer, long size)
                        oskit_file_readlink(location_file(&location), text, PATH_SIZE, &length))
                  : -ABI_ENOMEM;
     location_release(&location);
-    if (error == -ABI_ENOSYS) /* the file is no link */
-        error = -ABI_EINVAL;
+    if (error == -ABI_ENOSYS) { /* the file is no link */
+        char first = 0;
+        error = get_user(&first, path, 1) || first ? -ABI_EINVAL : -ABI_ENOENT;
+    }
     size_t n = length < (size_t)(int32_t)size ? length : (size_t)(int32_t)size;
     if (!error)
         error = put_user(buffer, text, n);
@@ -408,13 +410,24 @@ long sys_sync(void)
     return 0;
 }
 
+/* Devices of bytes and FIFOs have nothing to write back, and say so. */
+static bool location_syncs(const struct location *location)
+{
+    struct filex_stat stat;
+    sluice_filex_t *filex = location_filex(location);
+    if (!filex || sluice_filex_stat(filex, &stat))
+        return true;
+    return (stat.mode & OSKIT_S_IFMT) != OSKIT_S_IFCHR &&
+           (stat.mode & OSKIT_S_IFMT) != OSKIT_S_IFIFO;
+}
+
 static long descriptor_sync(long number, bool data_only)
 {
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long error = -ABI_EINVAL;
-    if (fd.file->location.name) {
+    if (fd.file->location.name && location_syncs(&fd.file->location)) {
         oskit_file_t *file = location_file(&fd.file->location);
         oskit_error_t failed = data_only ? oskit_file_datasync(file, 1) : oskit_file_sync(file, 1);
         error = failed == OSKIT_E_NOTIMPL ? 0 : errno_from_oskit(failed);

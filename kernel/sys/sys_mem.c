@@ -14,12 +14,12 @@ long sys_brk(long wanted)
 static long map_check_file(struct openfile *file, int prot, int flags, int *max_prot)
 {
     bool shared = (flags & ABI_MAP_TYPE) != ABI_MAP_PRIVATE;
-    if (!file->pager)
-        return -ABI_ENODEV;
     if (!openfile_readable(file))
         return -ABI_EACCES;
     if (shared && prot & ABI_PROT_WRITE && !openfile_writable(file))
         return -ABI_EACCES;
+    if (!file->pager)
+        return -ABI_ENODEV;
     *max_prot = ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC;
     if (shared && !openfile_writable(file))
         *max_prot &= ~ABI_PROT_WRITE;
@@ -31,6 +31,22 @@ static long map_check_file(struct openfile *file, int prot, int flags, int *max_
     return 0;
 }
 
+/* What is wrong with a request, in Linux's order: FILE is NULL for anonymous memory. */
+static long map_check(const struct openfile *file, size_t size, int flags, uint64_t offset)
+{
+    int type = flags & ABI_MAP_TYPE;
+    size_t rounded = (size + PAGE_MASK) & ~(size_t)PAGE_MASK;
+    if (size == 0)
+        return -ABI_EINVAL;
+    if (rounded == 0 || rounded > USER_END)
+        return -ABI_ENOMEM;
+    if (file && offset > (uint64_t)INT64_MAX - rounded)
+        return -ABI_EOVERFLOW;
+    return type == ABI_MAP_PRIVATE || type == ABI_MAP_SHARED || type == ABI_MAP_SHARED_VALIDATE
+               ? 0
+               : -ABI_EINVAL;
+}
+
 static long map_file(long number, uint64_t address, size_t size, int prot, int flags,
                      uint64_t offset, uint64_t *out)
 {
@@ -38,7 +54,9 @@ static long map_file(long number, uint64_t address, size_t size, int prot, int f
     int max_prot;
     if (!fd.file)
         return -ABI_EBADF;
-    long error = map_check_file(fd.file, prot, flags, &max_prot);
+    long error = map_check(fd.file, size, flags, offset);
+    if (!error)
+        error = map_check_file(fd.file, prot, flags, &max_prot);
     if (!error) {
         struct space_source source = {fd.file->pager,
                                       fd.file->location.name ? &fd.file->location : NULL, offset};
@@ -49,20 +67,26 @@ static long map_file(long number, uint64_t address, size_t size, int prot, int f
     return error;
 }
 
+static long map_anonymous(uint64_t address, size_t size, int prot, int flags, uint64_t *out)
+{
+    long error = map_check(NULL, size, flags, 0);
+    /* Only a file can tell whether it knows all the flags. */
+    if (!error && (flags & ABI_MAP_TYPE) == ABI_MAP_SHARED_VALIDATE)
+        error = -ABI_EINVAL;
+    return error ? error
+                 : space_map(current_process()->space, address, size, prot,
+                             ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC, flags, NULL, out);
+}
+
 long sys_mmap(long address, long size, long prot, long flags, long fd, long offset)
 {
     uint64_t out = 0;
-    int type = (int)flags & ABI_MAP_TYPE;
-    if (offset & (long)PAGE_MASK || size == 0 ||
-        (type != ABI_MAP_PRIVATE && type != ABI_MAP_SHARED && type != ABI_MAP_SHARED_VALIDATE))
+    if (offset & (long)PAGE_MASK)
         return -ABI_EINVAL;
-    long error;
-    if (flags & ABI_MAP_ANONYMOUS)
-        error = space_map(current_process()->space, (uint64_t)address, (size_t)size, (int)prot,
-                          ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC, (int)flags, NULL, &out);
-    else
-        error = map_file(fd, (uint64_t)address, (size_t)size, (int)prot, (int)flags,
-                         (uint64_t)offset, &out);
+    long error = flags & ABI_MAP_ANONYMOUS
+                     ? map_anonymous((uint64_t)address, (size_t)size, (int)prot, (int)flags, &out)
+                     : map_file(fd, (uint64_t)address, (size_t)size, (int)prot, (int)flags,
+                                (uint64_t)offset, &out);
     return error ? error : (long)out;
 }
 

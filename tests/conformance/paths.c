@@ -127,7 +127,7 @@ static bool dangerous(const char *call, const char *path)
 
     return (root || here || !strcmp(path, "..")) &&
            (strstr(call, "chmod") || strstr(call, "chown") || strstr(call, "utimensat") ||
-            strstr(call, "rename"));
+            strstr(call, "rename") || strstr(call, "link"));
 }
 
 int main(void)

@@ -37,12 +37,14 @@ __attribute__((unused)) static long show(const char *what, long value)
 /* Succeeded or not, for calls whose value (a descriptor, an address) is no matter. */
 #define SHOW_OK(expression) show(#expression, (errno = 0, (long)(expression) == -1 ? -1 : 0))
 
-/* A fresh, empty working directory under /tmp, the same for all users. */
+/* A fresh, empty working directory in a memory file system: Linux's is in /dev/shm. */
 __attribute__((unused)) static void fresh_place(void)
 {
-    static char place[] = "/tmp/show.XXXXXX";
+    static char place[32];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    snprintf(place, sizeof(place), "%s/show.XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     if (!mkdtemp(place) || chmod(place, 0755) < 0 || chdir(place) < 0) {
         perror("fresh place");
         exit(2);

@@ -40,6 +40,7 @@
 #include <sluice/epoll.h>
 #include <sluice/filex.h>
 #include <sluice/pipe.h>
+#include <sluice/pty.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
 #include <sluice/timerfd.h>
@@ -89,4 +90,5 @@ const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
 const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
+const struct oskit_guid sluice_pty_iid = SLUICE_GUID(0x5ac10040);
 const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);

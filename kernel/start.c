@@ -4,6 +4,7 @@
 #include <sluice/device.h>
 #include <sluice/memdev.h>
 #include <sluice/namespace.h>
+#include <sluice/pty.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include <sluice/uart.h>
@@ -91,6 +92,7 @@ static void start_devices(void)
 {
     must(memdev_register(), "memory devices");
     must(device_register(&session_terminal_device), "/dev/tty");
+    must(pty_register(), "/dev/ptmx");
     start_console();
 }
 

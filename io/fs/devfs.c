@@ -5,6 +5,7 @@
  * The object here is the filesystem; its files are ramfs's. Order of locks: the registry's mutex is
  * held while nodes are entered and taken out, then ramfs's.
  */
+#include <sluice/pty.h>
 #include "device_watch.h"
 #include "ramfs_private.h"
 
@@ -160,6 +161,25 @@ static const struct sluice_class devfs_class = {
     devfs_destroy,
 };
 
+/* The directory of pseudo-terminals, there even when it is empty, with the multiplexer's second
+ * name in it, which like Linux's is closed to all but root until somebody opens it up. */
+static oskit_error_t devfs_terminals(const struct devfs *fs)
+{
+    struct filex_creation how = {.mode = OSKIT_S_IFCHR | 0, .rdev = PTMX_DEVICE};
+    struct ramfs_dir *dir;
+    struct ramfs_node *node;
+    const char *name;
+
+    oskit_error_t err = devfs_parent(fs, "pts/ptmx", true, &dir, &name);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = ramfs_install(dir, name, &how, 0, 0, true, &node);
+    if (OSKIT_SUCCEEDED(err))
+        ramfs_node_release(node);
+    ramfs_node_release(&dir->node);
+    return err;
+}
+
 /* What every program expects beside the devices. */
 static oskit_error_t devfs_links(const struct devfs *fs)
 {
@@ -200,6 +220,8 @@ oskit_error_t devfs_create(oskit_filesystem_t **out)
     fs->watch.added = devfs_added;
     fs->watch.removed = devfs_removed;
     err = devfs_links(fs);
+    if (OSKIT_SUCCEEDED(err))
+        err = devfs_terminals(fs);
     if (OSKIT_SUCCEEDED(err))
         err = device_watch_start(&fs->watch);
     if (OSKIT_FAILED(err)) {

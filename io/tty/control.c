@@ -36,6 +36,13 @@ static void configure_port(struct tty *tty, const struct terminal_settings *old)
         settings->cflag = (settings->cflag & ~TERM_CBAUD) | terminal_speed_code(settings->ospeed);
 }
 
+/* Whether ^S and ^Q control output: then who is at the other end may do it in their stead. */
+static bool flow_by_keys(const struct terminal_settings *settings)
+{
+    return (settings->iflag & TERM_IXON) && settings->cc[TERM_VSTART] == ('Q' & 0x1f) &&
+           settings->cc[TERM_VSTOP] == ('S' & 0x1f);
+}
+
 /* Under the lock. Returns events. */
 static uint32_t apply(struct tty *tty, enum terminal_when when,
                       const struct terminal_settings *asked)
@@ -46,6 +53,8 @@ static uint32_t apply(struct tty *tty, enum terminal_when when,
     if (when == TERMINAL_FLUSH)
         discipline_flush_input(&tty->line);
     discipline_configure(&tty->line, &old);
+    if (flow_by_keys(&old) != flow_by_keys(&tty->port->settings))
+        tty->changes |= flow_by_keys(&old) ? TTY_CHANGED_NO_FLOW : TTY_CHANGED_FLOW;
     configure_port(tty, &old);
     tty->read_timer = READ_TIMER_IDLE;
     /* Whoever waits looks again: what counts as readable may be something else now. */
@@ -134,6 +143,24 @@ oskit_error_t tty_send_break(struct tty *tty, uint32_t milliseconds)
         tty->port->ops->set_break(tty->port, true);
         env_timer_start(&tty->port->line_timer,
                         env_time_monotonic() + (uint64_t)milliseconds * 1000000u);
+    }
+    tty_unlock(tty, 0);
+    return error;
+}
+
+oskit_error_t tty_set_break(struct tty *tty, bool on)
+{
+    oskit_error_t error = check_change(tty);
+
+    if (error != OSKIT_SUCCESS)
+        return error;
+    tty_lock(tty);
+    if (tty->hung_up) {
+        error = OSKIT_EIO;
+    } else if (tty->port->ops->set_break) {
+        tty->breaking = on;
+        tty->port->ops->set_break(tty->port, on);
+        tty_settle(tty);
     }
     tty_unlock(tty, 0);
     return error;

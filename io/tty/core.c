@@ -19,9 +19,27 @@ void tty_lock(struct tty *tty)
     env_spin_lock(&tty->port->lock);
 }
 
+size_t tty_output_room(const struct tty *tty)
+{
+    const struct tty_port_ops *ops = tty->port->ops;
+    size_t room = output_room(&tty->line.output);
+
+    if (!ops->room)
+        return room;
+    size_t taken = discipline_may_send(&tty->line) ? ops->room(tty->port) : 0;
+    return taken < room ? taken : room;
+}
+
+/* What waits in the terminal of a port that keeps what it was sent is echo held back by ^S, which
+ * nobody waits for. */
+size_t tty_pending(const struct tty *tty)
+{
+    return tty->port->ops->room ? 0 : output_used(&tty->line.output);
+}
+
 bool tty_drained(const struct tty *tty)
 {
-    return output_used(&tty->line.output) == 0 && !tty->waiting_for_hardware && !tty->breaking &&
+    return tty_pending(tty) == 0 && !tty->waiting_for_hardware && !tty->breaking &&
            !tty->reply_pending;
 }
 
@@ -32,7 +50,7 @@ static uint32_t ready_level(const struct tty *tty)
     uint32_t level = 0;
     if (tty_readable(tty))
         level |= READY_READ;
-    if (output_room(&tty->line.output) >= TTY_WRITABLE)
+    if (tty_output_room(tty) >= TTY_WRITABLE)
         level |= READY_WRITE;
     if (tty_drained(tty))
         level |= READY_DRAINED;
@@ -71,14 +89,32 @@ static bool linger(struct tty *tty)
 {
     bool was = tty->lingering;
 
-    tty->lingering = output_used(&tty->line.output) > 0;
+    tty->lingering = tty_pending(tty) > 0;
     if (tty->lingering && !was)
         sluice_object_addref(&tty->object);
     return was && !tty->lingering;
 }
 
+/* Under the lock. */
+static void tell_port(struct tty *tty)
+{
+    bool stopped = !discipline_may_send(&tty->line);
+    uint32_t what = tty->changes;
+
+    if (tty->line.input_flushed)
+        what |= TTY_CHANGED_INPUT_FLUSHED;
+    if (stopped != tty->told_stopped)
+        what |= stopped ? TTY_CHANGED_STOPPED : TTY_CHANGED_STARTED;
+    tty->changes = 0;
+    tty->line.input_flushed = false;
+    tty->told_stopped = stopped;
+    if (what != 0 && !tty->hung_up && tty->port->ops->changed)
+        tty->port->ops->changed(tty->port, what);
+}
+
 void tty_unlock(struct tty *tty, uint32_t events)
 {
+    tell_port(tty);
     uint32_t signals = tty->line.signals;
     int32_t pgrp = tty->pgrp;
     uint32_t level = ready_level(tty), number = 0;
@@ -98,6 +134,8 @@ void tty_unlock(struct tty *tty, uint32_t events)
         send_signals(signals, pgrp);
     if (news)
         tell(tty, level, events, number);
+    if (tty->port->ops->unlocked)
+        tty->port->ops->unlocked(tty->port);
     if (done)
         sluice_object_release(&tty->object);
 }
@@ -118,8 +156,11 @@ void tty_start(struct tty *tty)
 
 void tty_settle(struct tty *tty)
 {
-    if (tty->line.flushed && tty->port->ops->flush && !tty->hung_up)
-        tty->port->ops->flush(tty->port);
+    if (tty->line.flushed) {
+        tty->changes |= TTY_CHANGED_OUTPUT_FLUSHED;
+        if (tty->port->ops->flush && !tty->hung_up)
+            tty->port->ops->flush(tty->port);
+    }
     tty->line.flushed = false;
     tty_start(tty);
 }

@@ -45,6 +45,11 @@ struct tty {
     /* Under port->lock: */
     struct discipline line;
     int32_t sid, pgrp; /* 0: none */
+    uint32_t users;    /* opened and not closed */
+    uint32_t changes;  /* TTY_CHANGED_*, to be told to the port */
+    bool told_stopped; /* the port knows that output is stopped */
+    bool exclusive;    /* TIOCEXCL */
+    bool had_line;     /* was open on the port, which wants to hear of its end */
     bool hung_up;
     bool lingering;            /* holds a reference to itself: output is waiting */
     bool paused;               /* the other side was asked to pause */
@@ -80,6 +85,10 @@ void tty_unlock_quietly(struct tty *tty);
 void tty_start(struct tty *tty);
 /* Under the lock: acts on d->flushed, and starts output. */
 void tty_settle(struct tty *tty);
+/* Under the lock: bytes that programs may write now. */
+size_t tty_output_room(const struct tty *tty);
+/* Under the lock: bytes that the terminal still has to send. */
+size_t tty_pending(const struct tty *tty);
 /* Under the lock: all output has left, as far as is known without asking the hardware. */
 bool tty_drained(const struct tty *tty);
 /* Under the lock: asks the hardware too, and if it is busy has READY_DRAINED come up later. */
@@ -115,6 +124,8 @@ oskit_error_t tty_set_settings(struct tty *tty, enum terminal_when when,
                                const struct terminal_settings *settings);
 oskit_error_t tty_send_break(struct tty *tty, uint32_t milliseconds);
 oskit_error_t tty_flush(struct tty *tty, bool input, bool output);
+/* Begins or ends a break without a time. */
+oskit_error_t tty_set_break(struct tty *tty, bool on);
 oskit_error_t tty_suspend_output(struct tty *tty, bool on);
 /* Sends VSTOP (ON) or VSTART to the other side. */
 oskit_error_t tty_suspend_input(struct tty *tty, bool on);

@@ -52,6 +52,7 @@ void discipline_flush_input(struct discipline *d)
 {
     input_flush(&d->input);
     d->erasing = false;
+    d->input_flushed = true;
 }
 
 static void flush_all(struct discipline *d)

@@ -40,6 +40,7 @@ struct discipline {
     uint32_t signals; /* bit n: send signal n to the foreground group */
     bool arrived;     /* input has come that a read may want */
     bool flushed;     /* the output queue was dropped */
+    bool input_flushed;
 };
 
 void discipline_init(struct discipline *d, const struct terminal_settings *settings);

@@ -216,7 +216,7 @@ static oskit_error_t terminal_pending_output(sluice_terminal_t *self, oskit_u32_
     struct tty *tty = tty_of(self);
 
     tty_lock(tty);
-    *out = (oskit_u32_t)output_used(&tty->line.output);
+    *out = (oskit_u32_t)tty_pending(tty);
     tty_unlock_quietly(tty);
     return OSKIT_SUCCESS;
 }
@@ -225,6 +225,83 @@ static oskit_error_t terminal_device(sluice_terminal_t *self, oskit_u32_t *out_r
 {
     *out_rdev = tty_of(self)->port->device.number;
     return OSKIT_SUCCESS;
+}
+
+static void terminal_opened(sluice_terminal_t *self)
+{
+    struct tty *tty = tty_of(self);
+
+    tty_lock(tty);
+    if (tty->users++ == 0 && !tty->hung_up && tty->port->ops->used)
+        tty->port->ops->used(tty->port, true);
+    tty_unlock(tty, 0);
+}
+
+static bool terminal_closed(sluice_terminal_t *self)
+{
+    struct tty *tty = tty_of(self);
+
+    tty_lock(tty);
+    bool last = --tty->users == 0;
+    if (last)
+        tty->exclusive = false;
+    if (last && !tty->hung_up && tty->port->ops->used)
+        tty->port->ops->used(tty->port, false);
+    tty_unlock(tty, 0);
+    return last;
+}
+
+static oskit_error_t terminal_setexclusive(sluice_terminal_t *self, bool on)
+{
+    struct tty *tty = tty_of(self);
+
+    tty_lock(tty);
+    oskit_error_t error = tty->hung_up ? OSKIT_EIO : OSKIT_SUCCESS;
+    tty->exclusive = on;
+    tty_unlock_quietly(tty);
+    return error;
+}
+
+static bool terminal_exclusive(sluice_terminal_t *self)
+{
+    struct tty *tty = tty_of(self);
+
+    tty_lock(tty);
+    bool exclusive = tty->exclusive;
+    tty_unlock_quietly(tty);
+    return exclusive;
+}
+
+static oskit_error_t terminal_modem(sluice_terminal_t *self, oskit_u32_t set, oskit_u32_t clear,
+                                    oskit_u32_t *out)
+{
+    struct tty *tty = tty_of(self);
+    oskit_error_t error = OSKIT_SUCCESS;
+
+    tty_lock(tty);
+    if (tty->hung_up)
+        error = OSKIT_EIO;
+    else if (!tty->port->ops->modem)
+        error = OSKIT_ENOTTY;
+    else
+        *out = tty->port->ops->modem(tty->port, set, clear);
+    tty_unlock_quietly(tty);
+    return error;
+}
+
+static oskit_error_t terminal_setbreak(sluice_terminal_t *self, bool on)
+{
+    return tty_set_break(tty_of(self), on);
+}
+
+static bool terminal_hungup(sluice_terminal_t *self)
+{
+    struct tty *tty = tty_of(self);
+
+    tty_lock(tty);
+    bool hung_up = tty->hung_up;
+    tty_unlock_quietly(tty);
+    return hung_up;
 }
 
 struct sluice_terminal_ops tty_terminal_ops = {
@@ -238,4 +315,11 @@ struct sluice_terminal_ops tty_terminal_ops = {
     .hangup = terminal_hangup,
     .pending_output = terminal_pending_output,
     .device = terminal_device,
+    .opened = terminal_opened,
+    .closed = terminal_closed,
+    .setexclusive = terminal_setexclusive,
+    .exclusive = terminal_exclusive,
+    .modem = terminal_modem,
+    .setbreak = terminal_setbreak,
+    .hungup = terminal_hungup,
 };

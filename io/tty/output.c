@@ -126,13 +126,13 @@ static size_t plain_run(const uint8_t *bytes, size_t n)
 }
 
 size_t output_write(struct output *out, const struct terminal_settings *settings,
-                    const uint8_t *bytes, size_t n)
+                    const uint8_t *bytes, size_t n, size_t room)
 {
     bool raw = !(settings->oflag & TERM_OPOST);
-    size_t done = 0;
+    size_t done = 0, limit = output_used(out) + room;
 
     while (done < n) {
-        size_t room = output_room(out);
+        room = limit - output_used(out);
         size_t fits = n - done < room ? n - done : room;
         size_t run = raw                              ? fits
                      : (settings->oflag & TERM_OLCUC) ? 0
@@ -142,7 +142,7 @@ size_t output_write(struct output *out, const struct terminal_settings *settings
         if (raw)
             break;
         out->column += (uint32_t)run;
-        if (done == n || !process(out, settings, bytes[done], OUTPUT_LIMIT))
+        if (done == n || !process(out, settings, bytes[done], limit))
             break;
         done++;
     }

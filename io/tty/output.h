@@ -37,10 +37,10 @@ static inline size_t output_room(const struct output *out)
     return used < OUTPUT_LIMIT ? OUTPUT_LIMIT - used : 0;
 }
 
-/* Processes up to N bytes of a program's output as SETTINGS say; returns how many of BYTES were
- * taken. */
+/* Processes up to N bytes of a program's output as SETTINGS say, adding at most ROOM bytes (of
+ * output_room) to the ring; returns how many of BYTES were taken. */
 size_t output_write(struct output *out, const struct terminal_settings *settings,
-                    const uint8_t *bytes, size_t n);
+                    const uint8_t *bytes, size_t n, size_t room);
 
 /* Echoes one byte, processed in the same way. */
 void output_echo(struct output *out, const struct terminal_settings *settings, uint8_t c);

@@ -79,6 +79,7 @@ static void tty_destroy(struct sluice_object *object)
 {
     struct tty *tty = (struct tty *)object;
     struct tty_port *port = tty->port;
+    bool tell = tty->had_line && port->ops->ended;
 
     env_spin_lock(&port->lock);
     if (port->tty == tty) {
@@ -90,6 +91,8 @@ static void tty_destroy(struct sluice_object *object)
     listener_set_fini(&tty->listeners);
     sluice_object_fini(object);
     env_free(tty, sizeof *tty);
+    if (tell)
+        port->ops->ended(port);
 }
 
 static const struct sluice_interface tty_interfaces[] = {
@@ -132,10 +135,21 @@ static struct tty *find_open(struct tty_port *port)
 static void line_up(struct tty_port *port, struct tty *tty)
 {
     port->tty = tty;
+    tty->had_line = true;
     if (port->ops->configure)
         port->ops->configure(port, &port->settings);
     if (port->ops->activate)
         port->ops->activate(port, true);
+}
+
+static bool may_open(const struct tty *tty)
+{
+    struct env_identity identity;
+
+    if (!tty->exclusive)
+        return true;
+    env_identity(&identity);
+    return identity.root;
 }
 
 oskit_error_t tty_port_open(struct tty_port *port, oskit_iunknown_t **out)
@@ -145,6 +159,10 @@ oskit_error_t tty_port_open(struct tty_port *port, oskit_iunknown_t **out)
     env_spin_lock(&port->lock);
     struct tty *tty = find_open(port);
     env_spin_unlock(&port->lock);
+    if (tty && !may_open(tty)) {
+        sluice_object_release(&tty->object);
+        return OSKIT_EBUSY;
+    }
     if (!tty) {
         fresh = tty_create(port);
         if (!fresh)

@@ -23,7 +23,8 @@ static oskit_error_t put(struct tty *tty, const uint8_t *bytes, size_t n, size_t
         tty_unlock_quietly(tty);
         return OSKIT_EIO;
     }
-    *out_used = output_write(&tty->line.output, &tty->port->settings, bytes, n);
+    *out_used =
+        output_write(&tty->line.output, &tty->port->settings, bytes, n, tty_output_room(tty));
     tty_start(tty);
     tty_unlock(tty, 0);
     return *out_used == n ? OSKIT_SUCCESS : OSKIT_EWOULDBLOCK;

@@ -227,9 +227,10 @@ static void process_end(struct process *self)
                                                       : 128 + ABI_WTERMSIG(self->wait_status);
         power_off(status);
     }
-    process_release_parts(self);
+    /* Before its descriptors go: the last close of a terminal unties the session without a word. */
     if (session_of(0) == self->pid)
         session_leader_exit();
+    process_release_parts(self);
     signal_queue_clear(&self->signals);
     process_become_zombie(self);
 }

@@ -244,5 +244,7 @@ long session_set_foreground(oskit_iunknown_t *terminal, int32_t pgid);
 oskit_iunknown_t *session_terminal(void);
 /* Opening a terminal without O_NOCTTY as a session leader that has none. */
 void session_terminal_opened(oskit_iunknown_t *terminal);
+/* Called when the last descriptor of TERMINAL was closed: it belongs to no session any more. */
+void session_terminal_closed(oskit_iunknown_t *terminal);
 
 #endif

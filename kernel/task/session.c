@@ -224,7 +224,7 @@ static bool terminal_same(oskit_iunknown_t *a, oskit_iunknown_t *b)
     return same;
 }
 
-oskit_iunknown_t *session_terminal(void)
+static oskit_iunknown_t *session_recorded_terminal(void)
 {
     spin_lock(&tree_lock);
     struct process_group *group = current_process()->group;
@@ -235,7 +235,40 @@ oskit_iunknown_t *session_terminal(void)
     return terminal;
 }
 
-/* Takes whatever session the terminal belongs to away from it: TIOCSCTTY with force, by root. */
+/* A terminal that was hung up has left its session, which learns of it only here. */
+static bool terminal_has_left(oskit_iunknown_t *object)
+{
+    sluice_terminal_t *terminal = sluice_query_face(object, &sluice_terminal_iid);
+    bool left = terminal && terminal->ops->hungup(terminal);
+    if (terminal)
+        oskit_iunknown_release((oskit_iunknown_t *)terminal);
+    return left;
+}
+
+static void session_forget(oskit_iunknown_t *object)
+{
+    spin_lock(&tree_lock);
+    struct session *session = current_process()->group->session;
+    bool forget = session->terminal == object;
+    if (forget)
+        session->terminal = NULL;
+    spin_unlock(&tree_lock);
+    if (forget)
+        oskit_iunknown_release(object);
+}
+
+oskit_iunknown_t *session_terminal(void)
+{
+    oskit_iunknown_t *object = session_recorded_terminal();
+    if (!object || !terminal_has_left(object))
+        return object;
+    session_forget(object);
+    oskit_iunknown_release(object);
+    return NULL;
+}
+
+/* Takes the terminal away from whatever session it belongs to: TIOCSCTTY with force, by root, and
+ * the last close. */
 static void terminal_steal(sluice_terminal_t *terminal, oskit_ttystream_t *tty)
 {
     oskit_pid_t sid = 0;
@@ -293,6 +326,18 @@ long session_take_terminal(oskit_iunknown_t *object, bool steal)
     if (terminal)
         oskit_iunknown_release((oskit_iunknown_t *)terminal);
     return error;
+}
+
+void session_terminal_closed(oskit_iunknown_t *object)
+{
+    sluice_terminal_t *terminal = sluice_query_face(object, &sluice_terminal_iid);
+    oskit_ttystream_t *tty = sluice_query_face(object, &oskit_ttystream_iid);
+    if (terminal && tty)
+        terminal_steal(terminal, tty);
+    if (tty)
+        oskit_ttystream_release(tty);
+    if (terminal)
+        oskit_iunknown_release((oskit_iunknown_t *)terminal);
 }
 
 void session_terminal_opened(oskit_iunknown_t *object)

@@ -7,6 +7,7 @@
 #ifndef SLUICE_TERMINAL_H
 #define SLUICE_TERMINAL_H
 
+#include <stdbool.h>
 #include <oskit/com.h>
 #include <oskit/error.h>
 #include <oskit/types.h>
@@ -120,6 +121,14 @@ struct terminal_size {
     oskit_u16_t rows, columns, xpixels, ypixels;
 };
 
+/* Modem lines. The first two are ours, the others the other side's. */
+#define TERM_MODEM_DTR     0x002u
+#define TERM_MODEM_RTS     0x004u
+#define TERM_MODEM_CTS     0x020u
+#define TERM_MODEM_CARRIER 0x040u
+#define TERM_MODEM_RING    0x080u
+#define TERM_MODEM_DSR     0x100u
+
 /* When new settings take effect. */
 enum terminal_when {
     TERMINAL_NOW,
@@ -154,6 +163,22 @@ struct sluice_terminal_ops {
     oskit_error_t (*pending_output)(sluice_terminal_t *self, oskit_u32_t *out);
     /* Device number, as in stat's rdev. */
     oskit_error_t (*device)(sluice_terminal_t *self, oskit_u32_t *out_rdev);
+    /* Whoever gives programs descriptors of the terminal says when one more is open and when one is
+     * closed, which references don't tell: a session has one, and no descriptor. The last close
+     * ends exclusive use, and the other side of a pseudo-terminal learns of it. Each `opened` needs
+     * its `closed`; true: that was the last. [thread] */
+    void (*opened)(sluice_terminal_t *self);
+    bool (*closed)(sluice_terminal_t *self);
+    /* While exclusive, opening answers OSKIT_EBUSY to all but root. */
+    oskit_error_t (*setexclusive)(sluice_terminal_t *self, bool on);
+    bool (*exclusive)(sluice_terminal_t *self);
+    /* Raises and drops modem lines, then tells all, as TERM_MODEM_*. OSKIT_ENOTTY: it has none. */
+    oskit_error_t (*modem)(sluice_terminal_t *self, oskit_u32_t set, oskit_u32_t clear,
+                           oskit_u32_t *out);
+    /* Begins or ends a break by hand; output waits meanwhile. */
+    oskit_error_t (*setbreak)(sluice_terminal_t *self, bool on);
+    /* Whether the line is gone for good. */
+    bool (*hungup)(sluice_terminal_t *self);
 };
 extern const struct oskit_guid sluice_terminal_iid; /* SLUICE_GUID(0x5ac10006) */
 

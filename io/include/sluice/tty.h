@@ -61,7 +61,34 @@ struct tty_port_ops {
     void (*pause)(struct tty_port *port, bool on);
     /* On: there is no room, hand over no more bytes; off: go on. */
     void (*hold)(struct tty_port *port, bool on);
+    /* The modem lines, as TERM_MODEM_*, after raising SET and dropping CLEAR of those that are
+     * ours. NULL: the line has none. */
+    uint32_t (*modem)(struct tty_port *port, uint32_t set, uint32_t clear);
+
+    /* The rest is for ports whose other side is a program. */
+
+    /* How many bytes `start` would take now. A port that has it keeps what was sent: programs
+     * write no more than that, nothing when output is stopped, and need not wait for it to drain.
+     */
+    size_t (*room)(struct tty_port *port);
+    /* The first program has the line open, or the last one has closed it (see sluice_terminal's
+     * opened and closed). */
+    void (*used)(struct tty_port *port, bool on);
+    /* TTY_CHANGED_* bits of what has happened to the terminal. */
+    void (*changed)(struct tty_port *port, uint32_t what);
+    /* After the lock was released: time to tell others of what happened under it. [any] */
+    void (*unlocked)(struct tty_port *port);
+    /* A terminal that was open on PORT has ended; it is not touched again. No lock held. [any] */
+    void (*ended)(struct tty_port *port);
 };
+
+/* Linux's TIOCPKT_* bits say the same. */
+#define TTY_CHANGED_INPUT_FLUSHED  1u
+#define TTY_CHANGED_OUTPUT_FLUSHED 2u
+#define TTY_CHANGED_STOPPED        4u
+#define TTY_CHANGED_STARTED        8u
+#define TTY_CHANGED_NO_FLOW        16u /* ^S and ^Q are no longer flow control */
+#define TTY_CHANGED_FLOW           32u /* they are now */
 
 /* Condition of a received byte. */
 enum tty_condition {
@@ -72,7 +99,7 @@ enum tty_condition {
 };
 
 /* A line. The driver fills in nothing itself: tty_port_init does. Its memory must outlast every
- * terminal opened on it. */
+ * terminal opened on it (`ended` tells of the end of each). */
 struct tty_port {
     const struct tty_port_ops *ops;
     char path[24];        /* "/dev/ttyS0" */

@@ -54,6 +54,9 @@ struct epoll_member {
     struct readiness_waiter waiter;
     struct epoll *epoll;
     struct readiness *watched;
+    /* Exclusive ones: an event went to nobody else, and hasn't been reported. May be late in either
+     * direction; true without need gives somebody an event too many. */
+    _Atomic bool took;
     /* ready_lock. */
     struct list ready_link; /* empty: not on the list */
     uint32_t armed;         /* what is looked for; 0: asleep after ONESHOT */
@@ -122,18 +125,20 @@ static bool member_notify(struct readiness_waiter *waiter, uint32_t events)
     if (hit)
         member_queue(member);
     env_spin_unlock(&epoll->ready_lock);
-    if (!hit)
+    if (!hit || !epoll_tell(epoll))
         return false;
-    return epoll_tell(epoll);
+    atomic_store_explicit(&member->took, true, memory_order_relaxed);
+    return true;
 }
 
-/* Queues MEMBER when it is ready, as a change of interest asks for. */
+/* Queues MEMBER when it is ready, as a change of interest asks for. One that is queued already has
+ * been told of: outer sets that look for edges aren't told again. */
 static void member_look(struct epoll_member *member)
 {
     struct epoll *epoll = member->epoll;
 
     env_spin_lock(&epoll->ready_lock);
-    bool ready = member_level(member) != 0;
+    bool ready = list_empty(&member->ready_link) && member_level(member) != 0;
     if (ready)
         member_queue(member);
     env_spin_unlock(&epoll->ready_lock);
@@ -168,6 +173,8 @@ static void member_reported(struct epoll *epoll, struct epoll_member *member)
     uint32_t flags = member->interest.flags;
 
     member->pass = epoll->pass;
+    if (flags & EPOLL_EXCLUSIVE)
+        atomic_store_explicit(&member->took, false, memory_order_relaxed);
     if (flags & EPOLL_ONESHOT)
         member->armed = 0;
     if (flags & (EPOLL_ONESHOT | EPOLL_EDGE)) {
@@ -178,25 +185,33 @@ static void member_reported(struct epoll *epoll, struct epoll_member *member)
     }
 }
 
-/* Fills REPORTS from the front of the list. A pass ends where it meets a member it has reported. */
-static uint32_t epoll_pick(struct epoll *epoll, struct epoll_report *reports, uint32_t max)
+/*
+ * Fills REPORTS from the front of the list. A pass ends where it meets a member it has reported.
+ * One that isn't ready leaves the list, but not before the reports of those in front of it were
+ * kept: *MORE says that there is something to go on with.
+ */
+static uint32_t epoll_pick(struct epoll *epoll, struct epoll_report *reports, uint32_t max,
+                           bool *more)
 {
     uint32_t count = 0;
 
+    *more = false;
     env_spin_lock(&epoll->ready_lock);
-    while (count < max && !list_empty(&epoll->ready)) {
+    while (!*more && !list_empty(&epoll->ready)) {
         struct epoll_member *member =
             container_of(epoll->ready.next, struct epoll_member, ready_link);
         if (member->pass == epoll->pass)
             break;
         uint32_t level = member_level(member);
-        if (level == 0) {
+        if (count == max || (level == 0 && count != 0)) {
+            *more = true;
+        } else if (level == 0) {
             list_remove(&member->ready_link);
-            continue;
+        } else {
+            reports[count++] =
+                (struct epoll_report){level, member->interest.tag, member->interest.data, member};
+            member_reported(epoll, member);
         }
-        reports[count++] =
-            (struct epoll_report){level, member->interest.tag, member->interest.data, member};
-        member_reported(epoll, member);
     }
     epoll_ready_settle(epoll);
     env_spin_unlock(&epoll->ready_lock);
@@ -222,12 +237,12 @@ static oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max, epo
                                           void *arg, oskit_u32_t *out_count)
 {
     struct epoll_report reports[BATCH];
-    uint32_t count, room, kept;
+    uint32_t kept, left;
+    bool more = true;
 
     epoll->pass++;
-    do {
-        room = max - *out_count < BATCH ? max - *out_count : BATCH;
-        count = epoll_pick(epoll, reports, room);
+    while (more && (left = max - *out_count) != 0) {
+        uint32_t count = epoll_pick(epoll, reports, left < BATCH ? left : BATCH, &more);
         if (count == 0)
             break;
         kept = emit(arg, reports, count);
@@ -236,7 +251,7 @@ static oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max, epo
             epoll_put_back(epoll, reports + kept, count - kept);
             return *out_count != 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
         }
-    } while (count == room && *out_count < max);
+    }
     return OSKIT_SUCCESS;
 }
 
@@ -441,13 +456,11 @@ static void member_unlink(struct epoll_member *member)
 
     readiness_remove(member->watched, &member->waiter);
     env_spin_lock(&epoll->ready_lock);
-    bool queued = !list_empty(&member->ready_link);
     list_remove(&member->ready_link);
     epoll_ready_settle(epoll);
     env_spin_unlock(&epoll->ready_lock);
-    /* It may have been told of an event that nobody took. Those told instead are plain waiters, so
-     * doing it with a mutex held is harmless. */
-    if (queued && (member->interest.flags & EPOLL_EXCLUSIVE))
+    /* Those told instead are plain waiters, so doing it with a mutex held is harmless. */
+    if (member->took && (member->interest.flags & EPOLL_EXCLUSIVE))
         readiness_pass_on(member->watched,
                           readiness_level(member->watched) & member->interest.mask);
     if (member->inner != NULL) {

@@ -265,11 +265,18 @@ void sched_switched(struct thread *prev)
     struct run_queue *queue = cpu->run_queue;
     if (atomic_load_explicit(&prev->state, memory_order_relaxed) == THREAD_DEAD)
         list_push_back(&queue->dead, &prev->run_link);
+    /* Once unlocked, PREV may be woken, run elsewhere, end and be freed, unless it migrates. */
+    bool migrates = prev->migrating;
+    prev->migrating = false;
     spin_unlock(&queue->lock);
-    if (prev->migrating) {
-        prev->migrating = false;
+    if (migrates)
         sched_enqueue(prev, sched_place(prev));
-    }
+}
+
+static void slice_begin(struct run_queue *queue, struct thread *thread, uint64_t now)
+{
+    thread->slice_end = now + SCHED_SLICE_NS;
+    timer_arm_at(now + (queue->ready_count ? SCHED_BALANCE_NS : SCHED_SLICE_NS));
 }
 
 static void sched_switch(bool preempted)
@@ -290,6 +297,9 @@ static void sched_switch(bool preempted)
     }
     struct thread *next = sched_pick(queue, cpu->id);
     if (next == prev) {
+        /* A new slice: the tick that ended the old one armed no timer. */
+        if (next != queue->idle)
+            slice_begin(queue, next, now);
         spin_unlock(&queue->lock);
         return;
     }
@@ -299,9 +309,8 @@ static void sched_switch(bool preempted)
     if (next != queue->idle && next->virtual_time > queue->least_virtual)
         queue->least_virtual = next->virtual_time;
     next->switched_at = now;
-    next->slice_end = now + SCHED_SLICE_NS;
     if (next != queue->idle)
-        timer_arm_at(now + (queue->ready_count ? SCHED_BALANCE_NS : SCHED_SLICE_NS));
+        slice_begin(queue, next, now);
     preempted ? prev->involuntary++ : prev->voluntary++;
     cpu->switches++;
     queue->current = next;

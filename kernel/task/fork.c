@@ -150,8 +150,12 @@ static struct process *clone_process(const struct clone_request *request)
     atomic_fetch_add(&cred->references, 1);
     atomic_init(&child->cred, cred);
     memcpy(child->limits, parent->limits, sizeof child->limits);
-    child->exit_signal = request->exit_signal;
+    /* A sibling tells the parent as its maker does: nobody may choose a signal for a process that
+     * is not his to send one. */
+    child->exit_signal =
+        request->flags & ABI_CLONE_PARENT ? parent->exit_signal : request->exit_signal;
     child->oom_adjust = parent->oom_adjust;
+    child->dumpable = parent->dumpable;
     if (clone_parts(child, parent, request->flags))
         return child;
     process_discard(child);

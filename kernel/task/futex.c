@@ -201,11 +201,14 @@ static long bucket_move(struct futex_bucket *from, const struct space_key *key,
             break;
         if (!key_same(&waiter->key, key))
             continue;
-        list_remove(&waiter->link);
         waiter->key = *to_key;
+        moved++;
+        /* To the end of the list walked, it would be met again, for ever if the keys are equal. */
+        if (to == from)
+            continue;
+        list_remove(&waiter->link);
         list_push_back(&to->waiters, &waiter->link);
         atomic_store(&waiter->bucket, to);
-        moved++;
     }
     return moved;
 }

@@ -2,7 +2,7 @@
  * Interval timers. ITIMER_REAL runs on the kernel's timers; the two that count CPU time are checked
  * at the scheduler's ticks.
  *
- * Lock order: itimers->lock is a leaf; the signal is sent after it was released.
+ * Lock order: itimers->lock -> timer_queue.lock; the signal is sent after it was released.
  */
 #include "kernel/task/itimer.h"
 #include "kernel/abi/errno.h"
@@ -144,11 +144,11 @@ long itimer_set(int which, const struct abi_itimerval *value, struct abi_itimerv
     *(real ? &timers->interval : &timers->cpu[which - 1].interval) =
         timeval_ns(&value->it_interval);
     *(real ? &timers->deadline : &timers->cpu[which - 1].deadline) = deadline;
-    spin_unlock(&timers->lock);
+    /* Under the lock, for timer_start by two threads at once would queue the timer twice. A timer
+     * that is disarmed stays queued; nothing is due when it fires. */
     if (real && deadline)
         timer_start(&timers->timer, deadline);
-    else if (real)
-        timer_stop(&timers->timer);
+    spin_unlock(&timers->lock);
     return 0;
 }
 

@@ -164,7 +164,7 @@ ISO         := $(BUILD)/sluice.iso
 iso: $(ISO)
 $(ISO): $(KERNEL_ELF32) $(INITRD) scripts/mkiso
 	$(call say,ISO,$@)
-	$(Q)scripts/mkiso --output $@ --initrd $(INITRD)
+	$(Q)scripts/mkiso --output $@ --initrd $(INITRD) --append console.wrap
 
 # ---- running, testing, looking after --------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/mem/heap.h"
+#include "kernel/sys/locks.h"
 #include "kernel/task/process.h"
 
 #define FDTAB_FIRST 64u /* descriptors of a new table; grows by doubling */
@@ -21,6 +22,7 @@ struct fdtab {
     struct openfile **files;
     uint64_t *used, *cloexec; /* bitmaps */
     uint32_t lowest;          /* no free descriptor below */
+    _Atomic bool locks;       /* record locks were set by its owner: closing gives them up */
 };
 
 static bool bit_test(const uint64_t *map, uint32_t bit)
@@ -138,13 +140,26 @@ uint32_t fdtab_capacity(struct fdtab *table)
     return *(volatile uint32_t *)&table->capacity;
 }
 
+/* A descriptor of FILE is gone from TABLE. */
+static void descriptor_drop(struct fdtab *table, struct openfile *file)
+{
+    if (atomic_load_explicit(&table->locks, memory_order_relaxed))
+        locks_descriptor_closed(table, file);
+    openfile_unref(file);
+}
+
+void fdtab_note_locks(struct fdtab *table)
+{
+    atomic_store_explicit(&table->locks, true, memory_order_relaxed);
+}
+
 void fdtab_unref(struct fdtab *table)
 {
     if (atomic_fetch_sub_explicit(&table->references, 1, memory_order_acq_rel) != 1)
         return;
     for (uint32_t word = 0; word < table->capacity / 64; word++)
         for (uint64_t left = table->used[word]; left; left &= left - 1)
-            openfile_unref(table->files[word * 64 + (uint32_t)__builtin_ctzll(left)]);
+            descriptor_drop(table, table->files[word * 64 + (uint32_t)__builtin_ctzll(left)]);
     fdtab_free_arrays(table);
     heap_free(table);
 }
@@ -282,7 +297,7 @@ int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloex
     fdtab_put(table, (uint32_t)fd, file, cloexec);
     spin_unlock(&table->lock);
     if (old)
-        openfile_unref(old);
+        descriptor_drop(table, old);
     return fd;
 }
 
@@ -295,7 +310,7 @@ int fdtab_close(struct fdtab *table, int fd)
     spin_unlock(&table->lock);
     if (!file)
         return -ABI_EBADF;
-    openfile_unref(file);
+    descriptor_drop(table, file);
     return 0;
 }
 

@@ -52,6 +52,8 @@ int fdtab_install(struct fdtab *table, struct openfile *file, int least, bool cl
 /* Puts FILE at exactly FD, closing what was there. -ABI_EBADF beyond the limit. */
 int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloexec);
 int fdtab_close(struct fdtab *table, int fd);
+/* The process set record locks: from now on closing looks for them. */
+void fdtab_note_locks(struct fdtab *table);
 int fdtab_close_range(struct fdtab *table, uint32_t first, uint32_t last, bool only_cloexec);
 int fdtab_get_cloexec(struct fdtab *table, int fd);
 int fdtab_set_cloexec(struct fdtab *table, int fd, bool cloexec);

@@ -6,6 +6,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/asyncready.h"
+#include "kernel/sys/locks.h"
 #include "kernel/sys/waitloop.h"
 #include "kernel/task/mutex.h"
 #include "kernel/task/process.h"
@@ -149,6 +150,7 @@ void openfile_unref(struct openfile *file)
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
         return;
     epoll_owner_gone(&file->watchers);
+    locks_file_gone(file);
     if (file->terminal && file->terminal->ops->closed(file->terminal))
         session_terminal_closed(file->object);
     if (file->readiness && !file->pollable)

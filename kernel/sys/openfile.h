@@ -34,6 +34,7 @@ struct openfile {
     /* What the object answered, or NULL. Each with a reference when the object is not of a class of
      * ours (foreign); else parts of the object. */
     bool foreign;
+    _Atomic bool locked; /* it has owned file locks (locks.h) */
     sluice_streamvec_t *streamvec;
     oskit_stream_t *stream;
     sluice_absvec_t *absvec;

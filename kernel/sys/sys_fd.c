@@ -2,6 +2,7 @@
 #include <sluice/pipe.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/resource.h"
+#include "kernel/sys/locks.h"
 #include "kernel/sys/sys.h"
 
 #define SETTABLE_FLAGS (ABI_O_APPEND | ABI_O_NONBLOCK | ABI_O_ASYNC | ABI_O_DIRECT | ABI_O_NOATIME)
@@ -107,6 +108,13 @@ static long fcntl_duplicate(long number, long least, bool cloexec)
 static long fcntl_file(struct openfile *file, long command, long argument)
 {
     switch (command) {
+    case ABI_F_GETLK:
+    case ABI_F_SETLK:
+    case ABI_F_SETLKW:
+    case ABI_F_OFD_GETLK:
+    case ABI_F_OFD_SETLK:
+    case ABI_F_OFD_SETLKW:
+        return fcntl_lock(file, command, argument);
     case ABI_F_GETFL:
         return (long)atomic_load(&file->flags);
     case ABI_F_SETFL:

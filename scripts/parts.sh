@@ -1,8 +1,8 @@
 # What Sluice needs of the machine: read by scripts/setup and scripts/doctor, not run by itself.
 #
 # A line: sets | Debian package | what must be there | why
-# "What must be there" is a program's name, a file's path, or python:MODULE. The sets are
-# run, test (also needs run), check, debug.
+# "What must be there" is a program's name, a file's path, or python:MODULE. The sets are run, test, check and
+# debug; scripts/setup knows which needs which.
 # shellcheck shell=bash disable=SC2034
 parts='
 run   | gcc             | gcc                              | compiles the kernel, newlib and the programs

@@ -6,9 +6,9 @@
 
 #include "kernel/mem/heap.h"
 
-void regions_init(struct region_set *set)
+void regions_init(struct region_set *set, uint32_t seed)
 {
-    *set = (struct region_set){.seed = 0x9e3779b9};
+    *set = (struct region_set){.seed = seed ? seed : 1}; /* zero would stay zero */
     list_init(&set->order);
 }
 
@@ -232,19 +232,30 @@ static uint64_t fit(const struct wish *wish, uint64_t start, uint64_t end)
 
 /* Right before left, since the highest is wanted. Subtrees without enough room are passed over; one
  * whose room lies outside the bounds is entered only along those. */
-static uint64_t room_below(struct region_set *set, struct region *region, const struct wish *wish)
+static uint64_t room_in_front(struct region_set *set, const struct wish *wish)
 {
-    if (region == NULL || region->best_room < wish->size)
-        return 0;
-    uint64_t start = room_start(set, region), end = start + region->room;
-    uint64_t found = 0;
-    if (region->end < wish->high)
-        found = room_below(set, region->right, wish);
-    if (found == 0)
-        found = fit(wish, start, end);
-    if (found == 0 && start > wish->low)
-        found = room_below(set, region->left, wish);
-    return found;
+    enum { DOWN, BACK_FROM_RIGHT, DONE } step = DOWN;
+    struct region *at = set->root;
+    while (at != NULL) {
+        bool enough = at->best_room >= wish->size;
+        if (step == DOWN && enough && at->right != NULL && at->end < wish->high) {
+            at = at->right;
+            continue;
+        }
+        if (step != DONE && enough) {
+            uint64_t start = room_start(set, at), found = fit(wish, start, start + at->room);
+            if (found != 0)
+                return found;
+            if (at->left != NULL && start > wish->low) {
+                at = at->left;
+                step = DOWN;
+                continue;
+            }
+        }
+        step = at->parent != NULL && at->parent->right == at ? BACK_FROM_RIGHT : DONE;
+        at = at->parent;
+    }
+    return 0;
 }
 
 uint64_t regions_room(struct region_set *set, uint64_t size, uint64_t low, uint64_t high)
@@ -252,7 +263,7 @@ uint64_t regions_room(struct region_set *set, uint64_t size, uint64_t low, uint6
     struct wish wish = {size, low, high};
     struct region *last = of_link(set, set->order.prev);
     uint64_t found = fit(&wish, last ? last->end : 0, UINT64_MAX);
-    return found != 0 ? found : room_below(set, set->root, &wish);
+    return found != 0 ? found : room_in_front(set, &wish);
 }
 
 /* ---- Cutting and joining ---- */

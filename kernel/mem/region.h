@@ -54,7 +54,8 @@ struct region_set {
     uint32_t seed;
 };
 
-void regions_init(struct region_set *set);
+/* SEED is a secret: who knows the priorities to come can make the tree a long list. */
+void regions_init(struct region_set *set, uint32_t seed);
 
 /* A region that stands in no set, all else zero; NULL: no memory. */
 struct region *region_create(uint64_t start, uint64_t end);

@@ -7,6 +7,19 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space_private.h"
+#include "kernel/random.h"
+
+/* From what the region trees' priorities start; a step further for each space. Set when the first
+ * one is made, by when there is randomness. */
+static _Atomic uint64_t secret;
+
+static uint32_t secret_next(void)
+{
+    uint64_t now = atomic_fetch_add(&secret, 0x9e3779b97f4a7c15ul);
+    if (now == 0)
+        atomic_fetch_add(&secret, now = random_u64());
+    return (now * 0xd1342543de82ef95ul) >> 32;
+}
 
 void space_init(void)
 {
@@ -25,7 +38,7 @@ struct space *space_create(void)
         return NULL;
     }
     atomic_store_explicit(&space->references, 1, memory_order_relaxed);
-    regions_init(&space->regions);
+    regions_init(&space->regions, secret_next());
     space->limit_total = space->limit_data = SPACE_UNLIMITED;
     space->limit_stack = 8ul << 20;
     return space;

@@ -107,7 +107,7 @@ static void test_find(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     assert_null(regions_find(&set, 0x5000));
     assert_null(regions_from(&set, 0));
     struct region *b = put(&set, 0x5000, 0x7000), *a = put(&set, 0x1000, 0x2000);
@@ -132,7 +132,7 @@ static void test_room_keeps_guard(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     struct region *stack = region_create(0x10000000, 0x10010000);
     stack->flags = REGION_GROWSDOWN;
     regions_insert(&set, stack);
@@ -148,7 +148,7 @@ static void test_split_and_join(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     struct region *region = region_create(0x10000, 0x20000);
     region->pager = &pager;
     region->offset = 0x3000;
@@ -182,7 +182,7 @@ static void test_split_without_memory(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     struct region *region = put(&set, 0x10000, 0x20000);
     env_test_fail_after(1);
     assert_null(region_split(&set, region, 0x14000));
@@ -196,7 +196,7 @@ static void test_stack_keeps_its_front(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     struct region *stack = put(&set, 0x10000000, 0x10010000);
     stack->flags = REGION_GROWSDOWN | REGION_STACK;
     regions_resize(&set, stack, stack->start, stack->end);
@@ -214,7 +214,7 @@ static void test_depth(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     for (uint64_t i = 1; i <= 20000; i++)
         put(&set, i * 0x3000, i * 0x3000 + 0x1000);
     check_set(&set); /* the depth too */
@@ -305,7 +305,7 @@ static void test_random(void **state)
 {
     (void)state;
     struct region_set set;
-    regions_init(&set);
+    regions_init(&set, 0x9e3779b9);
     memset(used, 0, sizeof used);
     srand(2);
     for (int step = 0; step < 30000; step++) {

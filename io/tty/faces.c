@@ -248,7 +248,7 @@ static bool terminal_closed(sluice_terminal_t *self)
     if (last && !tty->hung_up && tty->port->ops->used)
         tty->port->ops->used(tty->port, false);
     tty_unlock(tty, 0);
-    return last;
+    return last && !tty->port->ops->used;
 }
 
 static oskit_error_t terminal_setexclusive(sluice_terminal_t *self, bool on)

@@ -1,5 +1,6 @@
 /* ioctl: what any descriptor knows is here; the rest goes to terminals, pseudo-terminals' masters,
  * and objects with requests of their own. */
+#include <sluice/object.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/termios.h"
 #include "kernel/sys/sys.h"
@@ -56,6 +57,22 @@ static long file_ioctl(struct openfile *file, uint32_t command, long argument)
     oskit_error_t error =
         file->control->ops->ioctl(file->control, command, (oskit_u64_t)argument, &result);
     return error ? errno_from_oskit(error) : result;
+}
+
+/* The caller's terminal is hung up; without one there is nothing to do. */
+long sys_vhangup(void)
+{
+    if (!cred_is_root())
+        return -ABI_EPERM;
+    oskit_iunknown_t *object = session_terminal();
+    sluice_terminal_t *terminal = object ? sluice_query_face(object, &sluice_terminal_iid) : NULL;
+    if (terminal) {
+        terminal->ops->hangup(terminal);
+        oskit_iunknown_release((oskit_iunknown_t *)terminal);
+    }
+    if (object)
+        oskit_iunknown_release(object);
+    return 0;
 }
 
 long sys_ioctl(long number, long command, long argument)

@@ -166,7 +166,8 @@ struct sluice_terminal_ops {
     /* Whoever gives programs descriptors of the terminal says when one more is open and when one is
      * closed, which references don't tell: a session has one, and no descriptor. The last close
      * ends exclusive use, and the other side of a pseudo-terminal learns of it. Each `opened` needs
-     * its `closed`; true: that was the last. [thread] */
+     * its `closed`; true: that was the last, and the session has lost the terminal (that of a
+     * pseudo-terminal keeps it as long as there is a master). [thread] */
     void (*opened)(sluice_terminal_t *self);
     bool (*closed)(sluice_terminal_t *self);
     /* While exclusive, opening answers OSKIT_EBUSY to all but root. */

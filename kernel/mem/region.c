@@ -230,6 +230,11 @@ static uint64_t fit(const struct wish *wish, uint64_t start, uint64_t end)
     return end > start && end - start >= wish->size ? end - wish->size : 0;
 }
 
+static bool has_room(const struct region *region, const struct wish *wish)
+{
+    return region != NULL && region->best_room >= wish->size;
+}
+
 /* Right before left, since the highest is wanted. Subtrees without enough room are passed over; one
  * whose room lies outside the bounds is entered only along those. */
 static uint64_t room_in_front(struct region_set *set, const struct wish *wish)
@@ -237,16 +242,15 @@ static uint64_t room_in_front(struct region_set *set, const struct wish *wish)
     enum { DOWN, BACK_FROM_RIGHT, DONE } step = DOWN;
     struct region *at = set->root;
     while (at != NULL) {
-        bool enough = at->best_room >= wish->size;
-        if (step == DOWN && enough && at->right != NULL && at->end < wish->high) {
+        if (step == DOWN && at->end < wish->high && has_room(at->right, wish)) {
             at = at->right;
             continue;
         }
-        if (step != DONE && enough) {
+        if (step != DONE) {
             uint64_t start = room_start(set, at), found = fit(wish, start, start + at->room);
             if (found != 0)
                 return found;
-            if (at->left != NULL && start > wish->low) {
+            if (start > wish->low && has_room(at->left, wish)) {
                 at = at->left;
                 step = DOWN;
                 continue;

@@ -78,7 +78,8 @@ static long elf_map_anonymous(struct elf_file *elf, uint64_t start, uint64_t end
 }
 
 /* The rest of the last file page belongs to the bss when the segment can be written; otherwise
- * nobody may rely on it. */
+ * nobody may rely on it. To the end of the page, not only of the segment: programs (the dynamic
+ * loader's first allocator) take what lies behind for zeros. */
 static long elf_clear_tail(struct elf_file *elf, uint64_t from, uint64_t to, int prot)
 {
     static const uint8_t zeros[256];
@@ -108,7 +109,7 @@ static long elf_map_segment(struct elf_file *elf, const struct abi_elf64_phdr *p
             return error;
         bss = page_ceil(file_end);
         if (p->p_memsz > p->p_filesz) {
-            error = elf_clear_tail(elf, file_end, bss < end ? bss : end, prot);
+            error = elf_clear_tail(elf, file_end, bss, prot);
             if (error)
                 return error;
         }

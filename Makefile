@@ -6,6 +6,7 @@
 #   tests/guest/guest.mk  the guest's test programs; sets GUEST_TESTS (build/guest/NAME...), and DIFFERENTIAL_TESTS for
 #                         those that must also print the same on Linux
 #   tests/host/host.mk    the tests of io/ and drivers/ that run as ordinary processes
+#   tests/bench/bench.mk  the comparison with Linux
 
 SHELL       := /bin/bash
 MAKEFLAGS   += --no-builtin-rules --no-print-directory
@@ -40,6 +41,7 @@ help:
 #? make run             build, boot, and give a shell on this terminal (leave with exit, or Ctrl-A X)
 #? make test            build, then run every test;  scripts/test --help chooses among them
 #? make check           formatting, static analysis, layering, gcc's and clang's warnings
+#? make bench           measure Sluice and a Debian Linux side by side, and write docs/benchmarks.md
 #? make debug           boot stopped, with gdb attached and the kernel's symbols loaded
 #? make iso             build/sluice.iso, bootable by GRUB
 #? make all             the kernel and the initial RAM disk
@@ -143,6 +145,7 @@ $(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC)
 -include libc/libc.mk
 -include tests/guest/guest.mk
 -include tests/host/host.mk
+-include tests/bench/bench.mk
 
 INITRD      := $(BUILD)/initrd.cpio
 ROOT_FILES  := $(shell find libc/root -type f 2>/dev/null)

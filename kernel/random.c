@@ -1,4 +1,4 @@
-/* Lock order: random_lock is a leaf. */
+/* Lock order: pool_lock -> random_lock, a leaf. */
 #include "kernel/random.h"
 #include <sluice/string.h>
 #include "kernel/cpu/clock.h"
@@ -123,9 +123,21 @@ void random_fill(void *buffer, size_t size)
     __asm__ volatile("" ::"r"(key), "r"(block) : "memory");
 }
 
+/* Words are drawn many at a time, and each is forgotten as it is given out. */
+#define RANDOM_POOL 32u
+static spinlock_t pool_lock;
+static uint64_t pool[RANDOM_POOL];
+static unsigned pool_left;
+
 uint64_t random_u64(void)
 {
-    uint64_t word;
-    random_fill(&word, sizeof word);
+    spin_lock(&pool_lock);
+    if (!pool_left) {
+        random_fill(pool, sizeof pool);
+        pool_left = RANDOM_POOL;
+    }
+    uint64_t word = pool[--pool_left];
+    pool[pool_left] = 0;
+    spin_unlock(&pool_lock);
     return word;
 }

@@ -30,7 +30,8 @@ LIBC_TARGET_CODE := -O2 -g -fno-pic -fno-pie -fno-stack-protector -fcf-protectio
 # What newlib's sources ask for instead of looking; -fcommon and -w: they are not ours to mend.
 NEWLIB_CFLAGS := $(filter-out -g,$(LIBC_TARGET_CODE)) -fno-strict-aliasing -fcommon -w -I$(abspath libc/include) \
                -DSIGNAL_PROVIDED -DHAVE_FCNTL -DHAVE_RENAME -DHAVE_BLKSIZE -DHAVE_OPENDIR -DHAVE_NANOSLEEP \
-               -DHAVE_SYSTEM -DHAVE_MKDIR -DCLOCK_PROVIDED -DGETREENT_PROVIDED -DEFTYPE=EINVAL
+               -DHAVE_SYSTEM -DHAVE_MKDIR -DCLOCK_PROVIDED -DGETREENT_PROVIDED -D_GLIBC_EXTENSION \
+               -DEFTYPE=EINVAL
 NEWLIB_CONFIGURE := --target=x86_64-elf --disable-multilib --disable-libgloss --disable-nls \
                --disable-newlib-supplied-syscalls --enable-newlib-io-c99-formats --enable-newlib-io-long-long \
                --enable-newlib-io-long-double --enable-newlib-io-pos-args \
@@ -48,11 +49,12 @@ newlib: $(USER_LIBC)
 
 # ---- newlib itself: unpacked once, configured when its options change, made when a header of ours changes ----
 
-$(NEWLIB)/unpacked: $(NEWLIB_TAR)
+$(NEWLIB)/unpacked: $(NEWLIB_TAR) libc/mend-newlib
 	@test -n '$(NEWLIB_TAR)' || { echo 'newlib is missing: scripts/setup installs newlib-source' >&2; exit 1; }
 	@printf '  %-7s %s\n' UNPACK $(NEWLIB_TAR)
 	@rm -rf $(NEWLIB_TREE) && mkdir -p $(NEWLIB_TREE)
 	@tar -xJf $(NEWLIB_TAR) -C $(NEWLIB_TREE) --strip-components=1 --no-same-owner
+	@libc/mend-newlib $(NEWLIB_TREE)
 	@touch $@
 
 $(NEWLIB)/flags: FORCE

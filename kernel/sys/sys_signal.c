@@ -208,6 +208,7 @@ static int signal_wait(abi_sigset_t set, uint64_t deadline, struct abi_siginfo *
     abi_sigset_t mask = self->signal_mask;
     int signal = signal_take(set, info);
     *slept = 0;
+    signal_await(set);
     while (!signal && !*slept) {
         signal_set_mask(mask & ~set);
         thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
@@ -216,6 +217,7 @@ static int signal_wait(abi_sigset_t set, uint64_t deadline, struct abi_siginfo *
         signal_set_mask(mask);
         signal = signal_take(set, info);
     }
+    signal_await(0);
     return signal;
 }
 

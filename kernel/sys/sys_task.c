@@ -181,8 +181,11 @@ long sys_gettid(void)
 
 long sys_getppid(void)
 {
-    const struct process *parent = *(struct process *const volatile *)&current_process()->parent;
-    return parent ? parent->pid : 0;
+    spin_lock(&tree_lock);
+    const struct process *parent = current_process()->parent;
+    int32_t pid = parent ? parent->pid : 0;
+    spin_unlock(&tree_lock);
+    return pid;
 }
 
 long sys_getpgid(long pid)
@@ -329,6 +332,16 @@ static struct thread *thread_or_self(long tid)
     return current_thread();
 }
 
+/* Root's are all. */
+static bool thread_mine(struct thread *thread)
+{
+    uint32_t euid = cred_current()->euid;
+    struct cred *theirs = process_cred_get(thread->process);
+    bool mine = euid == 0 || euid == theirs->uid || euid == theirs->euid;
+    cred_unref(theirs);
+    return mine;
+}
+
 long sys_sched_getaffinity(long tid, long size, long user)
 {
     if (size < 8 || size & 7)
@@ -350,10 +363,11 @@ long sys_sched_setaffinity(long tid, long size, long user)
     struct thread *thread = thread_or_self(tid);
     if (!thread)
         return -ABI_ESRCH;
-    if (mask)
+    long error = !thread_mine(thread) ? -ABI_EPERM : mask ? 0 : -ABI_EINVAL;
+    if (!error)
         thread_set_affinity(thread, mask);
     thread_unref(thread);
-    return mask ? 0 : -ABI_EINVAL;
+    return error;
 }
 
 long sys_getpriority(long which, long who)
@@ -371,14 +385,9 @@ long sys_getpriority(long which, long who)
 
 static long nice_allowed(struct thread *thread, int nice)
 {
-    struct process *process = thread->process;
-    const struct cred *mine = cred_current(),
-                      *theirs = process ? atomic_load(&process->cred) : NULL;
-    if (mine->euid == 0)
-        return 0;
-    if (!theirs || (mine->euid != theirs->uid && mine->euid != theirs->euid))
+    if (!thread_mine(thread))
         return -ABI_EPERM;
-    return nice < thread->nice ? -ABI_EACCES : 0;
+    return nice < thread->nice && !cred_is_root() ? -ABI_EACCES : 0;
 }
 
 struct nice_change {
@@ -391,8 +400,8 @@ struct nice_change {
 static bool nice_change_one(void *arg, struct process *process)
 {
     struct nice_change *change = arg;
-    bool wanted = change->pgid ? group_of(process->pid) == change->pgid
-                               : atomic_load(&process->cred)->uid == change->uid;
+    bool wanted =
+        change->pgid ? group_of(process->pid) == change->pgid : process_uid(process) == change->uid;
     struct thread *thread = wanted ? thread_find(process->pid) : NULL;
     if (!thread)
         return true;

@@ -20,34 +20,53 @@ struct cred *cred_copy(const struct cred *cred, uint32_t group_count)
     uint32_t kept = cred->group_count < group_count ? cred->group_count : group_count;
     memcpy(copy->groups, cred->groups, kept * sizeof copy->groups[0]);
     copy->group_count = group_count;
+    copy->replaced = NULL;
     atomic_init(&copy->references, 1);
     return copy;
 }
 
+static bool cred_same(const struct cred *a, const struct cred *b)
+{
+    return a->uid == b->uid && a->euid == b->euid && a->suid == b->suid && a->fsuid == b->fsuid &&
+           a->gid == b->gid && a->egid == b->egid && a->sgid == b->sgid && a->fsgid == b->fsgid &&
+           a->group_count == b->group_count &&
+           !memcmp(a->groups, b->groups, a->group_count * sizeof a->groups[0]);
+}
+
 /*
- * The old one is let go by the last thread that may be looking at it: credentials are read without
- * a lock for the length of a system call, so a process of several threads keeps the old until its
- * end. (Changing credentials in a threaded program is rare; the list is short.)
+ * Credentials are read without a lock for the length of a system call. So a process of several
+ * threads keeps the old ones as long as the new: the new hold the reference. (Changing credentials
+ * in a threaded program is rare; the chain is short. C libraries have each thread set the same
+ * ones: those that change nothing are dropped.)
  */
 void cred_install(struct cred *cred)
 {
     struct process *process = current_process();
     spin_lock(&process->signal_lock); /* for process_cred_get */
-    struct cred *old = atomic_exchange(&process->cred, cred);
-    bool alone = process->thread_count == 1;
-    if (!alone) {
-        old->retired = process->retired_creds;
-        process->retired_creds = old;
+    struct cred *old = atomic_load(&process->cred);
+    bool same = cred_same(old, cred), alone = process->thread_count == 1;
+    if (!same) {
+        if (!alone)
+            cred->replaced = old;
+        atomic_store(&process->cred, cred);
     }
+    if (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
+        old->fsgid != cred->fsgid)
+        process->parent_death_signal = 0;
     spin_unlock(&process->signal_lock);
-    if (alone)
+    if (same)
+        cred_unref(cred);
+    else if (alone)
         cred_unref(old);
 }
 
 void cred_unref(struct cred *cred)
 {
-    if (cred && atomic_fetch_sub(&cred->references, 1) == 1)
+    while (cred && atomic_fetch_sub(&cred->references, 1) == 1) {
+        struct cred *replaced = cred->replaced;
         heap_free(cred);
+        cred = replaced;
+    }
 }
 
 bool cred_is_root(void)

@@ -340,11 +340,29 @@ static void exec_reset_signals(struct process *process, struct signal_actions *f
         if (old->action[i].handler == ABI_SIG_IGN)
             fresh->action[i].handler = ABI_SIG_IGN;
     spin_unlock(&old->lock);
+    /* Children that end look at them under tree_lock, senders under signal_lock. */
+    spin_lock(&tree_lock);
     spin_lock(&process->signal_lock);
     process->actions = fresh;
     spin_unlock(&process->signal_lock);
+    spin_unlock(&tree_lock);
     signal_actions_unref(old);
     self->signal_stack = (struct signal_stack){.flags = ABI_SS_DISABLE};
+}
+
+/* The signals that clone chose for children's ends were the old program's affair, and what this
+ * process tells its parent was its maker's. */
+static void exec_reset_tree(struct process *process)
+{
+    spin_lock(&tree_lock);
+    process->has_execed = true;
+    process->exit_signal = ABI_SIGCHLD;
+    list_for_each (link, &process->children) {
+        struct process *child = container_of(link, struct process, sibling_link);
+        if (child->exit_signal)
+            child->exit_signal = ABI_SIGCHLD;
+    }
+    spin_unlock(&tree_lock);
 }
 
 static void exec_name(const char *path)
@@ -394,12 +412,10 @@ static void exec_registers(const struct exec *exec, struct trap_frame *frame)
 static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_actions *actions,
                         struct trap_frame *frame)
 {
-    struct thread *self = current_thread();
-    struct process *process = self->process;
+    struct process *process = current_process();
+    thread_leave_user();
     exec_switch_space(process, exec->space);
     exec->space = NULL;
-    vfork_finish();
-    self->clear_child_tid = self->robust_list = 0;
     struct fdtab *old = process->fds;
     if (fds) {
         spin_lock(&process->signal_lock);
@@ -411,7 +427,7 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
     exec_reset_signals(process, actions);
     cred_install(exec->cred);
     exec->cred = NULL;
-    process->has_execed = true;
+    exec_reset_tree(process);
     if (exec->secure)
         process->parent_death_signal = 0;
     process->dumpable = !exec->secure;

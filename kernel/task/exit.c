@@ -30,7 +30,7 @@ static void child_info(struct abi_siginfo *info, int signal, struct process *chi
     process_times(child, &user, &system);
     *info = (struct abi_siginfo){.si_signo = signal, .si_code = code};
     info->chld.si_pid = child->pid;
-    info->chld.si_uid = atomic_load(&child->cred)->uid;
+    info->chld.si_uid = process_uid(child);
     info->chld.si_status = status;
     info->chld.si_utime = (int64_t)(user / 10000000);
     info->chld.si_stime = (int64_t)(system / 10000000);
@@ -237,16 +237,18 @@ static void process_end(struct process *self)
 
 /* ---- The end of a thread ---- */
 
-/* User memory last: nobody may touch the thread's stack before the futex says that it's gone. */
-static void thread_leave_user(struct thread *self)
+/* The last that a thread does to its memory. After the futex says that it's gone nobody may touch
+ * its stack; after vfork's end a parent that shares the memory goes on. */
+void thread_leave_user(void)
 {
+    struct thread *self = current_thread();
     futex_exit_robust();
+    if (self->clear_child_tid) {
+        store_user32((uint32_t *)self->clear_child_tid, 0);
+        futex_wake(self->clear_child_tid, 1, ~0u, true);
+        self->clear_child_tid = 0;
+    }
     vfork_finish();
-    if (!self->clear_child_tid)
-        return;
-    store_user32((uint32_t *)self->clear_child_tid, 0);
-    futex_wake(self->clear_child_tid, 1, ~0u, true);
-    self->clear_child_tid = 0;
 }
 
 /* Out of the process's list; true for the last one. */
@@ -260,6 +262,9 @@ static bool thread_leave_process(struct thread *self, struct process *process, i
     self->space = NULL;
     spin_lock(&process->signal_lock);
     list_remove(&self->process_link);
+    signal_queue_clear(&self->signals);
+    if (process->signals.pending)
+        signal_retarget(process);
     process->dead_user += user;
     process->dead_system += system;
     if (process->leader == self) {
@@ -279,11 +284,10 @@ void process_exit_thread(int status)
 {
     struct thread *self = current_thread();
     struct process *process = self->process;
-    thread_leave_user(self);
+    thread_leave_user();
     /* Not before: a wait by number for a thread that still runs user code would find nobody. */
     pid_detach(self->tid, PID_THREAD);
     bool last = thread_leave_process(self, process, status);
-    signal_queue_clear(&self->signals);
     if (last)
         process_end(process);
     thread_exit();
@@ -383,7 +387,7 @@ static void wait_fill(struct wait_result *out, struct process *child, int code, 
                       uint32_t word)
 {
     *out = (struct wait_result){.pid = child->pid,
-                                .uid = atomic_load(&child->cred)->uid,
+                                .uid = process_uid(child),
                                 .code = code,
                                 .status = status,
                                 .wait_status = word};

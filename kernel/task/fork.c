@@ -183,6 +183,8 @@ static bool clone_link_thread(struct thread *child)
     if (welcome) {
         list_push_back(&process->threads, &child->process_link);
         process->thread_count++;
+        if (process->stopped)
+            atomic_fetch_or(&child->work, WORK_STOP);
     }
     spin_unlock(&process->signal_lock);
     return welcome;

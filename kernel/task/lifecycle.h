@@ -13,6 +13,10 @@ struct vfork_wait {
 /* The current thread no longer borrows its parent's memory: lets the parent go on. */
 void vfork_finish(void);
 
+/* The current thread ends, or leaves its memory for another's in exec: robust futexes, the word
+ * that says it's gone, a parent in vfork. */
+void thread_leave_user(void);
+
 /* Group membership; tree_lock held. */
 void group_join(struct process *process, struct process_group *group);
 void group_leave(struct process *process);

@@ -42,10 +42,6 @@ void process_unref(struct process *process)
     heap_free(process->timers);
     signal_actions_unref(process->actions);
     cred_unref(atomic_load(&process->cred));
-    for (struct cred *cred = process->retired_creds, *next; cred; cred = next) {
-        next = cred->retired;
-        cred_unref(cred);
-    }
     heap_free(process);
 }
 
@@ -125,6 +121,14 @@ struct cred *process_cred_get(struct process *process)
     atomic_fetch_add(&cred->references, 1);
     spin_unlock(&process->signal_lock);
     return cred;
+}
+
+uint32_t process_uid(struct process *process)
+{
+    spin_lock(&process->signal_lock);
+    uint32_t uid = atomic_load(&process->cred)->uid;
+    spin_unlock(&process->signal_lock);
+    return uid;
 }
 
 void process_name(struct process *process, char out[THREAD_NAME_SIZE])

@@ -32,14 +32,14 @@ struct space;
 
 #define GROUPS_MAX 65536
 
-/* Credentials; immutable once shared, replaced as a whole (copy, change, swap). */
+/* Credentials; immutable once installed, replaced as a whole (copy, change, swap). */
 struct cred {
     _Atomic uint32_t references;
     uint32_t uid, euid, suid, fsuid;
     uint32_t gid, egid, sgid, fsgid;
     uint32_t group_count;
-    struct cred *retired; /* replaced while other threads may look at it: process->retired_creds */
-    uint32_t groups[];    /* sorted */
+    struct cred *replaced; /* kept, for other threads may still look at it; or NULL */
+    uint32_t groups[];     /* sorted */
 };
 
 /* Where a process stands in the name space; shared between threads, and between processes by
@@ -97,7 +97,6 @@ struct process {
     struct fs_context *fs;
     struct signal_actions *actions;
     struct cred *_Atomic cred;
-    struct cred *retired_creds; /* signal_lock */
 
     /* Threads and signals; signal_lock. */
     spinlock_t signal_lock;
@@ -109,6 +108,7 @@ struct process {
     struct wait_queue signal_wait;          /* sigtimedwait, signalfd */
     bool stopped, stop_reported, continued; /* job control */
     int stop_signal;
+    bool stop_taken; /* a stop signal was taken and no SIGCONT has come since: it may stop */
     _Atomic bool tell_pending; /* tell_timer will report a continue to the parent */
     struct env_timer tell_timer;
     bool exiting;               /* exit_group or a fatal signal: threads are on their way out */
@@ -207,6 +207,7 @@ struct space *process_space_get(struct process *process);
 struct fdtab *process_fds_get(struct process *process);
 struct fs_context *process_fs_get(struct process *process);
 struct cred *process_cred_get(struct process *process); /* also of a zombie: never NULL */
+uint32_t process_uid(struct process *process);          /* the real one */
 /* What ps shows: the name of its first thread. */
 void process_name(struct process *process, char out[THREAD_NAME_SIZE]);
 

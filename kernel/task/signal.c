@@ -192,6 +192,8 @@ int signal_take(abi_sigset_t set, struct abi_siginfo *out)
     } else if ((signal = signal_first(process->signals.pending & set))) {
         signal_dequeue(&process->signals, signal, out);
     }
+    if (signal && signal_default_of(signal) == SIGNAL_STOP)
+        process->stop_taken = true;
     spin_unlock(&process->signal_lock);
     return signal;
 }
@@ -221,8 +223,9 @@ void signal_recalculate(void)
     spin_unlock(&self->process->signal_lock);
 }
 
-/* A signal for the whole process that this thread blocks from now on must find another taker. */
-static void signal_retarget(struct process *process)
+/* A signal for the whole process that the current thread blocks from now on, or is ending without
+ * taking, must find another taker. signal_lock held. */
+void signal_retarget(struct process *process)
 {
     list_for_each (link, &process->threads) {
         struct thread *thread = container_of(link, struct thread, process_link);
@@ -244,6 +247,14 @@ void signal_set_mask(abi_sigset_t mask)
         signal_retarget(process);
     spin_unlock(&process->signal_lock);
     signal_recalculate();
+}
+
+void signal_await(abi_sigset_t set)
+{
+    struct thread *self = current_thread();
+    spin_lock(&self->process->signal_lock);
+    self->signals_awaited = set;
+    spin_unlock(&self->process->signal_lock);
 }
 
 void signal_set_temporary_mask(abi_sigset_t mask)
@@ -273,6 +284,7 @@ static void process_continue(struct process *process)
     const abi_sigset_t stops = SIGNAL_BIT(ABI_SIGSTOP) | SIGNAL_BIT(ABI_SIGTSTP) |
                                SIGNAL_BIT(ABI_SIGTTIN) | SIGNAL_BIT(ABI_SIGTTOU);
     process_discard_signals(process, stops);
+    process->stop_taken = false;
     if (!process->stopped)
         return;
     process->stopped = false;
@@ -285,10 +297,11 @@ static void process_continue(struct process *process)
     }
 }
 
+/* A SIGCONT that comes after the stop signal was taken and before this cancels the stop. */
 void process_stop(struct process *process, int signal)
 {
     spin_lock(&process->signal_lock);
-    bool stops = !process->stopped && !process->exiting;
+    bool stops = process->stop_taken && !process->stopped && !process->exiting;
     if (stops) {
         process->stopped = true;
         process->stop_reported = false;
@@ -343,6 +356,19 @@ static void signal_send_effects(struct process *process, int signal)
         process_discard_signals(process, SIGNAL_BIT(ABI_SIGCONT));
 }
 
+/* Whether the signal that nobody blocks may be dropped at once: nobody wants to know of it. */
+static bool signal_unwanted(struct process *process, const struct thread *target, int signal)
+{
+    if (!signal_ignored(process, signal))
+        return false;
+    list_for_each (link, &process->threads) {
+        const struct thread *thread = container_of(link, struct thread, process_link);
+        if ((!target || thread == target) && thread->signals_awaited & SIGNAL_BIT(signal))
+            return false;
+    }
+    return true;
+}
+
 /* SIGKILL needs no taker: the process begins to end at once, also a stopped one. */
 static void signal_send_locked(struct process *process, struct thread *target,
                                const struct abi_siginfo *info)
@@ -355,7 +381,7 @@ static void signal_send_locked(struct process *process, struct thread *target,
     }
     bool blocked =
         target ? target->signal_mask & SIGNAL_BIT(signal) : !signal_taker(process, signal);
-    if (!blocked && signal_ignored(process, signal))
+    if (!blocked && signal_unwanted(process, target, signal))
         return;
     signal_enqueue(target ? &target->signals : &process->signals, info);
     struct thread *taker = target ? (blocked ? NULL : target) : signal_taker(process, signal);
@@ -368,7 +394,9 @@ static void signal_send(struct process *process, struct thread *target,
                         const struct abi_siginfo *info)
 {
     spin_lock(&process->signal_lock);
-    if (process->thread_count && !process->exiting)
+    /* A thread that has left its process is on no list; what it had pending was thrown away. */
+    bool gone = target && list_empty(&target->process_link);
+    if (process->thread_count && !process->exiting && !gone)
         signal_send_locked(process, target, info);
     spin_unlock(&process->signal_lock);
     signalfd_tell(info->si_signo);
@@ -420,9 +448,12 @@ void signal_info_user(struct abi_siginfo *info, int signal)
 
 bool signal_permitted(struct process *target, int signal)
 {
-    const struct cred *mine = cred_current(), *theirs = atomic_load(&target->cred);
-    if (mine->euid == 0 || mine->euid == theirs->suid || mine->euid == theirs->uid ||
-        mine->uid == theirs->suid || mine->uid == theirs->uid)
+    const struct cred *mine = cred_current();
+    struct cred *theirs = process_cred_get(target);
+    bool permitted = mine->euid == 0 || mine->euid == theirs->suid || mine->euid == theirs->uid ||
+                     mine->uid == theirs->suid || mine->uid == theirs->uid;
+    cred_unref(theirs);
+    if (permitted)
         return true;
     return signal == ABI_SIGCONT && session_of(target->pid) == session_of(0);
 }

@@ -12,8 +12,13 @@ bool signal_ignored(struct process *process, int signal);
  * 0: none. */
 int signal_take(abi_sigset_t set, struct abi_siginfo *out);
 abi_sigset_t signal_pending_set(void);
+/* sigtimedwait: until told otherwise the current thread waits for those of SET. */
+void signal_await(abi_sigset_t set);
 /* Throws away SIGNAL wherever it is pending in the current process. */
 void signal_discard_pending(int signal);
+/* A thread ends: signals for the whole process that it may have been told of go to another.
+ * signal_lock held. */
+void signal_retarget(struct process *process);
 /* Makes WORK_SIGNAL say what is true now. */
 void signal_recalculate(void);
 

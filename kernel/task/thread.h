@@ -83,6 +83,7 @@ struct thread {
     int32_t tid;
     struct list process_link; /* process->threads */
     uint64_t signal_mask, saved_mask;
+    uint64_t signals_awaited; /* by sigtimedwait: taken even where ignored; process->signal_lock */
     struct signal_queue {
         abi_sigset_t pending;
         struct list infos; /* queued records, in order; signal.c */

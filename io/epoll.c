@@ -6,6 +6,7 @@
  *                           not come through the set itself (an owner or a set goes). While it is
  *                           held no set is freed.
  *     epoll.mutex           the members: table, interests; held over collect
+ *       epoll.mutex of an inner set
  *       owner.lock          an owner's list of members
  *       readiness.lock of what a member watches    (notify runs under it, in any context)
  *         ready_lock        the ready list and what of a member notify looks at
@@ -48,6 +49,7 @@ struct epoll {
     struct list outer; /* member->outer_link: those that watch this set */
     uint64_t visit;    /* the last walk that came by, and the depth it found */
     uint32_t depth;
+    _Atomic bool nested; /* has been watched by a set; written before the watcher looks into this */
 };
 
 struct epoll_member {
@@ -390,8 +392,68 @@ static oskit_error_t nesting_check(struct epoll *outer, struct epoll *inner)
     return above + 2 + below > EPOLL_CHAIN ? OSKIT_ELOOP : OSKIT_SUCCESS;
 }
 
+/*
+ * How many ways an event may take from an object up to sets that nobody watches, by the number of
+ * sets in between: Linux's limits. They bound what one event costs.
+ */
+static const uint32_t path_limits[EPOLL_CHAIN] = {UINT32_MAX, 500, 100, 50, 10};
+
+static bool paths_count(const struct epoll *epoll, uint32_t depth, uint32_t *counts)
+{
+    if (list_empty(&epoll->outer))
+        return depth == 0 || ++counts[depth] <= path_limits[depth];
+    if (depth + 1 == EPOLL_CHAIN)
+        return false;
+    list_for_each (link, &epoll->outer)
+        if (!paths_count(container_of(link, struct epoll_member, outer_link)->epoll, depth + 1,
+                         counts))
+            return false;
+    return true;
+}
+
+static bool owner_paths_allowed(struct epoll_owner *owner)
+{
+    uint32_t counts[EPOLL_CHAIN] = {0};
+    bool allowed = true;
+
+    env_spin_lock(&owner->lock);
+    for (struct list *link = owner->members.next; allowed && link != &owner->members;
+         link = link->next)
+        allowed =
+            paths_count(container_of(link, struct epoll_member, owner_link)->epoll, 0, counts);
+    env_spin_unlock(&owner->lock);
+    return allowed;
+}
+
+/* The same for what EPOLL watches, itself and through inner sets, which are walked once. */
+static bool set_paths_allowed(struct epoll *epoll, uint64_t visit)
+{
+    bool allowed = true;
+
+    if (epoll->visit == visit)
+        return true;
+    epoll->visit = visit;
+    env_mutex_lock(&epoll->mutex);
+    for (uint32_t i = 0; allowed && i < epoll->slots; i++)
+        for (struct epoll_member *member = epoll->table[i]; allowed && member != NULL;
+             member = member->chain)
+            allowed = member->inner != NULL || owner_paths_allowed(member->owner);
+    env_mutex_unlock(&epoll->mutex);
+    list_for_each (link, &epoll->inner)
+        allowed = allowed && set_paths_allowed(
+                                 container_of(link, struct epoll_member, inner_link)->inner, visit);
+    return allowed;
+}
+
+static bool member_paths_allowed(struct epoll_member *member)
+{
+    return member->inner != NULL ? set_paths_allowed(member->inner, ++last_visit)
+                                 : owner_paths_allowed(member->owner);
+}
+
 static void nesting_link(struct epoll_member *member)
 {
+    atomic_store(&member->inner->nested, true);
     list_push_back(&member->epoll->inner, &member->inner_link);
     list_push_back(&member->inner->outer, &member->outer_link);
 }
@@ -426,27 +488,19 @@ static struct epoll_member *member_create(struct epoll *epoll, const struct epol
     return member;
 }
 
-static oskit_error_t member_add(struct epoll *epoll, const struct epoll_target *target,
-                                const struct epoll_interest *interest)
+/* Puts MEMBER where it is found, not yet where it is told. */
+static void member_link(struct epoll_member *member)
 {
-    if (epoll_find(epoll, target) != NULL)
-        return OSKIT_EEXIST;
-    if (!table_reserve(epoll))
-        return OSKIT_ENOMEM;
-    struct epoll_member *member = member_create(epoll, target, interest);
-    if (member == NULL)
-        return OSKIT_ENOMEM;
-    table_insert(epoll, member);
-    epoll->count++;
+    struct epoll_owner *owner = member->owner;
+
+    table_insert(member->epoll, member);
+    member->epoll->count++;
     if (member->inner != NULL)
         nesting_link(member);
-    atomic_store_explicit(&target->owner->watched, true, memory_order_relaxed);
-    env_spin_lock(&target->owner->lock);
-    list_push_back(&target->owner->members, &member->owner_link);
-    env_spin_unlock(&target->owner->lock);
-    readiness_add(member->watched, &member->waiter);
-    member_look(member);
-    return OSKIT_SUCCESS;
+    atomic_store_explicit(&owner->watched, true, memory_order_relaxed);
+    env_spin_lock(&owner->lock);
+    list_push_back(&owner->members, &member->owner_link);
+    env_spin_unlock(&owner->lock);
 }
 
 /* Takes MEMBER off everything but the table. */
@@ -479,6 +533,27 @@ static void member_remove(struct epoll_member *member)
     env_free(member, sizeof *member);
 }
 
+/* HELD: the nesting mutex is. */
+static oskit_error_t member_add(struct epoll *epoll, const struct epoll_target *target,
+                                const struct epoll_interest *interest, bool held)
+{
+    if (epoll_find(epoll, target) != NULL)
+        return OSKIT_EEXIST;
+    if (!table_reserve(epoll))
+        return OSKIT_ENOMEM;
+    struct epoll_member *member = member_create(epoll, target, interest);
+    if (member == NULL)
+        return OSKIT_ENOMEM;
+    member_link(member);
+    if (held && !member_paths_allowed(member)) {
+        member_remove(member);
+        return OSKIT_E_INVALIDARG;
+    }
+    readiness_add(member->watched, &member->waiter);
+    member_look(member);
+    return OSKIT_SUCCESS;
+}
+
 static void member_modify(struct epoll_member *member, const struct epoll_interest *interest)
 {
     struct epoll *epoll = member->epoll;
@@ -492,18 +567,33 @@ static void member_modify(struct epoll_member *member, const struct epoll_intere
 
 /* ---- The interface ---- */
 
-static void epoll_lock(struct epoll *epoll, const struct epoll_target *target)
+/* With the nesting mutex when NESTED. */
+static void epoll_lock(struct epoll *epoll, bool nested)
 {
-    if (target->epoll != NULL)
+    if (nested)
         env_mutex_lock(&nesting);
     env_mutex_lock(&epoll->mutex);
 }
 
-static void epoll_unlock(struct epoll *epoll, const struct epoll_target *target)
+static void epoll_unlock(struct epoll *epoll, bool nested)
 {
     env_mutex_unlock(&epoll->mutex);
-    if (target->epoll != NULL)
+    if (nested)
         env_mutex_unlock(&nesting);
+}
+
+/* Adding to a set that others watch makes new paths. Whoever begins to watch it meanwhile waits for
+ * this set's mutex, and finds the new member. */
+static bool epoll_lock_to_add(struct epoll *epoll, const struct epoll_target *target)
+{
+    bool nested = target->epoll != NULL || atomic_load(&epoll->nested);
+
+    epoll_lock(epoll, nested);
+    if (nested || !atomic_load(&epoll->nested))
+        return nested;
+    epoll_unlock(epoll, false);
+    epoll_lock(epoll, true);
+    return true;
 }
 
 static oskit_error_t epoll_add(sluice_epoll_t *self, const struct epoll_target *target,
@@ -515,12 +605,12 @@ static oskit_error_t epoll_add(sluice_epoll_t *self, const struct epoll_target *
     if ((interest->flags & EPOLL_EXCLUSIVE) &&
         (target->epoll != NULL || (interest->flags & EPOLL_ONESHOT)))
         return OSKIT_E_INVALIDARG;
-    epoll_lock(epoll, target);
+    bool nested = epoll_lock_to_add(epoll, target);
     if (target->epoll != NULL)
         err = nesting_check(epoll, epoll_of(target->epoll));
     if (OSKIT_SUCCEEDED(err))
-        err = member_add(epoll, target, interest);
-    epoll_unlock(epoll, target);
+        err = member_add(epoll, target, interest, nested);
+    epoll_unlock(epoll, nested);
     return err;
 }
 
@@ -548,11 +638,13 @@ static oskit_error_t epoll_remove(sluice_epoll_t *self, const struct epoll_targe
 {
     struct epoll *epoll = epoll_of(self);
 
-    epoll_lock(epoll, target);
+    bool nested = target->epoll != NULL;
+
+    epoll_lock(epoll, nested);
     struct epoll_member *member = epoll_find(epoll, target);
     if (member != NULL)
         member_remove(member);
-    epoll_unlock(epoll, target);
+    epoll_unlock(epoll, nested);
     return member != NULL ? OSKIT_SUCCESS : OSKIT_ENOENT;
 }
 

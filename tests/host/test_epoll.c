@@ -312,6 +312,34 @@ static void test_nesting(void **state)
             set_close(&sets[i]);
 }
 
+/* One event may go up at most 500 ways through one set in between. */
+static void test_paths(void **state)
+{
+    struct set *outer = calloc(501, sizeof *outer), inner;
+    struct source source;
+
+    (void)state;
+    source_init(&source, 0);
+    set_open(&inner);
+    for (uint32_t i = 0; i < 501; i++) {
+        set_open(&outer[i]);
+        assert_int_equal(set_nest(&outer[i], &inner, 0), 0);
+    }
+    assert_int_equal(set_add(&inner, &source, READY_READ, 0, 1), OSKIT_E_INVALIDARG);
+    assert_true(list_empty(&source.readiness.waiters));
+    set_close(&outer[500]);
+    assert_int_equal(set_add(&inner, &source, READY_READ, 0, 1), 0);
+    set_open(&outer[500]);
+    assert_int_equal(set_nest(&outer[500], &inner, 0), OSKIT_E_INVALIDARG);
+    readiness_update(&source.readiness, READY_READ, 0, READY_READ);
+    for (uint32_t i = 0; i < 501; i++) {
+        assert_int_equal(one(&outer[i]), i < 500 ? READY_READ : 0);
+        set_close(&outer[i]);
+    }
+    set_close(&inner);
+    free(outer);
+}
+
 static bool sleeper_take(struct readiness_waiter *waiter, uint32_t events)
 {
     (void)events;
@@ -680,10 +708,11 @@ static void test_crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_level),   HARNESS_TEST(test_edge),      HARNESS_TEST(test_oneshot),
-        HARNESS_TEST(test_errors),  HARNESS_TEST(test_rotation),  HARNESS_TEST(test_put_back),
-        HARNESS_TEST(test_nesting), HARNESS_TEST(test_exclusive), HARNESS_TEST(test_no_memory),
-        HARNESS_TEST(test_many),    HARNESS_TEST(test_model),     HARNESS_TEST(test_crowd),
+        HARNESS_TEST(test_level),     HARNESS_TEST(test_edge),     HARNESS_TEST(test_oneshot),
+        HARNESS_TEST(test_errors),    HARNESS_TEST(test_rotation), HARNESS_TEST(test_put_back),
+        HARNESS_TEST(test_nesting),   HARNESS_TEST(test_paths),    HARNESS_TEST(test_exclusive),
+        HARNESS_TEST(test_no_memory), HARNESS_TEST(test_many),     HARNESS_TEST(test_model),
+        HARNESS_TEST(test_crowd),
     };
 
     return cmocka_run_group_tests_name("epoll", tests, NULL, NULL);

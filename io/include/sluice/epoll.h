@@ -99,8 +99,8 @@ typedef uint32_t epoll_emit_t(void *arg, const struct epoll_report *reports, uin
 struct sluice_epoll_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_epoll_t)
     /* A member that is ready is told of at once. OSKIT_EEXIST; OSKIT_ELOOP for a circle or too long
-     * a chain; OSKIT_E_INVALIDARG for EPOLL_EXCLUSIVE with EPOLL_ONESHOT or on a set; OSKIT_ENOMEM.
-     */
+     * a chain; OSKIT_E_INVALIDARG for EPOLL_EXCLUSIVE with EPOLL_ONESHOT or on a set, and when an
+     * event would have too many ways through sets that watch sets; OSKIT_ENOMEM. */
     oskit_error_t (*add)(sluice_epoll_t *self, const struct epoll_target *target,
                          const struct epoll_interest *interest);
     /* Replaces the interest and looks at the level anew; wakes one that slept after a report.

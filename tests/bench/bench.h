@@ -34,7 +34,7 @@ extern bool gate_shut;
 
 extern const struct row call_rows[], file_rows[], process_rows[], ready_rows[]; /* end: key NULL */
 
-/* A page-aligned buffer of 64 KiB, touched. */
+/* A page-aligned buffer of 64 KiB. Its content is anything. */
 extern char buffer[65536];
 
 /* The terminal on which the results are told: the first serial port, raw. */

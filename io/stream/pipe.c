@@ -405,6 +405,25 @@ oskit_error_t pipe_take(struct pipe_end *end, size_t skip, size_t max, oskit_u32
     return OSKIT_SUCCESS;
 }
 
+oskit_error_t pipe_putback(struct pipe_end *end, void *page, oskit_u32_t offset, oskit_u32_t length)
+{
+    struct pipe *pipe = end->pipe;
+
+    if (!end->reads)
+        return OSKIT_EBADF;
+    if (length == 0 || length > ENV_PAGE_SIZE)
+        return OSKIT_E_INVALIDARG;
+    env_mutex_lock(&pipe->mutex);
+    oskit_error_t err = pipe_buffer_putback(&pipe->buffer, page, offset, length);
+    if (OSKIT_SUCCEEDED(err)) {
+        pipe_filled(pipe);
+        return err;
+    }
+    env_mutex_unlock(&pipe->mutex);
+    env_page_unref(page);
+    return err;
+}
+
 /* ---- Attributes ---- */
 
 oskit_error_t pipe_set_capacity(struct pipe *pipe, size_t bytes, size_t *out_bytes)

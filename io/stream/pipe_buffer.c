@@ -217,3 +217,21 @@ oskit_error_t pipe_buffer_resize(struct pipe_buffer *buffer, uint32_t count)
     buffer->head = in_use;
     return OSKIT_SUCCESS;
 }
+
+oskit_error_t pipe_buffer_putback(struct pipe_buffer *buffer, void *page, uint32_t offset,
+                                  uint32_t length)
+{
+    size_t used = pipe_buffer_used(buffer);
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if (used == 0)
+        pipe_buffer_clear(buffer); /* the page it kept */
+    if (pipe_buffer_full(buffer))
+        err = pipe_buffer_resize(buffer, 2 * (buffer->mask + 1));
+    if (OSKIT_FAILED(err))
+        return err;
+    *pipe_buffer_slot(buffer, --buffer->tail) =
+        (struct pipe_slot){.page = page, .offset = offset, .length = (uint16_t)length};
+    pipe_buffer_set_used(buffer, used + length);
+    return OSKIT_SUCCESS;
+}

@@ -137,6 +137,10 @@ static inline oskit_error_t pipe_buffer_read(struct pipe_buffer *buffer, struct 
 void pipe_buffer_give(struct pipe_buffer *buffer, void *page, uint32_t offset, uint32_t length);
 struct pipe_slot pipe_buffer_take(struct pipe_buffer *buffer, size_t skip, size_t max, bool peek);
 
+/* Puts a piece in front, in a larger array when no slot is free. OSKIT_ENOMEM. */
+oskit_error_t pipe_buffer_putback(struct pipe_buffer *buffer, void *page, uint32_t offset,
+                                  uint32_t length);
+
 /* OSKIT_EBUSY when more slots are in use, OSKIT_ENOMEM. */
 oskit_error_t pipe_buffer_resize(struct pipe_buffer *buffer, uint32_t slots);
 

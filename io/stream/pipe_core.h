@@ -83,6 +83,8 @@ oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_siz
 oskit_error_t pipe_give(struct pipe_end *end, void *page, oskit_u32_t offset, oskit_u32_t length);
 oskit_error_t pipe_take(struct pipe_end *end, size_t skip, size_t max, oskit_u32_t flags,
                         struct pipe_slot *out);
+oskit_error_t pipe_putback(struct pipe_end *end, void *page, oskit_u32_t offset,
+                           oskit_u32_t length);
 oskit_error_t pipe_set_capacity(struct pipe *pipe, size_t bytes, size_t *out_bytes);
 
 oskit_error_t pipe_stat(struct pipe *pipe, oskit_stat_t *out);

@@ -153,6 +153,17 @@ static oskit_error_t end_take(sluice_pipe_t *self, oskit_size_t skip, oskit_size
     return err;
 }
 
+static oskit_error_t end_putback(sluice_pipe_t *self, void *page, oskit_u32_t offset,
+                                 oskit_u32_t length)
+{
+    return pipe_putback(end_of(self), page, offset, length);
+}
+
+static const void *end_identity(sluice_pipe_t *self)
+{
+    return end_of(self)->pipe;
+}
+
 static struct sluice_pipe_ops end_pipe_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getcapacity = end_getcapacity,
@@ -160,6 +171,8 @@ static struct sluice_pipe_ops end_pipe_ops = {
     .open = end_open,
     .give = end_give,
     .take = end_take,
+    .putback = end_putback,
+    .identity = end_identity,
 };
 
 /* ---- posixio ---- */

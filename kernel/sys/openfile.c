@@ -440,10 +440,3 @@ long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t
         return transfer_failed(moved, error);
     return write_slowly(file, uio, offset, vecio_flags, moved);
 }
-
-void openfile_unread(struct openfile *file, int64_t bytes)
-{
-    mutex_lock(&file->offset_mutex);
-    file->offset -= bytes < file->offset ? bytes : file->offset;
-    mutex_unlock(&file->offset_mutex);
-}

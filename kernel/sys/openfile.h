@@ -82,7 +82,4 @@ long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t 
 long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                     uint32_t vecio_flags);
 
-/* Moves the shared offset back by BYTES: what was read and could not be passed on. */
-void openfile_unread(struct openfile *file, int64_t bytes);
-
 #endif

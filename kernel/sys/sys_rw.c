@@ -1,6 +1,5 @@
 /* read, write and their relatives. */
 #include "kernel/abi/fcntl.h"
-#include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
 
 #define RWF_HIPRI  0x1
@@ -212,69 +211,5 @@ long sys_lseek(long number, long offset, long whence)
         env_mutex_unlock(&fd.file->offset_mutex);
     }
     fd_put(fd);
-    return result;
-}
-
-/* ---- sendfile ---- */
-
-#define SENDFILE_CHUNK 65536u
-
-/* One chunk through BUFFER; the number of bytes written, which may be fewer than were read. */
-static long sendfile_chunk(struct openfile *out, struct openfile *in, int64_t *offset, void *buffer,
-                           size_t size)
-{
-    struct sluice_uio uio;
-    struct sluice_iovec segment;
-    uio_init_kernel(&uio, &segment, buffer, size);
-    long got = openfile_read(in, &uio, offset, 0);
-    if (got <= 0)
-        return got;
-    uio_init_kernel(&uio, &segment, buffer, (size_t)got);
-    long put = openfile_write(out, &uio, NULL, 0);
-    if (offset && put > 0)
-        *offset += put;
-    else if (!offset && put < got)
-        openfile_unread(in, got - (put > 0 ? put : 0));
-    return put;
-}
-
-static long sendfile_loop(struct openfile *out, struct openfile *in, int64_t *offset, size_t count)
-{
-    size_t chunk = count < SENDFILE_CHUNK ? count : SENDFILE_CHUNK, done = 0;
-    void *buffer = heap_alloc(chunk ? chunk : 1, 0);
-    if (!buffer)
-        return -ABI_ENOMEM;
-    long moved = 0;
-    while (done < count) {
-        size_t want = count - done < chunk ? count - done : chunk;
-        moved = sendfile_chunk(out, in, offset, buffer, want);
-        if (moved <= 0)
-            break;
-        done += (size_t)moved;
-        if ((size_t)moved < want)
-            break;
-    }
-    heap_free(buffer);
-    return done ? (long)done : moved;
-}
-
-long sys_sendfile(long out_number, long in_number, long user_offset, long count)
-{
-    int64_t offset = 0;
-    if (count < 0 || (user_offset && get_user(&offset, user_offset, sizeof offset)))
-        return count < 0 ? -ABI_EINVAL : -ABI_EFAULT;
-    struct fd out = fd_get((int)out_number), in = fd_get((int)in_number);
-    long result = -ABI_EBADF;
-    if (out.file && in.file) {
-        bool seekable = in.file->absvec || in.file->absio;
-        size_t size = (size_t)count < TRANSFER_MAX ? (size_t)count : TRANSFER_MAX;
-        result = user_offset && !seekable ? -ABI_ESPIPE
-                 : !seekable              ? -ABI_EINVAL
-                             : sendfile_loop(out.file, in.file, user_offset ? &offset : NULL, size);
-    }
-    fd_put(out);
-    fd_put(in);
-    if (result >= 0 && user_offset && put_user(user_offset, &offset, sizeof offset))
-        return -ABI_EFAULT;
     return result;
 }

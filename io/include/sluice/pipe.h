@@ -83,6 +83,15 @@ struct sluice_pipe_ops {
     OSKIT_COMDECL(*take)
     (sluice_pipe_t *self, oskit_size_t skip, oskit_size_t max, oskit_u32_t flags, void **out_page,
      oskit_u32_t *out_offset, oskit_u32_t *out_length);
+    /*
+     * Reader: puts back in front what take gave and nobody wanted, with the reference; where room
+     * is short the capacity grows. Until then other readers saw the pipe without it.
+     * OSKIT_ENOMEM: it is lost, and the reference dropped.
+     */
+    OSKIT_COMDECL(*putback)
+    (sluice_pipe_t *self, void *page, oskit_u32_t offset, oskit_u32_t length);
+    /* The same address for all ends of one pipe, to be compared only. [any] */
+    const void *(*identity)(sluice_pipe_t *self);
 };
 extern const struct oskit_guid sluice_pipe_iid; /* SLUICE_GUID(0x5ac10010) */
 

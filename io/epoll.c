@@ -6,7 +6,6 @@
  *                           not come through the set itself (an owner or a set goes). While it is
  *                           held no set is freed.
  *     epoll.mutex           the members: table, interests; held over collect
- *       epoll.mutex of an inner set
  *       owner.lock          an owner's list of members
  *       readiness.lock of what a member watches    (notify runs under it, in any context)
  *         ready_lock        the ready list and what of a member notify looks at
@@ -445,10 +444,10 @@ static bool set_paths_allowed(struct epoll *epoll, uint64_t visit)
     return allowed;
 }
 
-static bool member_paths_allowed(struct epoll_member *member)
+static bool target_paths_allowed(const struct epoll_target *target)
 {
-    return member->inner != NULL ? set_paths_allowed(member->inner, ++last_visit)
-                                 : owner_paths_allowed(member->owner);
+    return target->epoll != NULL ? set_paths_allowed(epoll_of(target->epoll), ++last_visit)
+                                 : owner_paths_allowed(target->owner);
 }
 
 static void nesting_link(struct epoll_member *member)
@@ -533,10 +532,31 @@ static void member_remove(struct epoll_member *member)
     env_free(member, sizeof *member);
 }
 
+/*
+ * Looks at the paths that a member just linked makes, with nesting held and without the mutex:
+ * those of inner sets are taken. Meanwhile only a removal can come by, for additions wait for
+ * nesting. Returns the member if it is still there, or NULL with the answer in *ERR.
+ */
+static struct epoll_member *member_recheck(struct epoll *epoll, const struct epoll_target *target,
+                                           oskit_error_t *err)
+{
+    env_mutex_unlock(&epoll->mutex);
+    bool allowed = target_paths_allowed(target);
+    env_mutex_lock(&epoll->mutex);
+    struct epoll_member *member = epoll_find(epoll, target);
+    *err = allowed ? OSKIT_SUCCESS : OSKIT_E_INVALIDARG;
+    if (allowed || member == NULL)
+        return member;
+    member_remove(member);
+    return NULL;
+}
+
 /* HELD: the nesting mutex is. */
 static oskit_error_t member_add(struct epoll *epoll, const struct epoll_target *target,
                                 const struct epoll_interest *interest, bool held)
 {
+    oskit_error_t err = OSKIT_SUCCESS;
+
     if (epoll_find(epoll, target) != NULL)
         return OSKIT_EEXIST;
     if (!table_reserve(epoll))
@@ -545,10 +565,10 @@ static oskit_error_t member_add(struct epoll *epoll, const struct epoll_target *
     if (member == NULL)
         return OSKIT_ENOMEM;
     member_link(member);
-    if (held && !member_paths_allowed(member)) {
-        member_remove(member);
-        return OSKIT_E_INVALIDARG;
-    }
+    if (held)
+        member = member_recheck(epoll, target, &err);
+    if (member == NULL)
+        return err;
     readiness_add(member->watched, &member->waiter);
     member_look(member);
     return OSKIT_SUCCESS;

@@ -3,116 +3,9 @@
  * beside a model, and threads that add, tell, collect and go at the same time.
  */
 #include "harness.h"
-
-#include <sluice/epoll.h>
-
-struct source {
-    struct readiness readiness;
-    struct epoll_owner owner;
-};
-
-static void source_init(struct source *source, uint32_t level)
-{
-    readiness_init(&source->readiness, level);
-    epoll_owner_init(&source->owner);
-}
-
-/* ---- Sets as the tests use them ---- */
-
-struct set {
-    oskit_iunknown_t *object;
-    sluice_epoll_t *epoll;
-    struct readiness *readiness;
-    struct epoll_owner owner;
-};
-
-static void set_open(struct set *set)
-{
-    assert_int_equal(epoll_new(&set->object), 0);
-    sluice_pollable_t *pollable = (sluice_pollable_t *)set->object;
-    set->epoll = epoll_of_pollable(pollable);
-    assert_non_null(set->epoll);
-    set->readiness = pollable->ops->readiness(pollable);
-    epoll_owner_init(&set->owner);
-}
-
-static void set_close(struct set *set)
-{
-    epoll_owner_gone(&set->owner);
-    oskit_iunknown_release(set->object);
-}
-
-static struct epoll_target target_of(struct source *source, int32_t number)
-{
-    return (struct epoll_target){&source->owner, number, &source->readiness, NULL};
-}
-
-static oskit_error_t set_add(struct set *set, struct source *source, uint32_t mask, uint32_t flags,
-                             uint64_t data)
-{
-    struct epoll_target target = target_of(source, 0);
-    struct epoll_interest interest = {mask, flags, (uint32_t)data, data};
-
-    return set->epoll->ops->add(set->epoll, &target, &interest);
-}
-
-static oskit_error_t set_modify(struct set *set, struct source *source, uint32_t mask,
-                                uint32_t flags, uint64_t data)
-{
-    struct epoll_target target = target_of(source, 0);
-    struct epoll_interest interest = {mask, flags, (uint32_t)data, data};
-
-    return set->epoll->ops->modify(set->epoll, &target, &interest);
-}
-
-static oskit_error_t set_remove(struct set *set, struct source *source)
-{
-    struct epoll_target target = target_of(source, 0);
-
-    return set->epoll->ops->remove(set->epoll, &target);
-}
-
-static oskit_error_t set_nest(struct set *outer, struct set *inner, uint32_t flags)
-{
-    struct epoll_target target = {&inner->owner, 0, inner->readiness, inner->epoll};
-    struct epoll_interest interest = {READY_READ, flags, 0, 77};
-
-    return outer->epoll->ops->add(outer->epoll, &target, &interest);
-}
-
-#define REPORTS_MAX 100u
-struct reports {
-    uint32_t count, room; /* room: where a "fault" comes */
-    struct epoll_report list[REPORTS_MAX];
-};
-
-static uint32_t reports_emit(void *arg, const struct epoll_report *reports, uint32_t count)
-{
-    struct reports *all = arg;
-    uint32_t kept = 0;
-
-    while (kept < count && all->count < all->room)
-        all->list[all->count++] = reports[kept++];
-    return kept;
-}
-
-static oskit_error_t set_collect(struct set *set, uint32_t max, struct reports *reports)
-{
-    oskit_u32_t count;
-    oskit_error_t err = set->epoll->ops->collect(set->epoll, max, reports_emit, reports, &count);
-
-    if (OSKIT_SUCCEEDED(err) && count != reports->count)
-        env_panic("collect counts %u, gave %u", count, reports->count);
-    return err;
-}
-
-static struct reports collected(struct set *set, uint32_t max)
-{
-    struct reports reports = {.room = REPORTS_MAX};
-
-    assert_int_equal(set_collect(set, max, &reports), 0);
-    return reports;
-}
+#include "choices.h"
+#include "epoll_sets.h"
+#include "epoll_walk.h"
 
 /* The only report, as level; 0: none. */
 static uint32_t one(struct set *set)
@@ -432,177 +325,17 @@ static void test_many(void **state)
     free(sources);
 }
 
-/* ---- Beside a model ---- */
+/* ---- Beside a model (epoll_walk.h) ---- */
 
-#define WALK_SOURCES 12u
-#define WALK_STEPS   20000u
-
-/* The rules as plainly as can be: a queue of numbers, taken as a whole. */
-struct model {
-    uint32_t level[WALK_SOURCES];
-    struct model_member {
-        bool there, queued;
-        uint32_t armed, flags;
-        uint64_t data;
-    } members[WALK_SOURCES];
-    uint32_t queue[WALK_SOURCES], length;
-};
-
-static void model_push(struct model *model, uint32_t i)
-{
-    if (model->members[i].queued)
-        return;
-    model->members[i].queued = true;
-    model->queue[model->length++] = i;
-}
-
-static void model_drop(struct model *model, uint32_t i)
-{
-    uint32_t out = 0;
-
-    for (uint32_t k = 0; k < model->length; k++)
-        if (model->queue[k] != i)
-            model->queue[out++] = model->queue[k];
-    model->length = out;
-    model->members[i].queued = false;
-}
-
-static void model_look(struct model *model, uint32_t i)
-{
-    if (model->level[i] & model->members[i].armed)
-        model_push(model, i);
-}
-
-static void model_collect(struct model *model, uint32_t max, struct reports *out)
-{
-    uint32_t taken[WALK_SOURCES], length = model->length, k;
-
-    memcpy(taken, model->queue, sizeof taken);
-    for (k = 0; k < length && out->count < max; k++) {
-        struct model_member *member = &model->members[taken[k]];
-        uint32_t level = model->level[taken[k]] & member->armed;
-        model_drop(model, taken[k]);
-        if (level == 0)
-            continue;
-        out->list[out->count++] = (struct epoll_report){.level = level, .data = member->data};
-        if (member->flags & EPOLL_ONESHOT)
-            member->armed = 0;
-        else if (!(member->flags & EPOLL_EDGE))
-            model_push(model, taken[k]);
-    }
-}
-
-static uint32_t walk_random(uint64_t *seed, uint32_t bound)
-{
-    *seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
-    return (uint32_t)(((*seed >> 33) * bound) >> 31);
-}
-
-static void walk_control(struct set *set, struct model *model, struct source *source, uint32_t i,
-                         uint64_t *seed)
-{
-    struct model_member *member = &model->members[i];
-    uint32_t mask = walk_random(seed, 8), flags = walk_random(seed, 4);
-    uint64_t data = *seed;
-    uint32_t what = walk_random(seed, 3);
-    oskit_error_t err;
-
-    if (what == 0) {
-        assert_int_equal(set_remove(set, source), member->there ? 0 : OSKIT_ENOENT);
-        model_drop(model, i);
-        member->there = false;
-        member->armed = 0;
-        return;
-    }
-    err = what == 1 ? set_add(set, source, mask, flags, data)
-                    : set_modify(set, source, mask, flags, data);
-    assert_int_equal(err, what == 1 ? (member->there ? OSKIT_EEXIST : 0)
-                                    : (member->there ? 0 : OSKIT_ENOENT));
-    if (OSKIT_FAILED(err))
-        return;
-    *member =
-        (struct model_member){true, member->queued, mask | READY_ERR | READY_HUP, flags, data};
-    model_look(model, i);
-}
-
-static void walk_event(struct model *model, struct source *source, uint32_t i, uint64_t *seed)
-{
-    uint32_t set = walk_random(seed, 32), clear = walk_random(seed, 32) & ~set;
-    uint32_t events = set & walk_random(seed, 32);
-
-    readiness_update(&source->readiness, set, clear, events);
-    model->level[i] = (model->level[i] & ~clear) | set;
-    if (events & model->members[i].armed)
-        model_push(model, i);
-}
-
-static void walk_collect(struct set *set, struct model *model, uint32_t max)
-{
-    struct reports got = {.room = REPORTS_MAX}, want = {.room = REPORTS_MAX};
-
-    assert_int_equal(set_collect(set, max, &got), 0);
-    model_collect(model, max, &want);
-    assert_int_equal(got.count, want.count);
-    for (uint32_t k = 0; k < got.count; k++) {
-        assert_int_equal(got.list[k].level, want.list[k].level);
-        assert_int_equal(got.list[k].data, want.list[k].data);
-    }
-}
-
-/* Asking removes what isn't ready from the front. */
-static void walk_ask(struct set *set, struct model *model)
-{
-    uint32_t want = 0;
-
-    while (want == 0 && model->length > 0) {
-        uint32_t first = model->queue[0];
-        if (model->level[first] & model->members[first].armed)
-            want = READY_READ;
-        else
-            model_drop(model, first);
-    }
-    assert_int_equal(readiness_level(set->readiness), want);
-}
-
-static void walk(uint64_t seed)
-{
-    struct source sources[WALK_SOURCES];
-    struct model model = {.length = 0};
-    struct set set;
-
-    set_open(&set);
-    for (uint32_t i = 0; i < WALK_SOURCES; i++)
-        source_init(&sources[i], 0);
-    for (uint32_t step = 0; step < WALK_STEPS; step++) {
-        uint32_t i = walk_random(&seed, WALK_SOURCES);
-        switch (walk_random(&seed, 8)) {
-        case 0:
-        case 1:
-            walk_control(&set, &model, &sources[i], i, &seed);
-            break;
-        case 2:
-        case 3:
-        case 4:
-            walk_event(&model, &sources[i], i, &seed);
-            break;
-        case 5:
-            walk_ask(&set, &model);
-            break;
-        case 6:
-            walk_collect(&set, &model, 1 + walk_random(&seed, 3));
-            break;
-        default:
-            walk_collect(&set, &model, 50);
-        }
-    }
-    set_close(&set);
-}
+#define WALK_STEPS 20000u
 
 static void test_model(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++)
-        walk(seed * 0x9e3779b97f4a7c15ull);
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct choices choices = choices_from_seed(seed * 0x9e3779b97f4a7c15ull);
+        epoll_walk(&choices, WALK_STEPS);
+    }
 }
 
 /* ---- Threads ---- */
@@ -621,10 +354,10 @@ static struct crowd {
 
 static void crowd_put(void *arg)
 {
-    uint64_t seed = (uintptr_t)arg;
+    struct choices choices = choices_from_seed((uintptr_t)arg);
 
     for (uint32_t round = 0; round < CROWD_ROUNDS; round++) {
-        uint32_t i = walk_random(&seed, CROWD_SOURCES);
+        uint32_t i = choices_next(&choices, CROWD_SOURCES);
         atomic_fetch_add(&crowd.stock[i], 1);
         readiness_update(&crowd.sources[i].readiness, READY_READ, 0, READY_READ);
     }

@@ -88,12 +88,23 @@ static void start_console(void)
     must(device_register(&console_device), "/dev/console");
 }
 
+/* The third serial port, for a second session: there when QEMU was given one. The second is the
+ * log's. COM3 shares the interrupt of COM1. */
+static void start_second_line(void)
+{
+    struct tty_port *port;
+    oskit_error_t error = uart16550_attach(UART_COM3, 4, 2, &port);
+    if (error && error != OSKIT_ENODEV)
+        log_write(LOG_WARNING, "ttyS2: error %ld", -errno_from_oskit(error));
+}
+
 static void start_devices(void)
 {
     must(memdev_register(), "memory devices");
     must(device_register(&session_terminal_device), "/dev/tty");
     must(pty_register(), "/dev/ptmx");
     start_console();
+    start_second_line();
 }
 
 /* ---- The root file system ---- */

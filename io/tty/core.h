@@ -44,12 +44,12 @@ struct tty {
 
     /* Under port->lock: */
     struct discipline line;
-    int32_t sid, pgrp; /* 0: none */
-    uint32_t users;    /* opened and not closed */
-    uint32_t changes;  /* TTY_CHANGED_*, to be told to the port */
-    bool told_stopped; /* the port knows that output is stopped */
-    bool exclusive;    /* TIOCEXCL */
-    bool had_line;     /* was open on the port, which wants to hear of its end */
+    int32_t sid, pgrp;      /* 0: none */
+    uint32_t users;         /* opened and not closed */
+    uint32_t changes;       /* TTY_CHANGED_*, to be told to the port */
+    bool told_stopped;      /* the port knows that output is stopped */
+    _Atomic bool exclusive; /* TIOCEXCL; read without the lock */
+    bool had_line;          /* was open on the port, which wants to hear of its end */
     bool hung_up;
     bool lingering;            /* holds a reference to itself: output is waiting */
     bool paused;               /* the other side was asked to pause */

@@ -65,17 +65,42 @@ void irq_interrupt(unsigned vector)
     apic_eoi();
 }
 
+/* The line's lock is held. */
+static bool irq_ask_all(struct irq_line *line)
+{
+    bool claimed = false;
+    list_for_each (link, &line->handlers) {
+        struct env_irq *irq = container_of(link, struct env_irq, link);
+        claimed |= irq->handler(irq->arg);
+    }
+    return claimed;
+}
+
+static bool irq_shared(const struct irq_line *line)
+{
+    return line->handlers.next != line->handlers.prev;
+}
+
+/* While one device keeps an edge-triggered line up, another's edge doesn't show. So those that
+ * share one are asked until none has anything: then the line was down, and the next edge will come.
+ * The bound is for a device that never ends. */
+#define SHARED_ROUNDS 64
+
+static bool irq_serve(struct irq_line *line)
+{
+    bool claimed = irq_ask_all(line), more = claimed;
+    for (int round = 0; more && !line->level && irq_shared(line) && round < SHARED_ROUNDS; round++)
+        more = irq_ask_all(line);
+    return claimed;
+}
+
 /* Deferred context. Masking and unmasking bracket the handlers of a level-triggered line; an edge
  * that comes meanwhile queues this again. */
 static void irq_run(void *arg)
 {
     struct irq_line *line = arg;
-    bool claimed = false;
     spin_lock(&line->lock);
-    list_for_each (link, &line->handlers) {
-        struct env_irq *irq = container_of(link, struct env_irq, link);
-        claimed |= irq->handler(irq->arg);
-    }
+    bool claimed = irq_serve(line);
     bool wanted = !list_empty(&line->handlers);
     spin_unlock(&line->lock);
     if (!line->level)

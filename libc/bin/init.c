@@ -15,6 +15,7 @@
      tty         the terminal stays as the kernel set it up (the default)
      noctty      the session gets no controlling terminal, so no byte of its input raises a signal
      noinput     descriptor 0 is /dev/null instead of the console
+     second=TTY  a login shell runs on /dev/TTY too, in a session of its own, and again when it ends
      start=WORD  WORD and a newline are written to the console right before the program starts, so
                  that a reader can tell its output from what a loader or the firmware wrote
 
@@ -52,6 +53,7 @@ struct session {
     bool noctty;
     bool noinput;
     const char *start_word; /* or NULL */
+    const char *second;     /* the second session's terminal, or NULL */
     const char *directory;
     char **arguments; /* NULL-terminated, as execve(2) wants it */
     size_t argument_count;
@@ -139,6 +141,8 @@ static bool parse_options(struct session *session, char *options)
             session->noinput = true;
         else if (strncmp(word, "start=", 6) == 0)
             session->start_word = word + 6;
+        else if (strncmp(word, "second=", 7) == 0)
+            session->second = word + 7;
         else if (strcmp(word, "tty") != 0)
             return false;
     }
@@ -214,14 +218,14 @@ static void make_plain(int fd)
     tcsetattr(fd, TCSANOW, &settings);
 }
 
-static int open_console(const struct session *session)
+static int open_terminal(const struct session *session, const char *path)
 {
-    int fd = open(CONSOLE, O_RDWR | O_NOCTTY);
+    int fd = open(path, O_RDWR | O_NOCTTY);
 
     if (fd < 0)
         return -1;
     if (!session->noctty && ioctl(fd, TIOCSCTTY, 0) < 0)
-        complain(CONSOLE ": controlling terminal");
+        complain("controlling terminal");
     if (session->plain)
         make_plain(fd);
     for (int standard = 0; standard <= 2; standard++)
@@ -246,7 +250,7 @@ static void take_no_input(void)
 static void run_session(const struct session *session, const sigset_t *mask)
 {
     setsid();
-    if (open_console(session) < 0)
+    if (open_terminal(session, CONSOLE) < 0)
         complain(CONSOLE);
     if (chdir(session->directory) < 0)
         complain(session->directory);
@@ -262,15 +266,53 @@ static void run_session(const struct session *session, const sigset_t *mask)
     _exit(status);
 }
 
-/* Reaps orphans with the rest; returns the wait status of pid. */
-static int wait_for(pid_t pid)
+/* In the child. Never returns. */
+static void run_second_session(const char *name, const sigset_t *mask)
 {
-    int status;
-    pid_t ended;
+    const struct session session = {.arguments = shell_arguments};
+    char path[64];
 
-    do
+    snprintf(path, sizeof path, "/dev/%s", name);
+    setsid();
+    if (open_terminal(&session, path) < 0) {
+        complain(path);
+        _exit(EXIT_CANNOT_RUN);
+    }
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    execv(shell_arguments[0], shell_arguments);
+    complain(shell_arguments[0]);
+    _exit(EXIT_CANNOT_RUN);
+}
+
+/* One that can't run stays away: the next would fare no better. */
+static pid_t start_second(const struct session *session, const sigset_t *mask)
+{
+    pid_t pid = session->second ? fork() : 0;
+
+    if (session->second && pid == 0)
+        run_second_session(session->second, mask);
+    if (pid < 0)
+        complain("fork");
+    return pid;
+}
+
+static bool could_run(int status)
+{
+    return !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_CANNOT_RUN;
+}
+
+/* Reaps orphans with the rest, and starts the second session anew when it ends; returns the wait
+ * status of pid. */
+static int wait_for(pid_t pid, const struct session *session, const sigset_t *mask)
+{
+    pid_t ended, second = start_second(session, mask);
+    int status;
+
+    do {
         ended = waitpid(-1, &status, 0);
-    while (ended != pid && (ended >= 0 || errno == EINTR));
+        if (ended > 0 && ended == second)
+            second = could_run(status) ? start_second(session, mask) : 0;
+    } while (ended != pid && (ended >= 0 || errno == EINTR));
     return ended == pid ? status : EXIT_CANNOT_RUN << 8;
 }
 
@@ -349,7 +391,7 @@ int main(void)
         if (pid < 0)
             complain("fork");
         else
-            status = wait_for(pid);
+            status = wait_for(pid, &session, &mask);
         end_everything();
     }
     tcdrain(STDOUT_FILENO);

@@ -234,8 +234,9 @@ static void epoll_put_back(struct epoll *epoll, const struct epoll_report *repor
 }
 
 /* Called with the mutex held. */
-static oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max, epoll_emit_t *emit,
-                                          void *arg, oskit_u32_t *out_count)
+static inline oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max,
+                                                 epoll_emit_t *emit, void *arg,
+                                                 oskit_u32_t *out_count)
 {
     struct epoll_report reports[BATCH];
     uint32_t kept, left;
@@ -256,6 +257,16 @@ static oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max, epo
     return OSKIT_SUCCESS;
 }
 
+static __attribute__((noinline)) oskit_error_t epoll_collect_some(struct epoll *epoll, uint32_t max,
+                                                                  epoll_emit_t *emit, void *arg,
+                                                                  oskit_u32_t *out_count)
+{
+    env_mutex_lock(&epoll->mutex);
+    oskit_error_t err = epoll_collect_locked(epoll, max, emit, arg, out_count);
+    env_mutex_unlock(&epoll->mutex);
+    return err;
+}
+
 /* An empty list costs a load. Whoever waits has registered before that: see readiness_tell. */
 static oskit_error_t epoll_collect(sluice_epoll_t *self, oskit_u32_t max, epoll_emit_t *emit,
                                    void *arg, oskit_u32_t *out_count)
@@ -265,10 +276,7 @@ static oskit_error_t epoll_collect(sluice_epoll_t *self, oskit_u32_t max, epoll_
     *out_count = 0;
     if (!(atomic_load(&epoll->readiness.readiness.level) & READY_READ))
         return OSKIT_SUCCESS;
-    env_mutex_lock(&epoll->mutex);
-    oskit_error_t err = epoll_collect_locked(epoll, max, emit, arg, out_count);
-    env_mutex_unlock(&epoll->mutex);
-    return err;
+    return epoll_collect_some(epoll, max, emit, arg, out_count);
 }
 
 /* ---- Finding by key; mutex held ---- */

@@ -173,8 +173,9 @@ static long epoll_wait_file(struct openfile *file, long user, uint32_t max, uint
         .epoll = epoll_of_pollable(file->pollable), .user = (uint64_t)user, .max = max};
     if (!call.epoll)
         return -ABI_EINVAL;
-    oskit_error_t error = wait_loop(file->readiness, READY_READ, deadline == DEADLINE_NOW, deadline,
-                                    epoll_try, &call);
+    oskit_error_t error = deadline == DEADLINE_NOW ? epoll_try(&call)
+                                                   : wait_loop(file->readiness, READY_READ, false,
+                                                               deadline, epoll_try, &call);
     if (!error || error == OSKIT_EWOULDBLOCK || error == OSKIT_ETIMEDOUT)
         return call.count;
     return errno_from_oskit(error);
@@ -224,8 +225,12 @@ static long epoll_wait_masked(long number, long user, long max, uint64_t deadlin
     return result;
 }
 
+/* What is there already is found without a look at the clock. */
 long sys_epoll_wait(long number, long user, long max, long milliseconds)
 {
+    long result = epoll_wait_until(number, user, max, DEADLINE_NOW);
+    if (__builtin_expect(result != 0, 1) || (int32_t)milliseconds == 0)
+        return result;
     return epoll_wait_until(number, user, max, deadline_of_ms(milliseconds));
 }
 

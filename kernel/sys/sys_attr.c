@@ -31,14 +31,20 @@ static long setattr_object(struct openfile *file, uint32_t mask,
                : -ABI_EINVAL;
 }
 
+static long setattr_file(struct openfile *file, uint32_t mask,
+                         const struct filex_attributes *attributes)
+{
+    return file->location.name ? setattr_location(&file->location, mask, attributes)
+                               : setattr_object(file, mask, attributes);
+}
+
 static long setattr_descriptor(long number, uint32_t mask,
                                const struct filex_attributes *attributes)
 {
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    long error = fd.file->location.name ? setattr_location(&fd.file->location, mask, attributes)
-                                        : setattr_object(fd.file, mask, attributes);
+    long error = setattr_file(fd.file, mask, attributes);
     fd_put(fd);
     return error;
 }
@@ -215,27 +221,28 @@ long sys_ftruncate(long number, long length)
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    bool writable = openfile_writable(fd.file);
+    error = openfile_writable(fd.file) ? setattr_file(fd.file, FILEX_SIZE | FILEX_OPEN, &attributes)
+                                       : -ABI_EINVAL;
     fd_put(fd);
-    return writable ? setattr_descriptor(number, FILEX_SIZE | FILEX_OPEN, &attributes)
-                    : -ABI_EINVAL;
+    return error;
 }
 
 /* ---- access ---- */
 
 /* access(2) asks for the real ids; a copy of the credentials with them in force stands in while the
  * walk lasts. */
-static struct cred *access_credentials(void)
+static long access_credentials(struct cred **out)
 {
     const struct cred *own = cred_current();
+    *out = NULL;
     if (own->uid == own->fsuid && own->gid == own->fsgid)
-        return NULL;
-    struct cred *cred = cred_copy(own, own->group_count);
-    if (cred) {
-        cred->fsuid = cred->euid = cred->uid;
-        cred->fsgid = cred->egid = cred->gid;
-    }
-    return cred;
+        return 0;
+    struct cred *cred = *out = cred_copy(own, own->group_count);
+    if (!cred)
+        return -ABI_ENOMEM;
+    cred->fsuid = cred->euid = cred->uid;
+    cred->fsgid = cred->egid = cred->gid;
+    return 0;
 }
 
 static long access_location(const struct location *location, long mode)
@@ -265,10 +272,13 @@ long sys_faccessat2(long dirfd, long path, long mode, long flags)
     if (mode & ~7 || flags & ~(ABI_AT_EACCESS | ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
         return -ABI_EINVAL;
     struct thread *self = current_thread();
-    self->cred_override = flags & ABI_AT_EACCESS ? NULL : access_credentials();
-    long error = access_path(dirfd, path, mode, flags);
-    cred_unref(self->cred_override);
+    struct cred *real = NULL;
+    long error = flags & ABI_AT_EACCESS ? 0 : access_credentials(&real);
+    self->cred_override = real;
+    if (!error)
+        error = access_path(dirfd, path, mode, flags);
     self->cred_override = NULL;
+    cred_unref(real);
     return error;
 }
 

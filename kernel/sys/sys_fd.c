@@ -12,17 +12,30 @@ long sys_close(long fd)
     return fdtab_close(current_process()->fds, (int)fd);
 }
 
+/* The table is the whole process's: other threads may be looking into the shared one. */
+static long descriptors_unshare(struct process *process)
+{
+    if (process->thread_count > 1)
+        return -ABI_EINVAL;
+    struct fdtab *own = fdtab_copy(process->fds), *shared = process->fds;
+    if (!own)
+        return -ABI_ENOMEM;
+    spin_lock(&process->signal_lock); /* for process_fds_get */
+    process->fds = own;
+    spin_unlock(&process->signal_lock);
+    fdtab_unref(shared);
+    return 0;
+}
+
 long sys_close_range(long first, long last, long flags)
 {
     if (flags & ~(ABI_CLOSE_RANGE_UNSHARE | ABI_CLOSE_RANGE_CLOEXEC))
         return -ABI_EINVAL;
     struct process *process = current_process();
     if (flags & ABI_CLOSE_RANGE_UNSHARE && fdtab_users(process->fds) > 1) {
-        struct fdtab *own = fdtab_copy(process->fds), *shared = process->fds;
-        if (!own)
-            return -ABI_ENOMEM;
-        process->fds = own;
-        fdtab_unref(shared);
+        long error = descriptors_unshare(process);
+        if (error)
+            return error;
     }
     return fdtab_close_range(process->fds, (uint32_t)first, (uint32_t)last,
                              flags & ABI_CLOSE_RANGE_CLOEXEC);

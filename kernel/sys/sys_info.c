@@ -149,10 +149,27 @@ static long limit_check(const struct abi_rlimit *fresh, const struct abi_rlimit 
 
 static void limits_apply(struct process *process)
 {
-    if (process->space)
-        space_set_limits(process->space, process->limits[ABI_RLIMIT_AS].rlim_cur,
-                         process->limits[ABI_RLIMIT_DATA].rlim_cur,
-                         process->limits[ABI_RLIMIT_STACK].rlim_cur);
+    struct space *space = process_space_get(process);
+    if (!space)
+        return;
+    space_set_limits(space, process->limits[ABI_RLIMIT_AS].rlim_cur,
+                     process->limits[ABI_RLIMIT_DATA].rlim_cur,
+                     process->limits[ABI_RLIMIT_STACK].rlim_cur);
+    space_unref(space);
+}
+
+/* Others' limits are one's own affair only if all of their identities are one's real one: a set-id
+ * program's are not. */
+static bool limits_mine(struct process *process)
+{
+    const struct cred *mine = cred_current();
+    struct cred *theirs = process_cred_get(process);
+    bool allowed =
+        process == current_process() || mine->euid == 0 ||
+        (mine->uid == theirs->uid && mine->uid == theirs->euid && mine->uid == theirs->suid &&
+         mine->gid == theirs->gid && mine->gid == theirs->egid && mine->gid == theirs->sgid);
+    cred_unref(theirs);
+    return allowed;
 }
 
 static long limit_change(struct process *process, long resource, const struct abi_rlimit *fresh,
@@ -166,7 +183,7 @@ static long limit_change(struct process *process, long resource, const struct ab
     if (fresh && !error)
         process->limits[resource] = *fresh;
     spin_unlock(&process->signal_lock);
-    if (fresh && !error && process == current_process())
+    if (fresh && !error)
         limits_apply(process);
     return error;
 }
@@ -181,7 +198,7 @@ long sys_prlimit64(long pid, long resource, long user_new, long user_old)
     struct process *process = process_find(pid ? (int32_t)pid : current_process()->pid);
     if (!process)
         return -ABI_ESRCH;
-    long error = signal_permitted(process, 0)
+    long error = limits_mine(process)
                      ? limit_change(process, resource, user_new ? &fresh : NULL, &old)
                      : -ABI_EPERM;
     process_unref(process);

@@ -124,6 +124,8 @@ long sys_mincore(long address, long size, long user)
     uint8_t bytes[256];
     if (address & (long)PAGE_MASK)
         return -ABI_EINVAL;
+    if ((size_t)size > USER_END)
+        return -ABI_ENOMEM;
     for (size_t done = 0, pages = page_ceil((size_t)size) / PAGE_SIZE; done < pages;
          done += sizeof bytes) {
         size_t n = pages - done < sizeof bytes ? pages - done : sizeof bytes;

@@ -159,17 +159,16 @@ static void process_orphan_children(struct process *self, struct process *init, 
         list_remove(&child->sibling_link);
         list_push_back(&init->children, &child->sibling_link);
         child->parent = init;
+        /* Init waits for nothing else, and nobody may choose what it is sent. */
+        child->exit_signal = ABI_SIGCHLD;
         if (child->parent_death_signal)
             signal_send_process(child, &(struct abi_siginfo){.si_signo = child->parent_death_signal,
                                                              .si_code = ABI_SI_USER,
                                                              .rt.si_pid = self->pid});
         if (child->group && child->group != self->group)
             group_check_orphaned(child->group, self, false);
-        if (atomic_load(&child->state) == PROCESS_ZOMBIE) {
-            child->exit_signal = ABI_SIGCHLD;
-            if (process_announce(child))
-                list_push_back(buried, &child->sibling_link);
-        }
+        if (atomic_load(&child->state) == PROCESS_ZOMBIE && process_announce(child))
+            list_push_back(buried, &child->sibling_link);
     }
 }
 

@@ -158,9 +158,23 @@ static long group_move(struct process *self, struct process *target, struct proc
         return error;
     if (group->session != target->group->session)
         return -ABI_EPERM;
+    /* The group found may have lost its last member meanwhile, and its number; or another one has
+     * taken the number of a fresh one. */
+    const struct process_group *named = pid_lookup(pgid, PID_GROUP, NULL);
+    if (named ? named != group : pgid != target->pid)
+        return -ABI_EPERM;
     group_leave(target);
     group_join(target, group);
     return 0;
+}
+
+/* A fresh group in the session of SELF, which another thread may be leaving. */
+static struct process_group *group_create_beside(struct process *self, int32_t pgid)
+{
+    spin_lock(&tree_lock);
+    struct process_group *group = group_create(pgid, self->group->session);
+    spin_unlock(&tree_lock);
+    return group;
 }
 
 long group_set(int32_t pid, int32_t pgid)
@@ -175,7 +189,7 @@ long group_set(int32_t pid, int32_t pgid)
     struct process_group *group = group_find(pgid);
     long error = -ABI_EPERM;
     if (!group && pgid == target->pid) {
-        group = group_create(pgid, self->group->session);
+        group = group_create_beside(self, pgid);
         error = -ABI_ENOMEM;
     }
     if (group) {

@@ -485,14 +485,15 @@ static bool kill_sweep_wants(const struct kill_sweep *sweep, struct process *pro
     return process->pid != 1 && process != current_process();
 }
 
-/* One success is success; otherwise the last refusal. */
+/* One success is success; otherwise the last refusal. Among everybody there are always some that
+ * refuse: that counts for nothing, as on Linux. */
 static bool kill_sweep_one(void *arg, struct process *process)
 {
     struct kill_sweep *sweep = arg;
     if (kill_sweep_wants(sweep, process)) {
         long error = signal_send_checked(process, sweep->info, sweep->permission);
         if (!error || sweep->result)
-            sweep->result = error;
+            sweep->result = sweep->pgid ? error : 0;
     }
     return true;
 }

@@ -1,0 +1,130 @@
+"""Two sessions at a time: the console, and a second serial port with a shell of its own."""
+import os
+import socket
+import sys
+import tempfile
+import time
+
+import pexpect.fdpexpect
+
+import console as console_module
+from console import CTRL_C, CTRL_Q, CTRL_S, PROMPT, SECONDS, Console
+from tap import run_tests, same, tests_in
+
+
+class Second(Console):
+    """A person at the other end of /dev/ttyS2."""
+
+    def __init__(self, path):  # pylint: disable=super-init-not-called
+        self.socket = socket.socket(socket.AF_UNIX)
+        connect(self.socket, path)
+        self.child = pexpect.fdpexpect.fdspawn(self.socket, timeout=SECONDS, encoding="utf-8", codec_errors="replace")
+        self.child.delaybeforesend = None
+        self.take_prompt()
+
+    def take_prompt(self):
+        """The shell may have greeted nobody: a line ended by us brings a prompt in any case."""
+        self.type("\r")
+        self.wait_for(r"# (\x1b\[6n)?")
+        self.type("PS1='sluice''> '\r")
+        self.wait_for("\n" + PROMPT)
+
+    def close(self):
+        self.socket.close()
+
+
+def connect(end, path):
+    until = time.monotonic() + SECONDS
+    while True:
+        try:
+            return end.connect(path)
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def test_each_has_its_own_terminal_and_session(first, second):
+    same(first.command("tty"), "/dev/console\n")
+    same(second.command("tty"), "/dev/ttyS2\n")
+    sids = [side.command("cut -d' ' -f6 /proc/$$/stat") for side in (first, second)]
+    assert sids[0] != sids[1], sids
+
+
+def test_an_interrupt_ends_programs_of_its_session_only(first, second):
+    first.start("exec sleep 1000")
+    second.start("exec sleep 1000")
+    second.type(CTRL_C)
+    second.wait_for_prompt()
+    same(second.status(), 130, "the second session's status")
+    assert "sleep 1000" in second.command("ps")
+    first.type(CTRL_C)
+    first.wait_for_prompt()
+    same(first.status(), 130, "the first session's status")
+
+
+def test_stopped_output_of_one_does_not_hold_up_the_other(first, second):
+    second.start("echo ready; read a; yes | head -20000; echo finished")
+    second.wait_for("ready\r\n")
+    second.type(CTRL_S + "\r")
+    same(first.command("echo still here"), "still here\n")
+    second.type(CTRL_Q)
+    second.wait_for("finished\r\n")
+    second.wait_for_prompt()
+
+
+def test_a_lot_of_output_on_both_at_once(first, second):
+    for side in (first, second):
+        side.type("yes abcdefghi | head -5000; echo done''.\r")
+    for side in (first, second):
+        text = side.wait_for(r"done\.\r\n").partition("\n")[2]
+        assert text == "abcdefghi\n" * 5000, (len(text), text[:80])
+        side.wait_for_prompt()
+
+
+def test_a_shell_that_ends_is_followed_by_another(first, second):
+    old = second.command("echo $$")
+    second.type("exit\r")
+    second.wait_for(r"# (\x1b\[6n)?$")
+    second.take_prompt()
+    assert second.command("echo $$") != old
+    same(first.command("echo still here"), "still here\n")
+
+
+class Pairs:
+    """Lends both sides of one machine to test after test, and a new machine after a test that failed."""
+
+    def __init__(self, place):
+        self.path = os.path.join(place, "second")
+        self.pair = None
+
+    def lend(self, _test):
+        if self.pair and not all(self.usable(side) for side in self.pair):
+            self.close()
+        if not self.pair:
+            first = Console("--tty2", f"unix:{self.path}")
+            self.pair = (first, Second(self.path))
+        return self.pair
+
+    @staticmethod
+    def usable(side):
+        try:
+            return side.command("echo still $((6*7))") == "still 42\n"
+        except (AssertionError, OSError, pexpect.ExceptionPexpect):
+            return False
+
+    def close(self):
+        for side in self.pair or ():
+            side.close()
+        self.pair = None
+
+
+if __name__ == "__main__":
+    if console_module.ON_HOST:
+        sys.exit("the host's shell has no second session")
+    with tempfile.TemporaryDirectory(prefix="sluice-sessions-") as folder:
+        pairs = Pairs(folder)
+        try:
+            sys.exit(run_tests(tests_in(sys.modules[__name__]), pairs.lend))
+        finally:
+            pairs.close()

@@ -283,3 +283,16 @@ oskit_error_t namespace_anonymous(struct namespace *ns, oskit_iunknown_t *object
     out->mount = mount_get(ns->root);
     return OSKIT_SUCCESS;
 }
+
+oskit_error_t namespace_unnamed(struct namespace *ns, oskit_file_t *file, const char *text,
+                                struct location *out)
+{
+    *out = (struct location){NULL, NULL};
+    oskit_error_t err = name_create(&ns->names, NULL, text, strlen(text), 0, file, &out->name);
+    if (OSKIT_FAILED(err))
+        return err;
+    out->name->anonymous = true;
+    atomic_store(&out->name->deleted, true);
+    out->mount = mount_get(ns->root);
+    return OSKIT_SUCCESS;
+}

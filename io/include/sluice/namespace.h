@@ -79,6 +79,11 @@ oskit_error_t namespace_lookup(const struct walk *walk, const char *path, oskit_
 oskit_error_t namespace_anonymous(struct namespace *ns, oskit_iunknown_t *object, const char *text,
                                   oskit_mode_t mode, struct location *out);
 
+/* A place for FILE, of the file system at NS's root and in no directory: its path is TEXT, and
+ * " (deleted)". What memfd_create makes. */
+oskit_error_t namespace_unnamed(struct namespace *ns, oskit_file_t *file, const char *text,
+                                struct location *out);
+
 /* Create and remove; PATH's last component is the thing. A trailing slash is allowed only for
  * directories. MODE has the umask applied by the caller; the owner is env_identity's (group from a
  * set-group-id directory). */

@@ -1,0 +1,137 @@
+/*
+ * Space of files, and advice about it: fallocate, fadvise64, readahead, sync_file_range, syncfs.
+ * What lies in RAM is read ahead and written back as it is; these calls check what they are asked.
+ */
+#include "kernel/abi/fcntl.h"
+#include "kernel/sys/sys.h"
+
+#define FALLOC_PUNCH (ABI_FALLOC_FL_PUNCH_HOLE | ABI_FALLOC_FL_KEEP_SIZE)
+#define FALLOC_KNOWN                                                          \
+    (FALLOC_PUNCH | ABI_FALLOC_FL_COLLAPSE_RANGE | ABI_FALLOC_FL_ZERO_RANGE | \
+     ABI_FALLOC_FL_INSERT_RANGE)
+#define SYNC_RANGE_FLAGS 7
+
+/* 0 where nobody knows. */
+static oskit_mode_t file_type(const struct openfile *file)
+{
+    oskit_stat_t stat;
+    if (file->location.name ? oskit_file_stat(location_file(&file->location), &stat)
+                            : !file->posixio || oskit_posixio_stat(file->posixio, &stat))
+        return 0;
+    return stat.mode & OSKIT_S_IFMT;
+}
+
+static bool type_has_pages(oskit_mode_t type)
+{
+    return type == OSKIT_S_IFREG || type == OSKIT_S_IFBLK;
+}
+
+/* ---- fallocate ---- */
+
+static long allocate_check(const struct openfile *file, long mode, int64_t offset, int64_t length)
+{
+    if (offset < 0 || length <= 0)
+        return -ABI_EINVAL;
+    if (mode & ~FALLOC_KNOWN || (mode & ABI_FALLOC_FL_PUNCH_HOLE && mode != FALLOC_PUNCH))
+        return -ABI_EOPNOTSUPP;
+    if (!openfile_writable(file))
+        return -ABI_EBADF;
+    oskit_mode_t type = file_type(file);
+    if (!type_has_pages(type))
+        return type == OSKIT_S_IFIFO   ? -ABI_ESPIPE
+               : type == OSKIT_S_IFDIR ? -ABI_EISDIR
+                                       : -ABI_ENODEV;
+    return length > INT64_MAX - offset ? -ABI_EFBIG : 0;
+}
+
+/* A file that would grow beyond RLIMIT_FSIZE. */
+static long allocate_bound(const struct openfile *file, int64_t end)
+{
+    oskit_off_t size;
+    if ((uint64_t)end <= process_limit(ABI_RLIMIT_FSIZE) || !file->absio ||
+        oskit_absio_getsize(file->absio, &size) || end <= size)
+        return 0;
+    struct abi_siginfo info;
+    signal_info_kernel(&info, ABI_SIGXFSZ);
+    signal_send_thread(current_thread(), &info);
+    return -ABI_EFBIG;
+}
+
+static long file_allocate(struct openfile *file, long mode, int64_t offset, int64_t length)
+{
+    long error = allocate_check(file, mode, offset, length);
+    if (!error && !(mode & ABI_FALLOC_FL_KEEP_SIZE))
+        error = allocate_bound(file, offset + length);
+    if (error)
+        return error;
+    sluice_filex_t *filex = file->location.name ? location_filex(&file->location) : NULL;
+    oskit_error_t answer =
+        filex ? filex->ops->allocate(filex, (uint32_t)mode, offset, length) : OSKIT_E_NOTIMPL;
+    return answer == OSKIT_E_NOTIMPL ? -ABI_EOPNOTSUPP : errno_from_oskit(answer);
+}
+
+long sys_fallocate(long number, long mode, long offset, long length)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = file_allocate(fd.file, mode, offset, length);
+    fd_put(fd);
+    return result;
+}
+
+/* ---- Advice ---- */
+
+long sys_fadvise64(long number, long offset, long length, long advice)
+{
+    (void)offset;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    oskit_mode_t type = file_type(fd.file);
+    fd_put(fd);
+    if (type == OSKIT_S_IFIFO)
+        return -ABI_ESPIPE;
+    return length < 0 || advice < ABI_POSIX_FADV_NORMAL || advice > ABI_POSIX_FADV_NOREUSE
+               ? -ABI_EINVAL
+               : 0;
+}
+
+long sys_readahead(long number, long offset, long size)
+{
+    (void)offset;
+    (void)size;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long result = !openfile_readable(fd.file)           ? -ABI_EBADF
+                  : !type_has_pages(file_type(fd.file)) ? -ABI_EINVAL
+                                                        : 0;
+    fd_put(fd);
+    return result;
+}
+
+/* ---- Writing back ---- */
+
+long sys_sync_file_range(long number, long offset, long length, long flags)
+{
+    int64_t end;
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    oskit_mode_t type = file_type(fd.file);
+    fd_put(fd);
+    if (flags & ~SYNC_RANGE_FLAGS || offset < 0 || length < 0 ||
+        __builtin_add_overflow(offset, length, &end))
+        return -ABI_EINVAL;
+    return type_has_pages(type) || type == OSKIT_S_IFDIR || type == OSKIT_S_IFLNK ? 0 : -ABI_ESPIPE;
+}
+
+long sys_syncfs(long number)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    fd_put(fd);
+    return 0;
+}

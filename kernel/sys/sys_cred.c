@@ -99,28 +99,37 @@ long sys_setresgid(long rgid, long egid, long sgid)
     return change_gids((uint32_t)rgid, (uint32_t)egid, (uint32_t)sgid);
 }
 
-/* Root changes all three; others the effective one, to one of their own. */
-long sys_setuid(long uid)
+/* Root changes all three; others the effective one, to the real or the saved one. */
+long sys_setuid(long number)
 {
-    if ((uint32_t)uid == KEEP)
+    const struct cred *cred = cred_current();
+    uint32_t uid = (uint32_t)number;
+    if (uid == KEEP)
         return -ABI_EINVAL;
-    return cred_is_root() ? change_uids((uint32_t)uid, (uint32_t)uid, (uint32_t)uid)
-                          : change_uids(KEEP, (uint32_t)uid, KEEP);
+    if (cred_is_root())
+        return change_uids(uid, uid, uid);
+    return uid == cred->uid || uid == cred->suid ? change_uids(KEEP, uid, KEEP) : -ABI_EPERM;
 }
 
-long sys_setgid(long gid)
+long sys_setgid(long number)
 {
-    if ((uint32_t)gid == KEEP)
+    const struct cred *cred = cred_current();
+    uint32_t gid = (uint32_t)number;
+    if (gid == KEEP)
         return -ABI_EINVAL;
-    return cred_is_root() ? change_gids((uint32_t)gid, (uint32_t)gid, (uint32_t)gid)
-                          : change_gids(KEEP, (uint32_t)gid, KEEP);
+    if (cred_is_root())
+        return change_gids(gid, gid, gid);
+    return gid == cred->gid || gid == cred->sgid ? change_gids(KEEP, gid, KEEP) : -ABI_EPERM;
 }
 
 /* The saved id follows the effective one when the real one is set, or the effective one to
- * something else than the old real. */
+ * something else than the old real. The real one may not become the saved one. */
 long sys_setreuid(long ruid, long euid)
 {
     const struct cred *cred = cred_current();
+    if (!cred_is_root() && (uint32_t)ruid != KEEP && (uint32_t)ruid != cred->uid &&
+        (uint32_t)ruid != cred->euid)
+        return -ABI_EPERM;
     bool saved = (uint32_t)ruid != KEEP || ((uint32_t)euid != KEEP && (uint32_t)euid != cred->uid);
     uint32_t effective = (uint32_t)euid == KEEP ? cred->euid : (uint32_t)euid;
     return change_uids((uint32_t)ruid, (uint32_t)euid, saved ? effective : KEEP);
@@ -129,6 +138,9 @@ long sys_setreuid(long ruid, long euid)
 long sys_setregid(long rgid, long egid)
 {
     const struct cred *cred = cred_current();
+    if (!cred_is_root() && (uint32_t)rgid != KEEP && (uint32_t)rgid != cred->gid &&
+        (uint32_t)rgid != cred->egid)
+        return -ABI_EPERM;
     bool saved = (uint32_t)rgid != KEEP || ((uint32_t)egid != KEEP && (uint32_t)egid != cred->gid);
     uint32_t effective = (uint32_t)egid == KEEP ? cred->egid : (uint32_t)egid;
     return change_gids((uint32_t)rgid, (uint32_t)egid, saved ? effective : KEEP);

@@ -452,7 +452,9 @@ static bool wait_scan(struct wait_request *request)
         struct process *child = container_of(link, struct process, sibling_link);
         if (!wait_matches(request, child))
             continue;
-        request->any = true;
+        /* One that is over can't stop or go on any more: only WEXITED waits for it. */
+        if (request->options & ABI_WEXITED || atomic_load(&child->state) != PROCESS_ZOMBIE)
+            request->any = true;
         found = wait_try_zombie(request, child) || wait_try_job(request, child);
         if (found)
             break;

@@ -345,6 +345,29 @@ static void uart_set_break(struct tty_port *port, bool on)
     env_spin_unlock(&uart->lock);
 }
 
+static uint8_t modem_control(uint32_t lines)
+{
+    return (uint8_t)((lines & TERM_MODEM_DTR ? MCR_DTR : 0) |
+                     (lines & TERM_MODEM_RTS ? MCR_RTS : 0));
+}
+
+static uint32_t uart_modem(struct tty_port *port, uint32_t raise, uint32_t drop)
+{
+    struct uart *uart = uart_of(port);
+
+    env_spin_lock(&uart->lock);
+    if (raise | drop)
+        set_mcr(uart, modem_control(raise), modem_control(drop));
+    uint8_t mcr = uart->mcr, msr = modem_status(uart);
+    bool by_cts = uart->by_cts;
+    env_spin_unlock(&uart->lock);
+    if (by_cts)
+        uart_start(port); /* this look may have taken the interrupt that output waits for */
+    return (mcr & MCR_DTR ? TERM_MODEM_DTR : 0) | (mcr & MCR_RTS ? TERM_MODEM_RTS : 0) |
+           (msr & MSR_CTS ? TERM_MODEM_CTS : 0) | (msr & MSR_DSR ? TERM_MODEM_DSR : 0) |
+           (msr & MSR_RING ? TERM_MODEM_RING : 0) | (msr & MSR_CARRIER ? TERM_MODEM_CARRIER : 0);
+}
+
 /* Turning the transmit interrupt on causes one at once, which fetches what came early. */
 static void uart_activate(struct tty_port *port, bool on)
 {
@@ -373,6 +396,7 @@ static const struct tty_port_ops uart_ops = {
     .set_break = uart_set_break,
     .pause = uart_pause,
     .hold = uart_hold,
+    .modem = uart_modem,
 };
 
 /* ---- Attaching ---- */

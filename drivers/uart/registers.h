@@ -52,6 +52,8 @@ enum {
 
     MSR_CARRIER_CHANGED = 0x08,
     MSR_CTS = 0x10,
+    MSR_DSR = 0x20,
+    MSR_RING = 0x40,
     MSR_CARRIER = 0x80,
 
     UART_FIFO = 16,

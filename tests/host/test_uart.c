@@ -481,6 +481,34 @@ static void test_settings(void **state)
     line_down(&line);
 }
 
+static uint32_t modem(struct line *line, uint32_t raise, uint32_t drop)
+{
+    oskit_u32_t lines;
+
+    assert_int_equal(line->terminal->ops->modem(line->terminal, raise, drop, &lines), 0);
+    return lines;
+}
+
+static void test_modem_lines(void **state)
+{
+    (void)state;
+    struct line line;
+
+    line_up(&line, true);
+    assert_int_equal(modem(&line, 0, 0) & (TERM_MODEM_DTR | TERM_MODEM_RTS),
+                     TERM_MODEM_DTR | TERM_MODEM_RTS);
+    assert_int_equal(modem(&line, 0, TERM_MODEM_RTS) & TERM_MODEM_RTS, 0);
+    assert_int_equal(line.uart.mcr & 3, 1);
+    modem(&line, TERM_MODEM_RTS, TERM_MODEM_DTR);
+    assert_int_equal(line.uart.mcr & 3, 2);
+    fake_uart_modem(&line.uart, 0xb0);
+    assert_int_equal(modem(&line, 0, 0),
+                     TERM_MODEM_RTS | TERM_MODEM_CTS | TERM_MODEM_DSR | TERM_MODEM_CARRIER);
+    fake_uart_modem(&line.uart, 0x40);
+    assert_int_equal(modem(&line, 0, 0), TERM_MODEM_RTS | TERM_MODEM_RING);
+    line_down(&line);
+}
+
 static void test_break(void **state)
 {
     (void)state;
@@ -550,6 +578,7 @@ int main(void)
         HARNESS_TEST(test_stuck),
         HARNESS_TEST(test_settings),
         HARNESS_TEST(test_break),
+        HARNESS_TEST(test_modem_lines),
         HARNESS_TEST(test_early),
     };
 

@@ -266,6 +266,19 @@ static void run_session(const struct session *session, const sigset_t *mask)
     _exit(status);
 }
 
+/* What a former session left running loses the terminal, after what it wrote has left. */
+static void hang_up(const char *path)
+{
+    int fd = open(path, O_RDWR | O_NOCTTY);
+
+    if (fd < 0)
+        return;
+    tcflow(fd, TCOON);
+    tcdrain(fd);
+    ioctl(fd, TIOCVHANGUP);
+    close(fd);
+}
+
 /* In the child. Never returns. */
 static void run_second_session(const char *name, const sigset_t *mask)
 {
@@ -274,6 +287,7 @@ static void run_second_session(const char *name, const sigset_t *mask)
 
     snprintf(path, sizeof path, "/dev/%s", name);
     setsid();
+    hang_up(path);
     if (open_terminal(&session, path) < 0) {
         complain(path);
         _exit(EXIT_CANNOT_RUN);

@@ -82,6 +82,14 @@ def test_a_lot_of_output_on_both_at_once(first, second):
         side.wait_for_prompt()
 
 
+def test_what_a_shell_leaves_behind_loses_the_terminal(first, second):
+    second.command("(trap '' HUP; cat; echo over >/left) &")
+    second.type("exit\r")
+    second.wait_for(r"# (\x1b\[6n)?$")
+    second.take_prompt()
+    same(first.command("while [ ! -e /left ]; do sleep 0.1; done; cat /left; rm /left"), "over\n")
+
+
 def test_a_shell_that_ends_is_followed_by_another(first, second):
     old = second.command("echo $$")
     second.type("exit\r")

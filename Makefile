@@ -7,6 +7,7 @@
 #                         those that must also print the same on Linux
 #   tests/host/host.mk    the tests of io/ and drivers/ that run as ordinary processes
 #   tests/bench/bench.mk  the comparison with Linux
+#   tests/fuzz/fuzz.mk    the same parts under libFuzzer; sets FUZZ_TARGETS
 
 SHELL       := /bin/bash
 MAKEFLAGS   += --no-builtin-rules --no-print-directory
@@ -143,9 +144,11 @@ $(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC)
 # ---- user land, initial RAM disk, ISO -------------------------------------------------------------
 
 -include libc/libc.mk
+-include libc/dash.mk
 -include tests/guest/guest.mk
 -include tests/host/host.mk
 -include tests/bench/bench.mk
+-include tests/fuzz/fuzz.mk
 
 INITRD      := $(BUILD)/initrd.cpio
 ROOT_FILES  := $(shell find libc/root -type f 2>/dev/null)

@@ -12,6 +12,7 @@ run   | make            | make                             | drives the build
 run   | python3         | /usr/bin/python3                 | runs the scripts
 run   | xz-utils        | xz                               | unpacks newlib
 run   | newlib-source   | /usr/src/newlib                  | the C library of our own programs
+run   | dpkg-dev        | dpkg-source                      | unpacks the sources of dash
 run   | busybox-static  | busybox-static                   | the shell and tools in the initial RAM disk
 run   | qemu-system-x86 | qemu-system-x86_64               | the machine that Sluice boots on
 test  | grub-pc-bin     | /usr/lib/grub/i386-pc            | boots the ISO

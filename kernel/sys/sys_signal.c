@@ -142,7 +142,7 @@ static long thread_kill(long tgid, long tid, const struct abi_siginfo *info)
     else if (!signal_permitted(thread->process, info->si_signo))
         error = -ABI_EPERM;
     else if (info->si_signo)
-        signal_send_thread(thread, info);
+        error = signal_send_thread(thread, info);
     thread_unref(thread);
     return error;
 }

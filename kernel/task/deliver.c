@@ -299,7 +299,9 @@ static bool deliver_one(struct trap_frame *frame, const struct abi_siginfo *info
     if (!handler_enter(frame, info, &action)) {
         log_write(LOG_INFO, "%s[%d]: no room for the frame of signal %d", current_thread()->name,
                   process->pid, info->si_signo);
-        process_exit_group(ABI_W_SIGNALED(ABI_SIGSEGV));
+        if (info->si_signo == ABI_SIGSEGV)
+            process_exit_group(ABI_W_SIGNALED(ABI_SIGSEGV));
+        signal_force(ABI_SIGSEGV, ABI_SI_KERNEL, 0); /* its handler may have a stack of its own */
     }
     return true;
 }

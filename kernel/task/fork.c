@@ -162,16 +162,22 @@ static struct process *clone_process(const struct clone_request *request)
     return NULL;
 }
 
-/* Into the tree beside or below the current process, and into its group. */
-static void clone_link_process(struct process *child, uint64_t flags)
+/* Into the tree beside or below the current process, and into its group. Not with a signal to take
+ * first: one for the whole group must not miss the child. */
+static long clone_link_process(struct process *child, uint64_t flags)
 {
     struct process *self = current_process();
     spin_lock(&tree_lock);
+    if (signal_pending()) {
+        spin_unlock(&tree_lock);
+        return -ERESTARTNOINTR;
+    }
     child->parent = flags & ABI_CLONE_PARENT ? self->parent : self;
     list_push_back(&child->parent->children, &child->sibling_link);
     group_join(child, self->group);
     pid_attach(child->pid, PID_PROCESS, child);
     spin_unlock(&tree_lock);
+    return 0;
 }
 
 /* Into the process's threads, unless it is on its way out: then nobody would tell the newcomer. */
@@ -212,6 +218,32 @@ static long clone_check(const struct clone_request *request)
     return 0;
 }
 
+struct uid_threads {
+    uint32_t uid;
+    uint64_t count;
+};
+
+static bool uid_threads_add(void *arg, struct process *process)
+{
+    struct uid_threads *threads = arg;
+    if (process_uid(process) == threads->uid)
+        threads->count += process->thread_count;
+    return true;
+}
+
+/* RLIMIT_NPROC: a user's threads, whom root's rights don't excuse. Counted only when there are so
+ * many in all. */
+static bool clone_limited(void)
+{
+    const struct cred *cred = cred_current();
+    uint64_t limit = process_limit(ABI_RLIMIT_NPROC);
+    if (cred->euid == 0 || pid_count() < limit)
+        return false;
+    struct uid_threads threads = {.uid = cred->uid};
+    process_each(uid_threads_add, &threads);
+    return threads.count >= limit;
+}
+
 /* Waits for the child to exec or end. A fatal signal ends the wait early; the child then goes on
  * alone. */
 static void vfork_wait(struct vfork_wait *wait)
@@ -220,22 +252,32 @@ static void vfork_wait(struct vfork_wait *wait)
     vfork_unref(wait);
 }
 
-/* From here on nothing fails but the welcome. The child has a number and a process. */
+/* A new process has its first thread before anybody can find it. */
+static long clone_link(struct thread *child, const struct clone_request *request)
+{
+    if (!clone_link_thread(child))
+        return -ABI_EAGAIN;
+    long error = 0;
+    if (!(request->flags & ABI_CLONE_THREAD))
+        error = clone_link_process(child->process, request->flags);
+    if (!error)
+        pid_attach(child->tid, PID_THREAD, child);
+    return error;
+}
+
+/* The child has a number and a process. */
 static long clone_start(struct thread *child, const struct clone_request *request)
 {
     int32_t tid = child->tid;
-    bool own_process = !(request->flags & ABI_CLONE_THREAD);
     struct vfork_wait *wait = NULL;
     if (request->flags & ABI_CLONE_VFORK && !(wait = vfork_prepare(child)))
         return -ABI_ENOMEM;
-    if (!clone_link_thread(child)) {
+    long error = clone_link(child, request);
+    if (error) {
         heap_free(wait);
         child->vfork_done = NULL;
-        return -ABI_EAGAIN;
+        return error;
     }
-    pid_attach(tid, PID_THREAD, child);
-    if (own_process)
-        clone_link_process(child->process, request->flags);
     if (request->flags & ABI_CLONE_PARENT_SETTID)
         store_user32((uint32_t *)request->parent_tid, (uint32_t)tid);
     thread_start(child);
@@ -267,6 +309,8 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
 {
     struct thread *child = NULL;
     long error = clone_check(request);
+    if (!error && clone_limited())
+        error = -ABI_EAGAIN;
     if (!error)
         error = clone_thread(request, frame, &child);
     if (error)

@@ -7,6 +7,7 @@
 #include "kernel/mem/space.h"
 #include "kernel/sys/fdtab.h"
 #include "kernel/task/exec.h"
+#include "kernel/mem/pages.h"
 #include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 
@@ -14,6 +15,8 @@
 #define FILES_LIMIT 1024
 #define FILES_MOST  (1ul << 20)
 #define NPROC_LIMIT 32000
+#define PAGES_PER_SIGNAL \
+    16 /* a process may keep so large a part of memory busy with queued signals */
 
 struct init_request {
     const char *path;
@@ -28,6 +31,8 @@ static void limits_default(struct abi_rlimit limits[ABI_RLIM_NLIMITS])
     limits[ABI_RLIMIT_CORE].rlim_cur = 0;
     limits[ABI_RLIMIT_NOFILE] = (struct abi_rlimit){FILES_LIMIT, FILES_MOST};
     limits[ABI_RLIMIT_NPROC] = (struct abi_rlimit){NPROC_LIMIT, NPROC_LIMIT};
+    uint64_t signals = pages_total() / PAGES_PER_SIGNAL;
+    limits[ABI_RLIMIT_SIGPENDING] = (struct abi_rlimit){signals, signals};
     limits[ABI_RLIMIT_NICE] = limits[ABI_RLIMIT_RTPRIO] = (struct abi_rlimit){0, 0};
     limits[ABI_RLIMIT_MEMLOCK] = (struct abi_rlimit){STACK_LIMIT, STACK_LIMIT};
 }

@@ -26,6 +26,7 @@ struct pid_chunk {
 static spinlock_t pid_lock;
 static struct pid_chunk *pid_chunks[PID_LIMIT / PID_CHUNK];
 static int32_t pid_cursor;
+static uint32_t pids_in_use;
 
 static struct pid_entry *pid_entry(int32_t pid)
 {
@@ -45,6 +46,7 @@ static bool pid_borne(const struct pid_entry *entry)
 static void pid_chunk_put(int32_t pid)
 {
     struct pid_chunk *chunk = pid_chunks[pid / PID_CHUNK];
+    pids_in_use--;
     if (--chunk->in_use)
         return;
     pid_chunks[pid / PID_CHUNK] = NULL;
@@ -62,6 +64,7 @@ static int pid_reserve(int32_t pid)
         return -ABI_EBUSY;
     entry->reserved = true;
     (*chunk)->in_use++;
+    pids_in_use++;
     return 0;
 }
 
@@ -121,6 +124,11 @@ void *pid_lookup(int32_t pid, enum pid_kind kind, void (*ref)(void *object))
         ref(object);
     spin_unlock(&pid_lock);
     return object;
+}
+
+uint32_t pid_count(void)
+{
+    return *(volatile uint32_t *)&pids_in_use;
 }
 
 int32_t pid_last(void)

@@ -186,6 +186,7 @@ void pid_cancel(int32_t pid);                     /* an allocated number that no
 /* The object, with REF applied to it under the lock (NULL: none). NULL: nobody. */
 void *pid_lookup(int32_t pid, enum pid_kind kind, void (*ref)(void *object));
 int32_t pid_last(void);
+uint32_t pid_count(void); /* numbers that somebody bears */
 /* The first process with a number above PID, with a reference; NULL: none. */
 struct process *pid_next_process(int32_t pid);
 

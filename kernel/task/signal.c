@@ -2,8 +2,9 @@
  * Signals: sending, queueing, masks, stop and continue. Delivery to user mode is in deliver.c.
  *
  * Pending sets are kept twice: a bit mask to test, and a list of information records in order. An
- * ordinary signal that is pending already isn't queued again; a real-time signal always is (up to
- * RLIMIT_SIGPENDING-like memory: without a record the bit alone is set, for ordinary ones).
+ * ordinary signal that is pending already isn't queued again; a real-time signal is, up to
+ * RLIMIT_SIGPENDING records a queue. Without a record the bit alone is set, or, for real-time
+ * signals that carry information, the sender is told EAGAIN.
  *
  * Locks: tree_lock -> process->signal_lock -> actions->lock -> run_queue.lock. signal_lock guards
  * both kinds of pending sets and thread->signal_mask against readers of other threads.
@@ -103,18 +104,38 @@ bool signal_ignored(struct process *process, int signal)
 
 /* ---- Queues; signal_lock held ---- */
 
-static void signal_enqueue(struct signal_queue *queue, const struct abi_siginfo *info)
+static bool signal_needs_record(const struct abi_siginfo *info)
+{
+    return info->si_signo >= ABI_SIGRTMIN && info->si_code != ABI_SI_USER &&
+           info->si_code != ABI_SI_KERNEL;
+}
+
+static long signal_enqueue(struct process *process, struct signal_queue *queue,
+                           const struct abi_siginfo *info)
 {
     int signal = info->si_signo;
-    bool ordinary = signal < ABI_SIGRTMIN;
-    if (ordinary && queue->pending & SIGNAL_BIT(signal))
-        return;
-    struct signal_record *record = heap_alloc(sizeof *record, 0);
+    if (signal < ABI_SIGRTMIN && queue->pending & SIGNAL_BIT(signal))
+        return 0;
+    /* Ordinary ones are few, and always wanted with their information. */
+    bool room =
+        signal < ABI_SIGRTMIN || queue->count < process->limits[ABI_RLIMIT_SIGPENDING].rlim_cur;
+    struct signal_record *record = room ? heap_alloc(sizeof *record, 0) : NULL;
+    if (!record && signal_needs_record(info))
+        return -ABI_EAGAIN;
     if (record) {
         record->info = *info;
         list_push_back(&queue->infos, &record->link);
+        queue->count++;
     }
     queue->pending |= SIGNAL_BIT(signal);
+    return 0;
+}
+
+static void signal_record_drop(struct signal_queue *queue, struct signal_record *record)
+{
+    list_remove(&record->link);
+    queue->count--;
+    heap_free(record);
 }
 
 static struct signal_record *signal_record_of(struct signal_queue *queue, int signal)
@@ -134,8 +155,7 @@ static void signal_dequeue(struct signal_queue *queue, int signal, struct abi_si
     struct signal_record *record = signal_record_of(queue, signal);
     if (record) {
         *out = record->info;
-        list_remove(&record->link);
-        heap_free(record);
+        signal_record_drop(queue, record);
     } else {
         signal_info_kernel(out, signal);
         out->si_code = ABI_SI_USER;
@@ -148,10 +168,8 @@ static void signal_discard(struct signal_queue *queue, abi_sigset_t set)
 {
     list_for_each_safe (link, &queue->infos) {
         struct signal_record *record = container_of(link, struct signal_record, link);
-        if (SIGNAL_BIT(record->info.si_signo) & set) {
-            list_remove(&record->link);
-            heap_free(record);
-        }
+        if (SIGNAL_BIT(record->info.si_signo) & set)
+            signal_record_drop(queue, record);
     }
     queue->pending &= ~set;
 }
@@ -370,47 +388,49 @@ static bool signal_unwanted(struct process *process, const struct thread *target
 }
 
 /* SIGKILL needs no taker: the process begins to end at once, also a stopped one. */
-static void signal_send_locked(struct process *process, struct thread *target,
+static long signal_send_locked(struct process *process, struct thread *target,
                                const struct abi_siginfo *info)
 {
     int signal = info->si_signo;
     signal_send_effects(process, signal);
     if (signal == ABI_SIGKILL && process->pid != 1) {
         process_begin_exit(process, ABI_W_SIGNALED(ABI_SIGKILL));
-        return;
+        return 0;
     }
     bool blocked =
         target ? target->signal_mask & SIGNAL_BIT(signal) : !signal_taker(process, signal);
     if (!blocked && signal_unwanted(process, target, signal))
-        return;
-    signal_enqueue(target ? &target->signals : &process->signals, info);
+        return 0;
+    long error = signal_enqueue(process, target ? &target->signals : &process->signals, info);
     struct thread *taker = target ? (blocked ? NULL : target) : signal_taker(process, signal);
     if (taker)
         thread_notify_signal(taker, signal);
     wait_wake_all(&process->signal_wait);
+    return error;
 }
 
-static void signal_send(struct process *process, struct thread *target,
+static long signal_send(struct process *process, struct thread *target,
                         const struct abi_siginfo *info)
 {
+    long error = 0;
     spin_lock(&process->signal_lock);
     /* A thread that has left its process is on no list; what it had pending was thrown away. */
     bool gone = target && list_empty(&target->process_link);
     if (process->thread_count && !process->exiting && !gone)
-        signal_send_locked(process, target, info);
+        error = signal_send_locked(process, target, info);
     spin_unlock(&process->signal_lock);
     signalfd_tell(info->si_signo);
+    return error;
 }
 
-void signal_send_process(struct process *process, const struct abi_siginfo *info)
+long signal_send_process(struct process *process, const struct abi_siginfo *info)
 {
-    signal_send(process, NULL, info);
+    return signal_send(process, NULL, info);
 }
 
-void signal_send_thread(struct thread *thread, const struct abi_siginfo *info)
+long signal_send_thread(struct thread *thread, const struct abi_siginfo *info)
 {
-    if (thread->process)
-        signal_send(thread->process, thread, info);
+    return thread->process ? signal_send(thread->process, thread, info) : 0;
 }
 
 void signal_force(int signal, int code, uint64_t address)
@@ -427,7 +447,7 @@ void signal_force(int signal, int code, uint64_t address)
         action->handler = ABI_SIG_DFL;
     self->signal_mask &= ~SIGNAL_BIT(signal);
     spin_unlock(&process->actions->lock);
-    signal_enqueue(&self->signals, &info);
+    signal_enqueue(process, &self->signals, &info);
     atomic_fetch_or(&self->work, WORK_SIGNAL);
     spin_unlock(&process->signal_lock);
 }
@@ -464,9 +484,7 @@ static long signal_send_checked(struct process *target, const struct abi_siginfo
 {
     if (permission && !signal_permitted(target, info->si_signo))
         return -ABI_EPERM;
-    if (info->si_signo)
-        signal_send_process(target, info);
-    return 0;
+    return info->si_signo ? signal_send_process(target, info) : 0;
 }
 
 struct kill_sweep {

@@ -12,9 +12,10 @@
 #define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(ABI_SIGKILL) | SIGNAL_BIT(ABI_SIGSTOP))
 
 /* Sends INFO->si_signo. To the process (any thread that doesn't block it) or to one thread. Ignored
- * ones vanish. No permission checks. Takes signal_lock. [any] */
-void signal_send_process(struct process *process, const struct abi_siginfo *info);
-void signal_send_thread(struct thread *thread, const struct abi_siginfo *info);
+ * ones vanish. 0, or -ABI_EAGAIN: a real-time signal's queue is full. No permission checks. Takes
+ * signal_lock. [any] */
+long signal_send_process(struct process *process, const struct abi_siginfo *info);
+long signal_send_thread(struct thread *thread, const struct abi_siginfo *info);
 /* An exception of the current thread: blocked or ignored means death. */
 void signal_force(int signal, int code, uint64_t address);
 /* To every member of a group; -ABI_ESRCH when there is none. PERMISSION: check the sender's right

@@ -87,6 +87,7 @@ struct thread {
     struct signal_queue {
         abi_sigset_t pending;
         struct list infos; /* queued records, in order; signal.c */
+        uint32_t count;    /* of them */
     } signals;             /* pending for this thread alone; process->signal_lock */
     struct signal_stack {
         uint64_t base, size;

@@ -5,6 +5,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/mem/heap.h"
+#include "kernel/sys/async.h"
 #include "kernel/sys/asyncready.h"
 #include "kernel/sys/locks.h"
 #include "kernel/sys/waitloop.h"
@@ -151,6 +152,7 @@ void openfile_unref(struct openfile *file)
         return;
     epoll_owner_gone(&file->watchers);
     locks_file_gone(file);
+    async_file_gone(file);
     if (file->terminal && file->terminal->ops->closed(file->terminal))
         session_terminal_closed(file->object);
     if (file->readiness && !file->pollable)
@@ -161,6 +163,15 @@ void openfile_unref(struct openfile *file)
     if (file->location.name)
         location_release(&file->location);
     heap_free(file);
+}
+
+oskit_mode_t openfile_type(const struct openfile *file)
+{
+    oskit_stat_t stat;
+    if (file->location.name ? oskit_file_stat(location_file(&file->location), &stat)
+                            : !file->posixio || oskit_posixio_stat(file->posixio, &stat))
+        return 0;
+    return stat.mode & OSKIT_S_IFMT;
 }
 
 /* ---- One attempt to transfer ---- */

@@ -25,6 +25,8 @@
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
 
+struct async;
+
 struct openfile {
     _Atomic uint32_t references;
     _Atomic uint32_t flags; /* ABI_O_*: access mode and status flags */
@@ -50,8 +52,7 @@ struct openfile {
 
     struct env_mutex offset_mutex;
     int64_t offset;              /* bytes; for directories the cookie of the next entry */
-    int32_t owner;               /* F_SETOWN */
-    int owner_signal;            /* F_SETSIG */
+    struct async *_Atomic async; /* O_ASYNC and its owner; NULL: neither was ever set */
     struct epoll_owner watchers; /* its members in epoll sets; has its own lock */
 };
 
@@ -61,6 +62,9 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
                                  uint32_t flags);
 void openfile_ref(struct openfile *file);
 void openfile_unref(struct openfile *file);
+
+/* OSKIT_S_IF*, 0 where nobody knows. [thread] */
+oskit_mode_t openfile_type(const struct openfile *file);
 
 static inline bool openfile_readable(const struct openfile *file)
 {

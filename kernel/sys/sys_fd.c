@@ -2,6 +2,7 @@
 #include <sluice/pipe.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/resource.h"
+#include "kernel/sys/async.h"
 #include "kernel/sys/locks.h"
 #include "kernel/sys/sys.h"
 
@@ -89,8 +90,12 @@ long sys_dup3(long from, long to, long flags)
 
 /* ---- fcntl ---- */
 
-static long file_set_flags(struct openfile *file, long flags)
+/* O_ASYNC stands also on what has no events to tell. */
+static long file_set_flags(struct openfile *file, long number, long flags)
 {
+    long error = async_set(file, number, flags & ABI_O_ASYNC);
+    if (error && error != -ABI_ENOTTY)
+        return error;
     uint32_t old = atomic_load(&file->flags), fresh;
     do
         fresh = (old & ~SETTABLE_FLAGS) | ((uint32_t)flags & SETTABLE_FLAGS);
@@ -118,7 +123,7 @@ static long fcntl_duplicate(long number, long least, bool cloexec)
     return descriptor_copy(number, least, cloexec);
 }
 
-static long fcntl_file(struct openfile *file, long command, long argument)
+static long fcntl_file(struct openfile *file, long number, long command, long argument)
 {
     switch (command) {
     case ABI_F_GETLK:
@@ -131,15 +136,17 @@ static long fcntl_file(struct openfile *file, long command, long argument)
     case ABI_F_GETFL:
         return (long)atomic_load(&file->flags);
     case ABI_F_SETFL:
-        return file_set_flags(file, argument);
+        return file_set_flags(file, number, argument);
     case ABI_F_GETPIPE_SZ:
     case ABI_F_SETPIPE_SZ:
         return file_pipe_size(file, command, argument);
     case ABI_F_GETOWN:
-        return file->owner;
     case ABI_F_SETOWN:
-        file->owner = (int32_t)argument;
-        return 0;
+    case ABI_F_GETOWN_EX:
+    case ABI_F_SETOWN_EX:
+    case ABI_F_GETSIG:
+    case ABI_F_SETSIG:
+        return fcntl_async(file, command, argument);
     default:
         return -ABI_EINVAL;
     }
@@ -161,7 +168,7 @@ long sys_fcntl(long number, long command, long argument)
     struct fd fd = command == ABI_F_GETFL ? fd_get_path((int)number) : fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    long result = fcntl_file(fd.file, command, argument);
+    long result = fcntl_file(fd.file, number, command, argument);
     fd_put(fd);
     return result;
 }

@@ -11,16 +11,6 @@
      ABI_FALLOC_FL_INSERT_RANGE)
 #define SYNC_RANGE_FLAGS 7
 
-/* 0 where nobody knows. */
-static oskit_mode_t file_type(const struct openfile *file)
-{
-    oskit_stat_t stat;
-    if (file->location.name ? oskit_file_stat(location_file(&file->location), &stat)
-                            : !file->posixio || oskit_posixio_stat(file->posixio, &stat))
-        return 0;
-    return stat.mode & OSKIT_S_IFMT;
-}
-
 static bool type_has_pages(oskit_mode_t type)
 {
     return type == OSKIT_S_IFREG || type == OSKIT_S_IFBLK;
@@ -36,7 +26,7 @@ static long allocate_check(const struct openfile *file, long mode, int64_t offse
         return -ABI_EOPNOTSUPP;
     if (!openfile_writable(file))
         return -ABI_EBADF;
-    oskit_mode_t type = file_type(file);
+    oskit_mode_t type = openfile_type(file);
     if (!type_has_pages(type))
         return type == OSKIT_S_IFIFO   ? -ABI_ESPIPE
                : type == OSKIT_S_IFDIR ? -ABI_EISDIR
@@ -88,7 +78,7 @@ long sys_fadvise64(long number, long offset, long length, long advice)
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    oskit_mode_t type = file_type(fd.file);
+    oskit_mode_t type = openfile_type(fd.file);
     fd_put(fd);
     if (type == OSKIT_S_IFIFO)
         return -ABI_ESPIPE;
@@ -104,9 +94,9 @@ long sys_readahead(long number, long offset, long size)
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    long result = !openfile_readable(fd.file)           ? -ABI_EBADF
-                  : !type_has_pages(file_type(fd.file)) ? -ABI_EINVAL
-                                                        : 0;
+    long result = !openfile_readable(fd.file)               ? -ABI_EBADF
+                  : !type_has_pages(openfile_type(fd.file)) ? -ABI_EINVAL
+                                                            : 0;
     fd_put(fd);
     return result;
 }
@@ -119,7 +109,7 @@ long sys_sync_file_range(long number, long offset, long length, long flags)
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    oskit_mode_t type = file_type(fd.file);
+    oskit_mode_t type = openfile_type(fd.file);
     fd_put(fd);
     if (flags & ~SYNC_RANGE_FLAGS || offset < 0 || length < 0 ||
         __builtin_add_overflow(offset, length, &end))

@@ -2,7 +2,9 @@
  * and objects with requests of their own. */
 #include <sluice/object.h>
 #include "kernel/abi/fcntl.h"
+#include "kernel/abi/socket.h"
 #include "kernel/abi/termios.h"
+#include "kernel/sys/async.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/terminal_requests.h"
 
@@ -37,10 +39,34 @@ static long file_set_flag(struct openfile *file, uint32_t flag, long user)
     return 0;
 }
 
-static long file_ioctl(struct openfile *file, uint32_t command, long argument)
+static long file_set_async(struct openfile *file, long number, long user)
+{
+    int32_t on;
+    return get_user(&on, user, sizeof on) ? -ABI_EFAULT : async_set(file, number, on);
+}
+
+static long socket_owner(struct openfile *file, uint32_t command, long user)
+{
+    int32_t who;
+    if (openfile_type(file) != OSKIT_S_IFSOCK)
+        return -ABI_ENOTTY;
+    if (command == ABI_FIOSETOWN || command == ABI_SIOCSPGRP)
+        return get_user(&who, user, sizeof who) ? -ABI_EFAULT : async_set_owner(file, who);
+    who = (int32_t)async_owner(file);
+    return put_user(user, &who, sizeof who);
+}
+
+static long file_ioctl(struct openfile *file, long number, uint32_t command, long argument)
 {
     oskit_s32_t result = 0;
     switch (command) {
+    case ABI_FIOASYNC:
+        return file_set_async(file, number, argument);
+    case ABI_FIOSETOWN:
+    case ABI_SIOCSPGRP:
+    case ABI_FIOGETOWN:
+    case ABI_SIOCGPGRP:
+        return socket_owner(file, command, argument);
     case ABI_FIONBIO:
         return file_set_flag(file, ABI_O_NONBLOCK, argument);
     case ABI_FIONREAD:
@@ -83,7 +109,7 @@ long sys_ioctl(long number, long command, long argument)
     long result =
         command == ABI_FIOCLEX || command == ABI_FIONCLEX
             ? fdtab_set_cloexec(current_process()->fds, (int)number, command == ABI_FIOCLEX)
-            : file_ioctl(fd.file, (uint32_t)command, argument);
+            : file_ioctl(fd.file, number, (uint32_t)command, argument);
     fd_put(fd);
     return result;
 }

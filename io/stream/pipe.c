@@ -32,7 +32,7 @@ static uint32_t end_level(const struct pipe_end *end)
 
     if (end->reads && pipe_buffer_used(&pipe->buffer) != 0)
         level |= READY_READ;
-    if (end->reads && pipe->count[PIPE_WRITERS] == 0 && end->peer_seen)
+    if (end->reads && pipe->count[PIPE_WRITERS] == 0 && (end->peer_seen || !pipe->fifo))
         level |= READY_HUP;
     if (end->writes && !pipe_buffer_full(&pipe->buffer))
         level |= READY_WRITE;

@@ -51,7 +51,7 @@ help:
 #? make clean           remove build/
 #?
 #? Parts:  kernel initrd newlib user host-tests guest-tests
-#? Tests:  host-test thread-test guest-test differential-test interactive-test run-test
+#? Tests:  host-test thread-test fuzz-test guest-test differential-test interactive-test run-test
 #? Options: V=1 shows commands;  BUILD=DIR builds elsewhere;  CC=... chooses the kernel's compiler
 
 # ---- warnings -------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ $(ISO): $(KERNEL_ELF32) $(INITRD) scripts/mkiso
 JOBS        := $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: run test check debug doctor fmt clean build-for-run
-.PHONY: host-test thread-test guest-test differential-test interactive-test run-test
+.PHONY: host-test thread-test fuzz-test guest-test differential-test interactive-test run-test
 build-for-run: kernel initrd
 
 # scripts/setup may install the very compiler that this file asks for its paths: build in a new make.
@@ -192,7 +192,7 @@ test:
 	@scripts/setup test
 	@scripts/test --build
 
-host-test thread-test guest-test differential-test interactive-test run-test:
+host-test thread-test fuzz-test guest-test differential-test interactive-test run-test:
 	@scripts/setup test
 	@scripts/test --build $(@:-test=)
 

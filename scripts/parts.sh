@@ -20,9 +20,10 @@ test  | grub-common     | grub-mkrescue                    | makes the ISO
 test  | xorriso         | xorriso                          | writes the ISO
 test  | mtools          | mformat                          | grub-mkrescue uses it
 test  | libcmocka-dev   | /usr/include/cmocka.h            | the host tests are cmocka programs
+test  | clang           | clang                            | builds the fuzz targets; a second opinion on warnings
+test  | libclang-rt-14-dev | /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a | fuzzes with it
 test  | python3-pexpect | python:pexpect                   | the interactive tests type on a terminal
 test  | musl-tools      | musl-gcc                         | static musl programs, run as strangers in the guest
-check | clang           | clang                            | a second opinion on warnings
 check | clang-format    | clang-format                     | the formatting
 check | cppcheck        | cppcheck                         | static analysis
 check | shellcheck      | shellcheck                       | the same for shell scripts

@@ -182,6 +182,8 @@ long sys_openat(long dirfd, long path, long flags, long mode)
     flags = (int32_t)flags;
     if (flags & ABI_O_PATH)
         flags &= ABI_O_PATH | ABI_O_DIRECTORY | ABI_O_NOFOLLOW | ABI_O_CLOEXEC;
+    if (flags & ABI_O_CREAT && flags & ABI_O_DIRECTORY)
+        return -ABI_EINVAL; /* open makes no directories */
     long error = open_file(dirfd, path, flags, mode, &file);
     if (error)
         return error;

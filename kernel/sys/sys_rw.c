@@ -175,6 +175,9 @@ static long seek_hole(struct openfile *file, int64_t offset, bool data)
 static long openfile_seek(struct openfile *file, int64_t offset, long whence)
 {
     int64_t base, target;
+    bool directory = file->location.name && location_dir(&file->location);
+    if (directory && whence != ABI_SEEK_SET && whence != ABI_SEEK_CUR)
+        return -ABI_EINVAL; /* its entries are no bytes */
     if (whence == ABI_SEEK_DATA || whence == ABI_SEEK_HOLE) {
         target = seek_hole(file, offset, whence == ABI_SEEK_DATA);
         if (target < 0)
@@ -203,7 +206,9 @@ long sys_lseek(long number, long offset, long whence)
     if (!fd.file)
         return -ABI_EBADF;
     long result = -ABI_ESPIPE;
-    if (fd.file->streamvec && fd.file->absvec) {
+    if (whence < ABI_SEEK_SET || whence > ABI_SEEK_HOLE) {
+        result = -ABI_EINVAL;
+    } else if (fd.file->streamvec && fd.file->absvec) {
         result = 0; /* null and zero go anywhere and stay where they are */
     } else if (openfile_seekable(fd.file)) {
         env_mutex_lock(&fd.file->offset_mutex);

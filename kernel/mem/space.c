@@ -110,6 +110,7 @@ static void fork_facts(const struct space *parent, struct space *child)
 {
     child->break_base = parent->break_base;
     child->break_now = parent->break_now;
+    atomic_init(&child->barriers, atomic_load(&parent->barriers));
     child->limit_total = parent->limit_total;
     child->limit_data = parent->limit_data;
     child->limit_stack = parent->limit_stack;
@@ -142,6 +143,11 @@ struct space *space_fork(struct space *parent)
 }
 
 /* ---- Facts ---- */
+
+_Atomic uint32_t *space_barriers(struct space *space)
+{
+    return &space->barriers;
+}
 
 void space_set_limits(struct space *space, uint64_t address_space, uint64_t data, uint64_t stack)
 {

@@ -37,6 +37,9 @@ void space_unref(struct space *space);
  * off; scheduler. */
 void space_switch(struct space *space);
 
+/* What membarrier's users registered for: ABI_MEMBARRIER_REGISTER_*. A fork has its parent's. */
+_Atomic uint32_t *space_barriers(struct space *space);
+
 /* What a region shows. All NULL/0 for anonymous memory. The pager reference and the location are
  * copied (referenced) by the region. */
 struct space_source {

@@ -20,6 +20,7 @@ struct space {
     uint64_t limit_total, limit_data, limit_stack;
     uint64_t minor_faults, major_faults;
     struct space_image image;
+    _Atomic uint32_t barriers; /* no lock */
 };
 
 /* ---- fault.c ---- */

@@ -1,0 +1,14 @@
+/* membarrier(2): commands, which are bits of what ABI_MEMBARRIER_QUERY answers. */
+#ifndef ABI_MEMBARRIER_H
+#define ABI_MEMBARRIER_H
+
+#define ABI_MEMBARRIER_QUERY                      0
+#define ABI_MEMBARRIER_GLOBAL                     0x01
+#define ABI_MEMBARRIER_GLOBAL_EXPEDITED           0x02
+#define ABI_MEMBARRIER_REGISTER_GLOBAL_EXPEDITED  0x04
+#define ABI_MEMBARRIER_PRIVATE_EXPEDITED          0x08
+#define ABI_MEMBARRIER_REGISTER_PRIVATE_EXPEDITED 0x10
+#define ABI_MEMBARRIER_PRIVATE_SYNC_CORE          0x20
+#define ABI_MEMBARRIER_REGISTER_PRIVATE_SYNC_CORE 0x40
+
+#endif

@@ -10,9 +10,15 @@ GUEST_TESTS := $(patsubst tests/guest/%.c,$(BUILD)/guest/%,$(sort $(wildcard tes
 DIFFERENTIAL_TESTS := $(patsubst tests/conformance/%.c,$(BUILD)/conformance/%,$(sort $(wildcard tests/conformance/*.c)))
 
 # Tests may crash on purpose, at low addresses too; no aliasing rules; cases run in the order of the source.
-GUEST_TEST_CFLAGS = $(USER_CFLAGS) -fno-strict-aliasing -fno-toplevel-reorder --param=min-pagesize=0 -Itests/guest
+GUEST_TEST_CFLAGS = $(USER_CFLAGS) -fno-strict-aliasing -fno-toplevel-reorder --param=min-pagesize=0 -Itests/guest -I$(BUILD)/gen
 
-$(GUEST_TESTS): $(BUILD)/guest/%: tests/guest/%.c $(USER_LIBC) $(USER_CC)
+# For tests that make up arguments: what kind each implemented call's are.
+SYSCALL_KINDS := $(BUILD)/gen/syscall_kinds.inc
+$(SYSCALL_KINDS): scripts/syscalls kernel/abi/syscalls.tbl
+	@mkdir -p $(@D)
+	@/usr/bin/python3 scripts/syscalls kinds > $@
+
+$(GUEST_TESTS): $(BUILD)/guest/%: tests/guest/%.c $(USER_LIBC) $(USER_CC) | $(SYSCALL_KINDS)
 	@printf '  %-7s %s\n' USERCC $@
 	@mkdir -p $(@D)
 	@$(USER_CC) $(GUEST_TEST_CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@

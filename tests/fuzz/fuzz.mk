@@ -43,5 +43,8 @@ fuzz:
 	$(Q)for target in $(if $(filter all,$(TARGET)),$(notdir $(FUZZ_TARGETS)),$(TARGET)); do \
 	    tests/fuzz/run --seconds $(SECONDS) $(FUZZ_BUILD)/$$target || exit; done
 
+# make check compiles these, too.
+clang-check: $(FUZZ_OBJS) $(FUZZ_BUILD)/obj/tests/fuzz/fuzz.c.o
+
 .SECONDARY: $(FUZZ_OBJS)
 -include $(FUZZ_LIB_OBJS:.o=.d) $(FUZZ_OBJS:.o=.d)

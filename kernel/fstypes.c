@@ -46,6 +46,7 @@ static const struct fstype fstypes[] = {
     {"ramfs", create_ramfs},
     {"tmpfs", create_tmpfs},
     {"devtmpfs", create_devtmpfs},
+    {"devpts", devpts_create},
 };
 
 const char *fstype_name(unsigned i, bool *nodev)

@@ -14,6 +14,7 @@ struct devfs {
     SLUICE_FACE(oskit_filesystem_t) filesystem;
     oskit_filesystem_t *ramfs;
     oskit_dir_t *root;
+    const char *shown; /* devices whose names begin so, without that: "" or "pts/" */
     struct device_watch watch;
 };
 
@@ -71,14 +72,26 @@ static oskit_error_t devfs_parent(const struct devfs *fs, const char *path, bool
     return err;
 }
 
+/* The name of DEVICE here, or NULL when it isn't shown. */
+static const char *devfs_name(const struct devfs *fs, const struct device *device)
+{
+    size_t length = strlen(fs->shown);
+
+    return strncmp(device->name, fs->shown, length) ? NULL : device->name + length;
+}
+
 static oskit_error_t devfs_added(struct device_watch *watch, const struct device *device)
 {
     struct filex_creation how = {.mode = device->mode, .rdev = device->number};
+    const struct devfs *fs = devfs_watching(watch);
+    const char *path = devfs_name(fs, device);
     struct ramfs_dir *dir;
     struct ramfs_node *node;
     const char *name;
 
-    oskit_error_t err = devfs_parent(devfs_watching(watch), device->name, true, &dir, &name);
+    if (!path)
+        return OSKIT_SUCCESS;
+    oskit_error_t err = devfs_parent(fs, path, true, &dir, &name);
     if (OSKIT_FAILED(err))
         return err;
     err = ramfs_install(dir, name, &how, device->uid, device->gid, true, &node);
@@ -91,10 +104,11 @@ static oskit_error_t devfs_added(struct device_watch *watch, const struct device
 /* A program may have put something of its own in the node's place: that stays. */
 static void devfs_removed(struct device_watch *watch, const struct device *device)
 {
+    const struct devfs *fs = devfs_watching(watch);
+    const char *path = devfs_name(fs, device), *name;
     struct ramfs_dir *dir;
-    const char *name;
 
-    if (OSKIT_FAILED(devfs_parent(devfs_watching(watch), device->name, false, &dir, &name)))
+    if (!path || OSKIT_FAILED(devfs_parent(fs, path, false, &dir, &name)))
         return;
     ramfs_uninstall(dir, name, device->mode, device->number);
     ramfs_node_release(&dir->node);
@@ -163,14 +177,14 @@ static const struct sluice_class devfs_class = {
 
 /* The directory of pseudo-terminals, there even when it is empty, with the multiplexer's second
  * name in it, which like Linux's is closed to all but root until somebody opens it up. */
-static oskit_error_t devfs_terminals(const struct devfs *fs)
+static oskit_error_t devfs_multiplexer(const struct devfs *fs, const char *path)
 {
     struct filex_creation how = {.mode = OSKIT_S_IFCHR | 0, .rdev = PTMX_DEVICE};
     struct ramfs_dir *dir;
     struct ramfs_node *node;
     const char *name;
 
-    oskit_error_t err = devfs_parent(fs, "pts/ptmx", true, &dir, &name);
+    oskit_error_t err = devfs_parent(fs, path, true, &dir, &name);
     if (OSKIT_FAILED(err))
         return err;
     err = ramfs_install(dir, name, &how, 0, 0, true, &node);
@@ -202,7 +216,7 @@ static oskit_error_t devfs_links(const struct devfs *fs)
     return OSKIT_SUCCESS;
 }
 
-oskit_error_t devfs_create(oskit_filesystem_t **out)
+static oskit_error_t devfs_make(const char *shown, oskit_filesystem_t **out)
 {
     struct devfs *fs = env_alloc(sizeof *fs, ENV_ZERO);
 
@@ -217,11 +231,12 @@ oskit_error_t devfs_create(oskit_filesystem_t **out)
     sluice_object_init(&fs->object, &devfs_class);
     oskit_filesystem_getroot(fs->ramfs, &fs->root);
     list_init(&fs->watch.link);
+    fs->shown = shown;
     fs->watch.added = devfs_added;
     fs->watch.removed = devfs_removed;
-    err = devfs_links(fs);
-    if (OSKIT_SUCCEEDED(err))
-        err = devfs_terminals(fs);
+    err = devfs_multiplexer(fs, *shown ? "ptmx" : "pts/ptmx");
+    if (OSKIT_SUCCEEDED(err) && !*shown)
+        err = devfs_links(fs);
     if (OSKIT_SUCCEEDED(err))
         err = device_watch_start(&fs->watch);
     if (OSKIT_FAILED(err)) {
@@ -230,4 +245,14 @@ oskit_error_t devfs_create(oskit_filesystem_t **out)
     }
     *out = &fs->filesystem.i;
     return OSKIT_SUCCESS;
+}
+
+oskit_error_t devfs_create(oskit_filesystem_t **out)
+{
+    return devfs_make("", out);
+}
+
+oskit_error_t devpts_create(oskit_filesystem_t **out)
+{
+    return devfs_make("pts/", out);
 }

@@ -473,6 +473,27 @@ TEST(pty_vhangup, "after TIOCVHANGUP the terminal can be opened anew")
     expect(again, "in\n");
 }
 
+TEST(pty_hangup_waiting, "who waits for the terminal learns that the master closes")
+{
+    char bytes[4096];
+
+    make_pair();
+    make_raw();
+    pid_t reader = CHILD(close(master); CHECK(read(terminal, bytes, 1) <= 0));
+    pid_t writer =
+        CHILD(close(master); signal(SIGHUP, SIG_IGN); memset(bytes, 'w', sizeof(bytes)); ssize_t n;
+              while ((n = write(terminal, bytes, sizeof(bytes))) > 0) continue; CHECK_EQUAL(n, -1);
+              CHECK_EQUAL(errno, EIO));
+    pid_t poller =
+        CHILD(close(master); struct pollfd p = {terminal, POLLPRI, 0};
+              CHECK_EQUAL(poll(&p, 1, -1), 1); CHECK_EQUAL(p.revents, POLLERR | POLLHUP));
+    ktap_sleep(100);
+    CHECK(close(master) == 0);
+    CHECK_CHILD(reader);
+    CHECK_CHILD(writer);
+    CHECK_CHILD(poller);
+}
+
 /* ---- Sessions and jobs ---- */
 
 TEST(pty_controlling, "opening a terminal makes it a leader's own, unless told not to")

@@ -4,6 +4,9 @@
 
 #include <sched.h>
 #include <oskit/com/stream.h>
+#include <oskit/fs/dir.h>
+#include <oskit/fs/file.h>
+#include <oskit/fs/filesystem.h>
 #include <oskit/io/asyncio.h>
 #include <oskit/io/posixio.h>
 #include <oskit/io/ttystream.h>
@@ -312,6 +315,46 @@ static void test_no_memory(void **state)
         oskit_iunknown_release(terminal);
     }
     forget_ptmx();
+}
+
+static bool has_node(oskit_filesystem_t *fs, const char *name)
+{
+    oskit_dir_t *root;
+    oskit_file_t *file;
+
+    assert_int_equal(oskit_filesystem_getroot(fs, &root), 0);
+    oskit_error_t error = oskit_dir_lookup(root, name, &file);
+    oskit_dir_release(root);
+    if (error)
+        return false;
+    oskit_file_release(file);
+    return true;
+}
+
+static void test_devpts(void **state)
+{
+    (void)state;
+    oskit_filesystem_t *fs;
+    struct side master, terminal;
+
+    ENV_TEST_EACH_FAILURE
+    {
+        oskit_error_t error = devpts_create(&fs);
+        assert_int_equal(error, env_test_failed() ? OSKIT_ENOMEM : 0);
+        if (error == 0)
+            oskit_filesystem_release(fs);
+    }
+    assert_int_equal(devpts_create(&fs), 0);
+    open_pair(&master, &terminal);
+    assert_true(has_node(fs, "ptmx"));
+    assert_true(has_node(fs, "0"));
+    assert_false(has_node(fs, "pts"));
+    assert_false(has_node(fs, "fd"));
+    close_side(&terminal);
+    close_side(&master);
+    assert_false(has_node(fs, "0"));
+    forget_ptmx();
+    oskit_filesystem_release(fs);
 }
 
 static void test_numbers(void **state)
@@ -666,10 +709,10 @@ int main(void)
         HARNESS_TEST(test_terminal_first), HARNESS_TEST(test_hangup),
         HARNESS_TEST(test_lock),           HARNESS_TEST(test_exclusive),
         HARNESS_TEST(test_no_memory),      HARNESS_TEST(test_numbers),
-        HARNESS_TEST(test_faults),         HARNESS_TEST(test_full),
-        HARNESS_TEST(test_stopped),        HARNESS_TEST(test_packet),
-        HARNESS_TEST(test_events),         HARNESS_TEST(test_crowd),
-        HARNESS_TEST(test_race),
+        HARNESS_TEST(test_devpts),         HARNESS_TEST(test_faults),
+        HARNESS_TEST(test_full),           HARNESS_TEST(test_stopped),
+        HARNESS_TEST(test_packet),         HARNESS_TEST(test_events),
+        HARNESS_TEST(test_crowd),          HARNESS_TEST(test_race),
     };
 
     return cmocka_run_group_tests_name("pty", tests, NULL, NULL);

@@ -49,5 +49,7 @@ oskit_u32_t device_generation(void);
  * names of their own. [thread]
  */
 oskit_error_t devfs_create(oskit_filesystem_t **out);
+/* The same of pseudo-terminals alone, for those who mount a devpts. [thread] */
+oskit_error_t devpts_create(oskit_filesystem_t **out);
 
 #endif

@@ -61,7 +61,8 @@ static long arguments_append(struct exec_arguments *a, const char *bytes, size_t
     return 0;
 }
 
-/* Appends a user string of at most ARGUMENT_MAX bytes, page piece by page piece. */
+/* Appends a user string of at most ARGUMENT_MAX bytes, its NUL included, page piece by page piece.
+ */
 static long arguments_append_user(struct exec_arguments *a, const char *string)
 {
     size_t length = 0;
@@ -75,9 +76,10 @@ static long arguments_append_user(struct exec_arguments *a, const char *string)
         char *to = (char *)a->pages[a->used / PAGE_SIZE] + offset;
         long n = string_from_user(to, string + length, room);
         if (n != -ABI_ENAMETOOLONG) {
-            if (n >= 0)
-                a->used += (size_t)n + 1;
-            return n < 0 ? n : 0;
+            if (n < 0)
+                return n;
+            a->used += (size_t)n + 1;
+            return length + (size_t)n + 1 > ARGUMENT_MAX ? -ABI_E2BIG : 0;
         }
         a->used += room;
         length += room;

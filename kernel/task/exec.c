@@ -43,34 +43,50 @@ struct exec {
 
 /* ---- Scripts ---- */
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
 static char *skip_blanks(char *s)
 {
-    while (*s == ' ' || *s == '\t')
+    while (is_blank(*s))
         s++;
     return s;
 }
 
-/* "#! interpreter [one argument]": cuts LINE into its words. -ABI_ENOEXEC without an interpreter.
- */
+static char *skip_word(char *s)
+{
+    while (*s && !is_blank(*s))
+        s++;
+    return s;
+}
+
+/* The end of a first line that is longer than LINE. Its argument may be cut, for that is Linux's
+ * way, its interpreter may not. NULL: nothing that could be run. */
+static char *script_cut(char *line, size_t size)
+{
+    char *last = line + size - 1;
+    *last = 0;
+    char *name = skip_blanks(line + 2);
+    return name < last && skip_word(name) < last ? last : NULL;
+}
+
+/* "#! interpreter [one argument]": cuts LINE into its words. -ABI_ENOEXEC without an interpreter; a
+ * file that ends there names the current directory, says Linux. */
 static long script_parse(char *line, size_t size, char **interpreter, char **argument)
 {
-    char *end = memchr(line, '\n', size);
-    if (!end) {
-        /* A line cut off by the buffer would name a wrong interpreter, unless the cut fell into the
-         * argument; Linux refuses, too. */
-        if (memchr(line, 0, size) == NULL)
-            return -ABI_ENOEXEC;
-        end = line + strlen(line);
-    }
-    while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
+    char *newline = memchr(line, '\n', size);
+    char *end = newline ? newline : script_cut(line, size);
+    if (!end)
+        return -ABI_ENOEXEC;
+    while (is_blank(end[-1]))
         end--;
     *end = 0;
     *interpreter = skip_blanks(line + 2);
     if (!**interpreter)
-        return -ABI_ENOEXEC;
-    char *blank = *interpreter;
-    while (*blank && *blank != ' ' && *blank != '\t')
-        blank++;
+        return newline ? -ABI_ENOEXEC : -ABI_EACCES;
+    char *blank = skip_word(*interpreter);
     *argument = NULL;
     if (*blank) {
         *blank = 0;
@@ -423,11 +439,12 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
         spin_unlock(&process->signal_lock);
         fdtab_unref(old);
     }
+    /* Before descriptors close: their closing tells others that the program was executed. */
+    exec_reset_tree(process);
     fdtab_close_on_exec(process->fds);
     exec_reset_signals(process, actions);
     cred_install(exec->cred);
     exec->cred = NULL;
-    exec_reset_tree(process);
     if (exec->secure)
         process->parent_death_signal = 0;
     process->dumpable = !exec->secure;

@@ -21,6 +21,7 @@
 #include "kernel/sys/fdtab.h"
 #include "kernel/sys/waitloop.h"
 #include "kernel/task/lifecycle.h"
+#include "kernel/task/posix_timer.h"
 #include "kernel/task/signal.h"
 
 #define SCRIPT_DEPTH_MAX 5              /* as Linux: the sixth interpreter in a row is ELOOP */
@@ -439,6 +440,7 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
         spin_unlock(&process->signal_lock);
         fdtab_unref(old);
     }
+    posix_timers_release(process);
     /* Before descriptors close: their closing tells others that the program was executed. */
     exec_reset_tree(process);
     fdtab_close_on_exec(process->fds);

@@ -17,6 +17,7 @@
 #include "kernel/task/futex.h"
 #include "kernel/task/itimer.h"
 #include "kernel/task/lifecycle.h"
+#include "kernel/task/posix_timer.h"
 #include "kernel/task/signal_private.h"
 #include "kernel/task/timer.h"
 
@@ -209,6 +210,7 @@ static void process_release_space(struct process *self)
 static void process_release_parts(struct process *self)
 {
     itimers_release(self);
+    posix_timers_release(self);
     process_release_space(self);
     struct fdtab *fds = self->fds;
     struct fs_context *fs = self->fs;

@@ -40,6 +40,7 @@ void process_unref(struct process *process)
     if (atomic_fetch_sub_explicit(&process->references, 1, memory_order_acq_rel) != 1)
         return;
     heap_free(process->timers);
+    heap_free(process->posix_timers);
     signal_actions_unref(process->actions);
     cred_unref(atomic_load(&process->cred));
     heap_free(process);

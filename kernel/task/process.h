@@ -28,6 +28,7 @@
 
 struct fdtab;
 struct itimers;
+struct posix_timers;
 struct space;
 
 #define GROUPS_MAX 65536
@@ -120,6 +121,7 @@ struct process {
     uint64_t children_user, children_system;
     uint64_t minor_faults, major_faults;
     struct itimers *timers; /* interval timers: itimer.c */
+    struct posix_timers *_Atomic posix_timers;
     bool dumpable;
     int32_t oom_adjust;
     struct list all_link; /* every process, for /proc; pid_lock */

@@ -16,6 +16,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/task/lifecycle.h"
+#include "kernel/task/posix_timer.h"
 #include "kernel/task/signal_private.h"
 #include "kernel/task/signalfd.h"
 
@@ -110,10 +111,28 @@ static bool signal_needs_record(const struct abi_siginfo *info)
            info->si_code != ABI_SI_KERNEL;
 }
 
+/* A timer's signal that is pending stands for all its expirations. */
+static bool signal_timer_merge(struct signal_queue *queue, const struct abi_siginfo *info)
+{
+    list_for_each (link, &queue->infos) {
+        struct abi_siginfo *old = &container_of(link, struct signal_record, link)->info;
+        if (old->si_signo != info->si_signo || old->si_code != ABI_SI_TIMER ||
+            old->timer.si_timerid != info->timer.si_timerid)
+            continue;
+        if (__builtin_add_overflow(old->timer.si_overrun, info->timer.si_overrun + 1l,
+                                   &old->timer.si_overrun))
+            old->timer.si_overrun = INT32_MAX;
+        return true;
+    }
+    return false;
+}
+
 static long signal_enqueue(struct process *process, struct signal_queue *queue,
                            const struct abi_siginfo *info)
 {
     int signal = info->si_signo;
+    if (info->si_code == ABI_SI_TIMER && signal_timer_merge(queue, info))
+        return 0;
     if (signal < ABI_SIGRTMIN && queue->pending & SIGNAL_BIT(signal))
         return 0;
     /* Ordinary ones are few, and always wanted with their information. */
@@ -213,6 +232,8 @@ int signal_take(abi_sigset_t set, struct abi_siginfo *out)
     if (signal && signal_default_of(signal) == SIGNAL_STOP)
         process->stop_taken = true;
     spin_unlock(&process->signal_lock);
+    if (signal && out->si_code == ABI_SI_TIMER)
+        posix_timer_taken(out);
     return signal;
 }
 

@@ -1,0 +1,340 @@
+/*
+ * POSIX timers. A timer has at most one signal pending: what expires meanwhile counts as its
+ * overrun, which signal.c adds to the pending one. Numbers aren't reused within a process.
+ *
+ * Time is kept on the monotonic clock; an absolute time of another clock is converted when it is
+ * set.
+ *
+ * Lock order: posix_timers.lock -> timer_queue.lock. Signals are sent after it was released.
+ */
+#include "kernel/task/posix_timer.h"
+#include "kernel/abi/errno.h"
+#include "kernel/cpu/clock.h"
+#include "kernel/mem/heap.h"
+#include "kernel/task/signal.h"
+#include "kernel/task/timer.h"
+
+#define NS_PER_S 1000000000
+
+struct posix_timers {
+    spinlock_t lock;
+    struct list timers;
+    int32_t next;
+    uint64_t count;
+};
+
+struct posix_timer {
+    struct list link;
+    struct process *process; /* outlives it */
+    struct thread *thread;   /* with a reference: SIGEV_THREAD_ID; or NULL */
+    int32_t number, clock;
+    struct abi_sigevent event;
+    ktimer_t timer;
+    uint64_t deadline, interval; /* ns; deadline 0: not armed */
+    int32_t overrun;             /* of the last signal taken */
+};
+
+/* ---- Expiring ---- */
+
+static void posix_timer_send(const struct posix_timer *timer, uint64_t more)
+{
+    struct abi_siginfo info = {.si_signo = timer->event.sigev_signo, .si_code = ABI_SI_TIMER};
+    info.timer.si_timerid = timer->number;
+    info.timer.si_overrun = more < INT32_MAX ? (int32_t)more : INT32_MAX;
+    info.timer.si_value = timer->event.sigev_value;
+    if (timer->thread)
+        signal_send_thread(timer->thread, &info);
+    else
+        signal_send_process(timer->process, &info);
+}
+
+static void posix_timer_fire(void *arg)
+{
+    struct posix_timer *timer = arg;
+    struct posix_timers *timers = timer->process->posix_timers;
+    uint64_t now = clock_monotonic(), more = 0;
+    spin_lock(&timers->lock);
+    bool due = timer->deadline && timer->deadline <= now;
+    if (due && timer->interval) {
+        more = (now - timer->deadline) / timer->interval;
+        timer->deadline += timer->interval * (more + 1);
+        timer_start(&timer->timer, timer->deadline);
+    } else if (due) {
+        timer->deadline = 0;
+    }
+    spin_unlock(&timers->lock);
+    if (due && timer->event.sigev_notify != ABI_SIGEV_NONE)
+        posix_timer_send(timer, more);
+}
+
+void posix_timer_taken(const struct abi_siginfo *info)
+{
+    struct posix_timers *timers = current_process()->posix_timers;
+    if (!timers)
+        return;
+    spin_lock(&timers->lock);
+    list_for_each (link, &timers->timers) {
+        struct posix_timer *timer = container_of(link, struct posix_timer, link);
+        if (timer->number == info->timer.si_timerid)
+            timer->overrun = info->timer.si_overrun;
+    }
+    spin_unlock(&timers->lock);
+}
+
+/* ---- A process's ---- */
+
+static struct posix_timers *timers_get(void)
+{
+    struct process *process = current_process();
+    struct posix_timers *none = NULL, *timers = process->posix_timers;
+    if (timers)
+        return timers;
+    timers = heap_alloc(sizeof *timers, HEAP_ZERO);
+    if (!timers)
+        return NULL;
+    list_init(&timers->timers);
+    if (!atomic_compare_exchange_strong(&process->posix_timers, &none, timers)) {
+        heap_free(timers);
+        timers = none;
+    }
+    return timers;
+}
+
+/* The timer, with the lock taken; or NULL, and the lock is free. */
+static struct posix_timer *timer_lock(struct posix_timers *timers, int32_t number)
+{
+    if (!timers)
+        return NULL;
+    spin_lock(&timers->lock);
+    list_for_each (link, &timers->timers) {
+        struct posix_timer *timer = container_of(link, struct posix_timer, link);
+        if (timer->number == number)
+            return timer;
+    }
+    spin_unlock(&timers->lock);
+    return NULL;
+}
+
+/* It is on no list any more. */
+static void timer_dispose(struct posix_timer *timer)
+{
+    timer_stop(&timer->timer);
+    if (timer->thread)
+        thread_unref(timer->thread);
+    heap_free(timer);
+}
+
+/* ---- Making ---- */
+
+static long clock_check(int32_t clock)
+{
+    switch (clock) {
+    case ABI_CLOCK_REALTIME:
+    case ABI_CLOCK_MONOTONIC:
+    case ABI_CLOCK_BOOTTIME:
+    case ABI_CLOCK_TAI:
+        return 0;
+    case ABI_CLOCK_PROCESS_CPUTIME_ID:
+    case ABI_CLOCK_THREAD_CPUTIME_ID:
+    case ABI_CLOCK_MONOTONIC_RAW:
+    case ABI_CLOCK_REALTIME_COARSE:
+    case ABI_CLOCK_MONOTONIC_COARSE:
+        return -ABI_EOPNOTSUPP;
+    default:
+        return -ABI_EINVAL;
+    }
+}
+
+/* The thread that SIGEV_THREAD_ID names: one of this process. */
+static long event_thread(const struct abi_sigevent *event, struct thread **out)
+{
+    *out = NULL;
+    if (event->sigev_notify != ABI_SIGEV_THREAD_ID)
+        return 0;
+    struct thread *thread = thread_find(event->tid);
+    if (thread && thread->process == current_process()) {
+        *out = thread;
+        return 0;
+    }
+    if (thread)
+        thread_unref(thread);
+    return -ABI_EINVAL;
+}
+
+static bool event_valid(const struct abi_sigevent *event)
+{
+    if (event->sigev_notify == ABI_SIGEV_NONE)
+        return true;
+    return (event->sigev_notify == ABI_SIGEV_SIGNAL || event->sigev_notify == ABI_SIGEV_THREAD ||
+            event->sigev_notify == ABI_SIGEV_THREAD_ID) &&
+           event->sigev_signo > 0 && event->sigev_signo <= ABI_NSIG;
+}
+
+/* Gives TIMER its number and a place on the list. */
+static long timer_enlist(struct posix_timers *timers, struct posix_timer *timer, bool named)
+{
+    uint64_t limit = process_limit(ABI_RLIMIT_SIGPENDING);
+    spin_lock(&timers->lock);
+    bool room = timers->count < limit && timers->next < INT32_MAX;
+    if (room) {
+        timer->number = timers->next++;
+        timers->count++;
+        if (!named)
+            timer->event.sigev_value.sival_int = timer->number;
+        list_push_back(&timers->timers, &timer->link);
+    }
+    spin_unlock(&timers->lock);
+    return room ? timer->number : -ABI_EAGAIN;
+}
+
+long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t *out)
+{
+    static const struct abi_sigevent alarm = {.sigev_signo = ABI_SIGALRM,
+                                              .sigev_notify = ABI_SIGEV_SIGNAL};
+    struct thread *thread;
+    long error = clock_check(clock);
+    if (!error && !event_valid(event ? event : &alarm))
+        error = -ABI_EINVAL;
+    if (!error)
+        error = event_thread(event ? event : &alarm, &thread);
+    if (error)
+        return error;
+    struct posix_timers *timers = timers_get();
+    struct posix_timer *timer = timers ? heap_alloc(sizeof *timer, HEAP_ZERO) : NULL;
+    if (!timer) {
+        if (thread)
+            thread_unref(thread);
+        return -ABI_EAGAIN;
+    }
+    timer->process = current_process();
+    timer->thread = thread;
+    timer->clock = clock;
+    timer->event = event ? *event : alarm;
+    timer_init(&timer->timer, posix_timer_fire, timer);
+    error = timer_enlist(timers, timer, event != NULL);
+    if (error < 0) {
+        timer_dispose(timer);
+        return error;
+    }
+    *out = (int32_t)error;
+    return 0;
+}
+
+/* ---- Setting ---- */
+
+static bool spec_valid(const struct abi_timespec *spec)
+{
+    return spec->tv_sec >= 0 && spec->tv_nsec >= 0 && spec->tv_nsec < NS_PER_S;
+}
+
+/* Beyond what deadlines can be: a time that never comes. */
+static uint64_t spec_ns(const struct abi_timespec *spec)
+{
+    const int64_t most = (int64_t)(UINT64_MAX / 8 / NS_PER_S);
+    int64_t seconds = spec->tv_sec < most ? spec->tv_sec : most;
+    return (uint64_t)seconds * NS_PER_S + (uint64_t)spec->tv_nsec;
+}
+
+static struct abi_timespec spec_of(uint64_t ns)
+{
+    return (struct abi_timespec){(int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S)};
+}
+
+/* The monotonic deadline for a first time that isn't 0; one that is past is now. */
+static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first)
+{
+    uint64_t now = clock_monotonic();
+    if (!absolute)
+        return now + first;
+    if (clock == ABI_CLOCK_REALTIME || clock == ABI_CLOCK_TAI) {
+        uint64_t real = (uint64_t)clock_real();
+        return first > real ? now + (first - real) : now;
+    }
+    return first > now ? first : now;
+}
+
+/* Armed never reads as zero, which would mean disarmed. Lock held. */
+static void timer_describe(const struct posix_timer *timer, struct abi_itimerspec *out)
+{
+    uint64_t now = clock_monotonic();
+    out->it_interval = spec_of(timer->interval);
+    out->it_value = !timer->deadline         ? (struct abi_timespec){0}
+                    : timer->deadline <= now ? spec_of(1)
+                                             : spec_of(timer->deadline - now);
+}
+
+long posix_timer_set(int32_t number, bool absolute, const struct abi_itimerspec *value,
+                     struct abi_itimerspec *old)
+{
+    if (!spec_valid(&value->it_value) || !spec_valid(&value->it_interval))
+        return -ABI_EINVAL;
+    struct posix_timers *timers = current_process()->posix_timers;
+    struct posix_timer *timer = timer_lock(timers, number);
+    if (!timer)
+        return -ABI_EINVAL;
+    timer_describe(timer, old);
+    uint64_t first = spec_ns(&value->it_value);
+    timer->deadline = first ? deadline_of(timer->clock, absolute, first) : 0;
+    timer->interval = first ? spec_ns(&value->it_interval) : 0;
+    timer->overrun = 0;
+    /* Under the lock, as firing starts it too. One that is disarmed stays queued; nothing is due
+     * when it fires. */
+    if (timer->deadline)
+        timer_start(&timer->timer, timer->deadline);
+    spin_unlock(&timers->lock);
+    return 0;
+}
+
+long posix_timer_get(int32_t number, struct abi_itimerspec *out)
+{
+    struct posix_timers *timers = current_process()->posix_timers;
+    struct posix_timer *timer = timer_lock(timers, number);
+    if (!timer)
+        return -ABI_EINVAL;
+    timer_describe(timer, out);
+    spin_unlock(&timers->lock);
+    return 0;
+}
+
+long posix_timer_overrun(int32_t number)
+{
+    struct posix_timers *timers = current_process()->posix_timers;
+    struct posix_timer *timer = timer_lock(timers, number);
+    if (!timer)
+        return -ABI_EINVAL;
+    int32_t overrun = timer->overrun;
+    spin_unlock(&timers->lock);
+    return overrun;
+}
+
+/* ---- Ending ---- */
+
+long posix_timer_delete(int32_t number)
+{
+    struct posix_timers *timers = current_process()->posix_timers;
+    struct posix_timer *timer = timer_lock(timers, number);
+    if (!timer)
+        return -ABI_EINVAL;
+    list_remove(&timer->link);
+    timers->count--;
+    timer->deadline = timer->interval = 0; /* firing may be on the way: it finds nothing due */
+    spin_unlock(&timers->lock);
+    timer_dispose(timer);
+    return 0;
+}
+
+void posix_timers_release(struct process *process)
+{
+    struct posix_timers *timers = process->posix_timers;
+    struct list *link;
+    if (!timers)
+        return;
+    while ((link = list_pop_front(&timers->timers))) {
+        struct posix_timer *timer = container_of(link, struct posix_timer, link);
+        spin_lock(&timers->lock);
+        timer->deadline = timer->interval = 0;
+        spin_unlock(&timers->lock);
+        timer_dispose(timer);
+    }
+    timers->count = 0;
+}

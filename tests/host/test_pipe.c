@@ -681,6 +681,40 @@ static void test_take(void **state)
 
 /* ---- No memory ---- */
 
+/* What was taken and found no taker goes back in front, also when the room was used meanwhile. */
+static void test_putback(void **state)
+{
+    (void)state;
+    struct end r, w;
+    void *page;
+    oskit_u32_t offset, length;
+    oskit_size_t capacity;
+    char buffer[8];
+
+    open_pipe(&r, &w);
+    assert_ptr_equal(r.pipe->ops->identity(r.pipe), w.pipe->ops->identity(w.pipe));
+    assert_int_equal(put(&w, "abcdef", 6), 6);
+    assert_int_equal(r.pipe->ops->take(r.pipe, 0, 6, 0, &page, &offset, &length), 0);
+    assert_int_equal(w.pipe->ops->putback(w.pipe, page, offset, length), OSKIT_EBADF);
+    assert_int_equal(r.pipe->ops->putback(r.pipe, page, offset, 0), OSKIT_E_INVALIDARG);
+    assert_int_equal(r.pipe->ops->putback(r.pipe, page, offset + 2, length - 2), 0);
+    assert_int_equal(put(&w, "gh", 2), 2);
+    assert_int_equal(get(&r, buffer, 8), 6);
+    assert_memory_equal(buffer, "cdefgh", 6);
+
+    assert_int_equal(w.pipe->ops->setcapacity(w.pipe, ENV_PAGE_SIZE, &capacity), 0);
+    assert_int_equal(put(&w, "first", 5), 5);
+    assert_int_equal(r.pipe->ops->take(r.pipe, 0, 5, 0, &page, &offset, &length), 0);
+    assert_int_equal(put(&w, "xyz", 3), 3);
+    assert_int_equal(r.pipe->ops->putback(r.pipe, page, offset, length), 0);
+    assert_int_equal(w.pipe->ops->getcapacity(w.pipe, &capacity), 0);
+    assert_int_equal(capacity, 2 * ENV_PAGE_SIZE);
+    assert_int_equal(get(&r, buffer, 8), 8);
+    assert_memory_equal(buffer, "firstxyz", 8);
+    end_close(&w);
+    end_close(&r);
+}
+
 static void test_create_without_memory(void **state)
 {
     (void)state;
@@ -886,6 +920,7 @@ int main(void)
         HARNESS_TEST(test_setcapacity),
         HARNESS_TEST(test_give),
         HARNESS_TEST(test_take),
+        HARNESS_TEST(test_putback),
         HARNESS_TEST(test_create_without_memory),
         HARNESS_TEST(test_write_without_memory),
         HARNESS_TEST(test_crowd),

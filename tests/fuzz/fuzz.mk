@@ -43,6 +43,12 @@ fuzz:
 	$(Q)for target in $(if $(filter all,$(TARGET)),$(notdir $(FUZZ_TARGETS)),$(TARGET)); do \
 	    tests/fuzz/run --seconds $(SECONDS) $(FUZZ_BUILD)/$$target || exit; done
 
+# Takes over from what was found the few inputs that reach code which the kept ones don't.
+.PHONY: fuzz-keep
+fuzz-keep: $(FUZZ_BUILD)/$(TARGET)
+	$(Q)mkdir -p $(FUZZ_BUILD)/found/$(TARGET)
+	$(Q)$< -set_cover_merge=1 -use_counters=0 -max_len=4096 tests/fuzz/corpus/$(TARGET) $(FUZZ_BUILD)/found/$(TARGET)
+
 # make check compiles these, too.
 clang-check: $(FUZZ_OBJS) $(FUZZ_BUILD)/obj/tests/fuzz/fuzz.c.o
 

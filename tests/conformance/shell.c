@@ -20,8 +20,9 @@ static const char *const scripts[] = {
     "while read a b; do echo \"$b-$a\"; done <<E\n1 one\n2 two three\nE",
     "trap 'echo bye' EXIT; trap 'echo usr' USR1; kill -USR1 $$; echo after",
     "trap '' TERM; kill $$; echo alive; trap - TERM; (sleep 0.1; echo child) & wait; echo waited",
-    "sleep 5 & p=$!; kill $p; wait $p; echo $?",
-    "(exit 3) & wait $!; echo $?; sh -c 'kill -9 $$'; echo $?; sh -c 'kill -SEGV $$'; echo $?",
+    "sleep 5 & p=$!; kill $p; wait $p 2>/dev/null; echo $?",
+    "(exit 3) & wait $! 2>/dev/null; echo $?; sh -c 'kill -9 $$'; echo $?; sh -c 'kill -SEGV $$'; "
+    "echo $?",
     "set -e; true; false; echo not here",
     "cd /nowhere; echo $?; cd /; pwd; cd - > /dev/null; [ $PWD = $OLDPWD ]; echo $?",
     "umask 027; umask; umask -S; touch f; mkdir d; ls -ld f | cut -c1-10; ls -ld d | cut -c1-10",
@@ -83,12 +84,13 @@ static const char *const scripts[] = {
     /* processes */
     "sh -c 'echo $PPID' | grep -q '[0-9]'; echo $?; setsid sh -c 'echo new'; nohup echo kept "
     "2>/dev/null; id -u; whoami",
-    "(sleep 0.3; echo late) & (echo early); wait; for i in 1 2 3 4 5; do (sleep 0.$i; echo $i) & "
-    "done; wait",
+    "(sleep 0.3; echo late) & (echo early); wait; for i in 1 2 3 4 5; do (sleep 0.$i; echo $i > "
+    "w$i) & "
+    "done; wait; cat w?",
     "sh -c 'trap \"echo caught; exit 4\" TERM; sleep 0.2; while :; do sleep 0.05; done' & p=$!; "
-    "sleep 0.4; kill $p; wait $p; echo $?",
+    "sleep 0.4; kill $p; wait $p 2>/dev/null; echo $?",
     "kill -l 9; kill -0 $$; echo $?; kill -0 999999; echo $?; sleep 100 & kill -STOP $!; kill "
-    "-CONT $!; kill $!; wait $!; echo $?",
+    "-CONT $!; kill $!; wait $! 2>/dev/null; echo $?",
     "cat /proc/self/comm; readlink /proc/self/cwd | grep -c /; ls /proc/self/fd | wc -l; tr '\\0' "
     "' ' < /proc/self/cmdline; echo; test -e /proc/$$/stat; echo $?",
     "pidof nosuchprogram; echo $?; ps | grep -c '[s]h -c' | awk '{print ($1>0)}'; free | head -1 | "

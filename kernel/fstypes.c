@@ -42,11 +42,8 @@ struct fstype {
 };
 
 static const struct fstype fstypes[] = {
-    {"proc", proc_create},
-    {"ramfs", create_ramfs},
-    {"tmpfs", create_tmpfs},
-    {"devtmpfs", create_devtmpfs},
-    {"devpts", devpts_create},
+    {"proc", proc_create},         {"ramfs", create_ramfs},   {"tmpfs", create_tmpfs},
+    {"devtmpfs", create_devtmpfs}, {"devpts", devpts_create},
 };
 
 const char *fstype_name(unsigned i, bool *nodev)

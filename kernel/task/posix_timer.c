@@ -256,11 +256,11 @@ static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first)
 /* Armed never reads as zero, which would mean disarmed. Lock held. */
 static void timer_describe(const struct posix_timer *timer, struct abi_itimerspec *out)
 {
-    uint64_t now = clock_monotonic();
+    uint64_t now = clock_monotonic(), left = 0;
+    if (timer->deadline)
+        left = timer->deadline > now ? timer->deadline - now : 1;
     out->it_interval = spec_of(timer->interval);
-    out->it_value = !timer->deadline         ? (struct abi_timespec){0}
-                    : timer->deadline <= now ? spec_of(1)
-                                             : spec_of(timer->deadline - now);
+    out->it_value = spec_of(left);
 }
 
 long posix_timer_set(int32_t number, bool absolute, const struct abi_itimerspec *value,

@@ -14,7 +14,7 @@ struct map {
     int prot;
 };
 static struct map maps[MAPS_MAX];
-static size_t map_count;
+static size_t map_count, blocks;
 static const uint8_t *file_bytes;
 static size_t file_size;
 
@@ -22,11 +22,13 @@ void *heap_alloc(size_t size, unsigned flags)
 {
     assert_true(size > 0);
     (void)flags;
+    blocks++;
     return malloc(size);
 }
 
 void heap_free(void *block)
 {
+    blocks -= block != NULL;
     free(block);
 }
 
@@ -99,6 +101,7 @@ static void load(uint64_t bias, bool interpreter)
     assert_true(error == 0 || error == -ABI_ENOEXEC || error == -ABI_ENOMEM);
     if (error == 0)
         check_image(&image);
+    assert_int_equal(blocks, 0);
 }
 
 void fuzz_one(const uint8_t *bytes, size_t size)

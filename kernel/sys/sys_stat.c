@@ -4,7 +4,8 @@
 #include "kernel/abi/stat.h"
 #include "kernel/sys/sys.h"
 
-#define NS_PER_S 1000000000
+#define NS_PER_S        1000000000
+#define ANONYMOUS_INODE 1 /* one for all objects without attributes, as Linux has it */
 
 static struct abi_timespec timespec_of(int64_t ns)
 {
@@ -66,10 +67,8 @@ static long stat_descriptor(long number, struct filex_stat *out)
         error = stat_seed(fd.file->posixio, out);
     } else {
         /* An object without attributes: an anonymous one, owned by its user. */
-        *out = (struct filex_stat){.mode = 0600,
-                                   .nlink = 1,
-                                   .blksize = ENV_PAGE_SIZE,
-                                   .ino = (uintptr_t)fd.file->object >> 4};
+        *out = (struct filex_stat){
+            .mode = 0600, .nlink = 1, .blksize = ENV_PAGE_SIZE, .ino = ANONYMOUS_INODE};
         error = 0;
     }
     fd_put(fd);

@@ -395,11 +395,8 @@ static void wait_fill(struct wait_result *out, struct process *child, int code, 
     process_usage(child, false, &out->usage);
     uint64_t user, system;
     process_times(child, &user, &system);
-    struct abi_rusage *usage = &out->usage;
-    usage->ru_utime.tv_sec = (int64_t)((user + child->children_user) / 1000000000);
-    usage->ru_utime.tv_usec = (int64_t)((user + child->children_user) % 1000000000 / 1000);
-    usage->ru_stime.tv_sec = (int64_t)((system + child->children_system) / 1000000000);
-    usage->ru_stime.tv_usec = (int64_t)((system + child->children_system) % 1000000000 / 1000);
+    out->usage.ru_utime = timeval_from_ns(user + child->children_user);
+    out->usage.ru_stime = timeval_from_ns(system + child->children_system);
 }
 
 static bool wait_try_zombie(struct wait_request *request, struct process *child)

@@ -88,11 +88,6 @@ static uint64_t itimer_now(int which)
     return which == ABI_ITIMER_VIRTUAL ? user : user + system;
 }
 
-static struct abi_timeval timeval_of(uint64_t ns)
-{
-    return (struct abi_timeval){(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
-}
-
 static bool timeval_valid(const struct abi_timeval *value)
 {
     return value->tv_sec >= 0 && value->tv_usec >= 0 && value->tv_usec < 1000000;
@@ -111,9 +106,9 @@ static void itimer_describe(const struct itimers *timers, int which, struct abi_
     uint64_t deadline = real ? timers->deadline : timers->cpu[which - 1].deadline;
     uint64_t interval = real ? timers->interval : timers->cpu[which - 1].interval;
     uint64_t now = itimer_now(which);
-    out->it_interval = timeval_of(interval);
+    out->it_interval = timeval_from_ns(interval);
     /* Armed never reads as zero, which would mean disarmed. */
-    out->it_value = deadline ? timeval_of(deadline > now + 1000 ? deadline - now : 1000)
+    out->it_value = deadline ? timeval_from_ns(deadline > now + 1000 ? deadline - now : 1000)
                              : (struct abi_timeval){0};
 }
 

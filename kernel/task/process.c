@@ -142,7 +142,7 @@ void process_name(struct process *process, char out[THREAD_NAME_SIZE])
 
 /* ---- Times ---- */
 
-static struct abi_timeval timeval_from_ns(uint64_t ns)
+struct abi_timeval timeval_from_ns(uint64_t ns)
 {
     return (struct abi_timeval){(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
 }

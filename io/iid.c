@@ -36,6 +36,7 @@
 #include <oskit/io/ttystream.h>
 #include <oskit/net/socket.h>
 
+#include <sluice/blockqueue.h>
 #include <sluice/dynamic.h>
 #include <sluice/epoll.h>
 #include <sluice/filex.h>
@@ -90,5 +91,6 @@ const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
 const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
+const struct oskit_guid sluice_blockqueue_iid = SLUICE_GUID(0x5ac10050);
 const struct oskit_guid sluice_pty_iid = SLUICE_GUID(0x5ac10040);
 const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);

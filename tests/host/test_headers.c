@@ -494,6 +494,7 @@ static const struct identifier identifiers[] = {
     OURS(pollable, 0x5ac10001),
     OURS(streamvec, 0x5ac10002),
     OURS(absvec, 0x5ac10003),
+    OURS(blockqueue, 0x5ac10050),
     OURS(pager, 0x5ac10004),
     OURS(control, 0x5ac10005),
     OURS(terminal, 0x5ac10006),

@@ -50,6 +50,22 @@ void env_page_ref(void *page);
 /* Drops a reference; the last one frees the pages. [any] */
 void env_page_unref(void *page);
 
+/*
+ * Memory that can be given up when the host is short of it. RECLAIM(ARG, PAGES) frees about PAGES
+ * pages if it can and returns how many it did; it is called in thread context, but by whoever asks
+ * for memory: it must not wait for a lock under which anyone allocates, nor allocate more than
+ * little things. The struct is the caller's and stays registered for good. [thread]
+ */
+struct env_reclaim {
+    size_t (*reclaim)(void *arg, size_t pages);
+    void *arg;
+    struct env_reclaim *next; /* the host's */
+};
+void env_reclaim_register(struct env_reclaim *reclaim);
+/* Pages of memory in all, and free now; for limits that follow the machine's size. [any] */
+size_t env_page_total(void);
+size_t env_page_free(void);
+
 /* Device (DMA) address of memory from env_alloc or env_page_alloc. [any] */
 uint64_t env_dma_address(const void *p);
 /* Maps SIZE bytes of device memory at physical PHYS, uncached; NULL on failure. Never unmapped.
@@ -135,6 +151,20 @@ oskit_error_t env_irq_attach(unsigned line, bool (*handler)(void *arg), void *ar
                              struct env_irq **out); /* [thread] */
 void env_irq_detach(struct env_irq *irq);           /* [thread] */
 
+/*
+ * A message-signalled interrupt: HANDLER(ARG) runs in interrupt context, on processor CPU when the
+ * host can steer (CPU < env_cpu_count()), whenever a device writes *DATA to *ADDRESS. It is that
+ * device's own; no one shares it. env_irq_detach ends it. OSKIT_E_NOTIMPL: the host has none, use
+ * env_irq_attach; OSKIT_ENOMEM: no vector is left. [thread]
+ */
+oskit_error_t env_msi_attach(unsigned cpu, void (*handler)(void *arg), void *arg,
+                             struct env_irq **out, uint64_t *address, uint32_t *data);
+
+/* Processors that run, and the caller's (it may be another one right after, in thread context).
+ * [any] */
+unsigned env_cpu_count(void);
+unsigned env_cpu_index(void);
+
 uint8_t env_in8(uint16_t port); /* x86 I/O ports [any] */
 uint16_t env_in16(uint16_t port);
 uint32_t env_in32(uint16_t port);
@@ -155,6 +185,15 @@ void env_out32(uint16_t port, uint32_t value);
 size_t env_copy_from_user(void *to, const void *user, size_t size);
 size_t env_copy_to_user(void *user, const void *from, size_t size);
 size_t env_zero_user(void *user, size_t size);
+
+/*
+ * Pins COUNT pages of the calling program from USER (page-aligned): pages[i] becomes the kernel
+ * address of page i, one run of ENV_PAGE_SIZE bytes for processor and device, with a reference
+ * that env_page_unref gives back (in any context). WRITE: the device will write them, so copies
+ * are made of pages shared copy-on-write first. OSKIT_EFAULT: some of it can't be accessed so;
+ * nothing is pinned then. [thread]
+ */
+oskit_error_t env_user_pin(const void *user, size_t count, bool write, void **pages);
 
 /* Who asks: the identity of the calling thread for permission checks. Root passes every check.
  * [thread] */

@@ -1,0 +1,155 @@
+/*
+ * Page cache: the pages of one file or block device that are in memory. Whatever reads, writes or
+ * maps the file goes through its cache, so all of them see the same bytes; the cache reads ahead,
+ * writes back, and gives pages up when memory is short.
+ *
+ * The file system owns the cache (a struct in its inode) and tells it by OPS where bytes are on the
+ * device; the cache itself builds and submits the block requests. A block device's own cache uses
+ * the identity (pagecache_device_ops).
+ *
+ * Locks. A page that is being read or written is busy: others sleep until it is not. The order:
+ * the file system's inode mutex, then a busy page, then what OPS take (the journal's locks and
+ * metadata buffers), then the cache's spinlock. OPS are called with no spinlock held and never with
+ * a page of another cache busy. User memory is copied with no page busy and no lock but the inode's
+ * held: a fault may come back into this very cache.
+ */
+#ifndef SLUICE_PAGECACHE_H
+#define SLUICE_PAGECACHE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <oskit/error.h>
+#include <oskit/types.h>
+#include <sluice/blockqueue.h>
+#include <sluice/env.h>
+#include <sluice/list.h>
+#include <sluice/radix.h>
+#include <sluice/uio.h>
+#include <sluice/vecio.h>
+
+struct pagecache;
+
+/* Where a run of a file's bytes is. */
+struct pagecache_extent {
+    oskit_u64_t device; /* offset on the device in bytes; PAGECACHE_HOLE: nowhere, reads as zeros */
+    oskit_u64_t length; /* bytes from the offset asked for, > 0; may reach beyond what was asked */
+};
+#define PAGECACHE_HOLE UINT64_MAX
+
+struct pagecache_ops {
+    /*
+     * Where bytes OFFSET.. are; a lookup, allocates nothing. OFFSET is a multiple of the block
+     * size. Used for reading, for writing back, and by direct transfers. OSKIT_EIO (a block map
+     * that makes no sense is OSKIT_EUCLEAN). [thread]
+     */
+    oskit_error_t (*extent)(struct pagecache *cache, oskit_u64_t offset, oskit_u64_t length,
+                            struct pagecache_extent *out);
+    /*
+     * Bytes OFFSET..OFFSET + LENGTH are about to become dirty: makes sure they have blocks, so that
+     * write-back cannot fail for want of space. *out_new says whether any of them was a hole (the
+     * parts of such blocks that are not written must become zeros). *out_length (<= LENGTH, > 0) is
+     * how far space could be had when not all of it could. OSKIT_ENOSPC, OSKIT_EDQUOT, OSKIT_EFBIG,
+     * OSKIT_EROFS. [thread]
+     */
+    oskit_error_t (*reserve)(struct pagecache *cache, oskit_u64_t offset, oskit_u64_t length,
+                             oskit_u64_t *out_length, bool *out_new);
+    /* A write went past the size: the file system notes the new one (cache->size is already it).
+     * NULL: fixed size. Under the inode's mutex. [thread] */
+    void (*grown)(struct pagecache *cache, oskit_u64_t size);
+    /* The cache got its first dirty page / has none any more; for the file system's lists. May be
+     * NULL. [thread] */
+    void (*dirtied)(struct pagecache *cache);
+};
+
+struct pagecache {
+    const struct pagecache_ops *ops;
+    sluice_blockqueue_t *device; /* held */
+    oskit_u64_t size;            /* bytes; under lock */
+    oskit_u32_t block_size;      /* of ops->extent; <= ENV_PAGE_SIZE */
+    struct env_spinlock lock;    /* guards what follows */
+    struct radix pages;          /* struct cached_page by index */
+    oskit_u64_t page_count, dirty_count;
+    struct list dirty;        /* pages, oldest first */
+    struct list all;          /* in the list of caches, while it has pages */
+    oskit_u32_t error_count;  /* rises with each failed write-back; see pagecache_error */
+    oskit_error_t last_error; /* what the last one was */
+    void *mappings;           /* programs' mappings of this cache; see vecio.h */
+};
+
+/* What a reader of one open file remembers, for read-ahead; all zeros at first. */
+struct pagecache_reader {
+    oskit_u64_t next;   /* page index that a sequential reader asks for next */
+    oskit_u32_t window; /* pages read ahead at present */
+    oskit_u64_t ahead;  /* first page not yet asked from the device */
+    oskit_u32_t advice; /* POSIX_FADV_NORMAL, _RANDOM, _SEQUENTIAL */
+};
+
+/* DEVICE gains a reference. [thread] */
+void pagecache_init(struct pagecache *cache, const struct pagecache_ops *ops,
+                    sluice_blockqueue_t *device, oskit_u32_t block_size, oskit_u64_t size);
+/* Drops all pages, dirty ones too (the file is gone); nobody may be using the cache. [thread] */
+void pagecache_fini(struct pagecache *cache);
+
+/*
+ * Moves bytes between the cache and UIO from OFFSET; *moved counts. read stops at the size. write
+ * reserves, copies, marks dirty, grows the size; the caller holds the inode's mutex for writes and
+ * checked limits and permissions. READER may be NULL (no read-ahead). OSKIT_EFAULT, OSKIT_EIO,
+ * OSKIT_ENOSPC ...; what moved before the error is counted in *moved. [thread]
+ */
+oskit_error_t pagecache_read(struct pagecache *cache, struct pagecache_reader *reader,
+                             struct sluice_uio *uio, oskit_u64_t offset, oskit_size_t *moved);
+oskit_error_t pagecache_write(struct pagecache *cache, struct sluice_uio *uio, oskit_u64_t offset,
+                              oskit_size_t *moved);
+/* The same past the cache, between the device and the program's (or kernel's) memory: no copy.
+ * OFFSET, lengths and addresses must be multiples of the device's block size (OSKIT_E_INVALIDARG).
+ * Pages cached in the range are written back before and dropped. Holes are read as zeros and filled
+ * by reserve. [thread] */
+oskit_error_t pagecache_direct(struct pagecache *cache, struct sluice_uio *uio, bool write,
+                               oskit_u64_t offset, oskit_size_t *moved);
+
+/* sluice_pager's getpage for this cache (PAGER_WRITE reserves and marks dirty). [thread] */
+oskit_error_t pagecache_getpage(struct pagecache *cache, oskit_u64_t index, oskit_u32_t flags,
+                                void **out_page);
+
+/* The size becomes SIZE: pages past it go (mapped ones are unmapped), the rest of the last page
+ * becomes zeros. Called under the inode's mutex, before the blocks are freed. [thread] */
+oskit_error_t pagecache_truncate(struct pagecache *cache, oskit_u64_t size);
+
+/* Writes dirty pages of bytes FIRST..LAST (inclusive) back; WAIT: returns when they are on the
+ * device (not yet flushed from its cache). The first error met. [thread] */
+oskit_error_t pagecache_writeback(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last,
+                                  bool wait);
+/* Drops clean, unmapped, unused pages of the range (POSIX_FADV_DONTNEED, drop_caches, BLKFLSBUF).
+ */
+void pagecache_drop(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
+/* Starts reading the range (readahead, POSIX_FADV_WILLNEED); doesn't wait. [thread] */
+void pagecache_prefetch(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
+
+/*
+ * Write-back errors, told once to each open file: *SEEN is the open file's own (taken from
+ * cache->error_count at open). OSKIT_SUCCESS when nothing failed since; else the error, and *SEEN
+ * moves on. [any]
+ */
+oskit_error_t pagecache_error(struct pagecache *cache, oskit_u32_t *seen);
+
+extern const struct pagecache_ops pagecache_device_ops; /* byte N of the cache is byte N of disk */
+
+/* ---- All caches together ---- */
+
+/* Starts the write-back thread and hooks reclaim into the host. Once, at start. [thread] */
+oskit_error_t pagecache_start(void);
+/* Writes every dirty page of every cache back; WAIT as above. [thread] */
+void pagecache_sync(bool wait);
+/* Drops what can be dropped (drop_caches); returns the number of pages freed. [thread] */
+oskit_size_t pagecache_drop_all(void);
+/* For /proc/meminfo: pages cached, dirty, under write-back. [any] */
+struct pagecache_totals {
+    oskit_u64_t cached, dirty, writeback;
+};
+void pagecache_totals(struct pagecache_totals *out);
+
+/* Copies of file bytes made by the processor since start, one for each byte copied; tests assert
+ * that a direct transfer adds none and a cached read adds one. [any] */
+oskit_u64_t pagecache_copied(void);
+
+#endif

@@ -39,6 +39,7 @@
 #include <oskit/io/ttystream.h>
 #include <oskit/net/socket.h>
 #include <oskit/types.h>
+#include <sluice/blockqueue.h>
 #include <sluice/dynamic.h>
 #include <sluice/filex.h>
 #include <sluice/pipe.h>

@@ -5,6 +5,9 @@
  * and leaves (each one page) of page pointers. Slots only ever go from NULL to a value, once, by
  * compare-and-swap; so there are no locks, and a reader that sees NULL reads zeros. The release
  * order of that swap makes the zeroed contents visible before the pointer.
+ *
+ * A request of the queue is carried out by submit itself, which may be called where nobody may
+ * sleep: memory is then asked for without. Its only lock guards the statistics.
  */
 #include <sluice/block.h>
 
@@ -13,6 +16,10 @@
 #include <sluice/range.h>
 #include <sluice/string.h>
 #include <sluice/vecio.h>
+
+/* What one request of the queue may be. */
+#define RAMDISK_SEGMENTS 1024u
+#define RAMDISK_TRANSFER (4u << 20)
 
 #define LEAF_SLOTS (ENV_PAGE_SIZE / sizeof(void *))
 #define LEAF_BYTES ((oskit_u64_t)LEAF_SLOTS * ENV_PAGE_SIZE)
@@ -24,10 +31,13 @@ struct ramdisk {
     SLUICE_FACE(oskit_blkio_t) blkio;
     SLUICE_FACE(sluice_absvec_t) absvec;
     SLUICE_FACE(sluice_pager_t) pager;
+    SLUICE_FACE(sluice_blockqueue_t) queue;
     oskit_off_t size;
     oskit_u32_t block_size;
     oskit_size_t leaves;
-    slot_t *root; /* LEAVES of them */
+    slot_t *root;             /* LEAVES of them */
+    struct env_spinlock lock; /* guards statistics */
+    struct block_statistics statistics;
 };
 
 static struct ramdisk *ramdisk_of(const void *self)
@@ -35,14 +45,14 @@ static struct ramdisk *ramdisk_of(const void *self)
     return (struct ramdisk *)SLUICE_OBJECT(self);
 }
 
-/* What SLOT holds; when that is nothing and CREATE, a zeroed page put there. NULL: nothing, or no
- * memory. */
-static void *slot_get(slot_t *slot, bool create)
+/* What SLOT holds; when that is nothing and CREATE, a zeroed page put there, had with FLAGS. NULL:
+ * nothing, or no memory. */
+static void *slot_get(slot_t *slot, bool create, unsigned flags)
 {
     void *page = atomic_load_explicit(slot, memory_order_acquire);
     if (page != NULL || !create)
         return page;
-    void *fresh = env_page_alloc(0, ENV_ZERO);
+    void *fresh = env_page_alloc(0, ENV_ZERO | flags);
     if (fresh == NULL)
         return NULL;
     if (atomic_compare_exchange_strong_explicit(slot, &page, fresh, memory_order_acq_rel,
@@ -52,10 +62,15 @@ static void *slot_get(slot_t *slot, bool create)
     return page;
 }
 
+static char *ramdisk_page_by(struct ramdisk *r, oskit_u64_t index, bool create, unsigned flags)
+{
+    slot_t *leaf = slot_get(&r->root[index / LEAF_SLOTS], create, flags);
+    return leaf != NULL ? slot_get(&leaf[index % LEAF_SLOTS], create, flags) : NULL;
+}
+
 static char *ramdisk_page(struct ramdisk *r, oskit_u64_t index, bool create)
 {
-    slot_t *leaf = slot_get(&r->root[index / LEAF_SLOTS], create);
-    return leaf != NULL ? slot_get(&leaf[index % LEAF_SLOTS], create) : NULL;
+    return ramdisk_page_by(r, index, create, 0);
 }
 
 /* Bytes from OFFSET to the end of its page, at most LEFT. */
@@ -193,6 +208,113 @@ static oskit_error_t ramdisk_getpage(sluice_pager_t *self, oskit_u64_t index, os
     return page != NULL ? 0 : OSKIT_E_OUTOFMEMORY;
 }
 
+/* ---- blockqueue ---- */
+
+/* A request of the queue may be as long as the disk; the memory of segments is what limits it. */
+static struct block_limits limits_of(const struct ramdisk *r)
+{
+    return (struct block_limits){
+        .size = (oskit_u64_t)r->size,
+        .block_size = r->block_size,
+        .physical_block = r->block_size,
+        .segments_max = RAMDISK_SEGMENTS,
+        .segment_size_max = RAMDISK_TRANSFER,
+        .length_max = RAMDISK_TRANSFER,
+        .discard_max = (oskit_u64_t)r->size,
+        .zeroes_max = (oskit_u64_t)r->size,
+        .depth = 1,
+    };
+}
+
+/* Copies SIZE bytes (none: zeros) between BASE and the disk. */
+static oskit_error_t queue_copy(struct ramdisk *r, enum block_op op, char *base, oskit_u64_t offset,
+                                oskit_u64_t size)
+{
+    while (size != 0) {
+        oskit_size_t run = page_run((oskit_off_t)offset, size);
+        char *page = ramdisk_page_by(r, offset >> ENV_PAGE_SHIFT, op == BLOCK_WRITE, ENV_NOSLEEP);
+        char *at = page != NULL ? page + (offset & (ENV_PAGE_SIZE - 1)) : NULL;
+        if (op == BLOCK_WRITE && at == NULL)
+            return OSKIT_ENOSPC;
+        if (op == BLOCK_WRITE)
+            memcpy(at, base, run);
+        else if (op != BLOCK_READ && at != NULL)
+            memset(at, 0, run); /* what was never written is zeros already */
+        else if (op == BLOCK_READ && at != NULL)
+            memcpy(base, at, run);
+        else if (op == BLOCK_READ)
+            memset(base, 0, run);
+        base += op == BLOCK_READ || op == BLOCK_WRITE ? run : 0;
+        offset += run;
+        size -= run;
+    }
+    return OSKIT_SUCCESS;
+}
+
+static oskit_error_t queue_carry_out(struct ramdisk *r, const struct block_request *request)
+{
+    oskit_u64_t offset = request->offset;
+    oskit_error_t error = OSKIT_SUCCESS;
+
+    if (request->op == BLOCK_FLUSH)
+        return OSKIT_SUCCESS;
+    if (request->op == BLOCK_DISCARD || request->op == BLOCK_WRITE_ZEROES)
+        return queue_copy(r, BLOCK_WRITE_ZEROES, NULL, offset, request->length);
+    for (oskit_u32_t i = 0; i < request->segment_count && !OSKIT_FAILED(error); i++) {
+        const struct sg_segment *segment = &request->segments[i];
+        error = queue_copy(r, request->op, segment->base, offset, segment->length);
+        offset += segment->length;
+    }
+    return error;
+}
+
+static void ramdisk_submit(sluice_blockqueue_t *self, struct block_request *const *requests,
+                           oskit_u32_t count)
+{
+    struct ramdisk *r = ramdisk_of(self);
+    struct block_limits limits = limits_of(r);
+
+    for (oskit_u32_t i = 0; i < count; i++) {
+        struct block_request *request = requests[i];
+        env_spin_lock(&r->lock);
+        block_statistics_start(&r->statistics, request);
+        env_spin_unlock(&r->lock);
+        oskit_error_t status = block_request_check(request, &limits);
+        if (!OSKIT_FAILED(status))
+            status = queue_carry_out(r, request);
+        env_spin_lock(&r->lock);
+        block_statistics_end(&r->statistics, request, status);
+        env_spin_unlock(&r->lock);
+        request->done(request, status);
+    }
+}
+
+/* Requests are done when submit returns: nothing is held back, nothing can be given up. */
+static void ramdisk_plug(sluice_blockqueue_t *self)
+{
+    (void)self;
+}
+
+static oskit_error_t ramdisk_cancel(sluice_blockqueue_t *self, struct block_request *request)
+{
+    (void)self, (void)request;
+    return OSKIT_EBUSY;
+}
+
+static void ramdisk_get_limits(sluice_blockqueue_t *self, struct block_limits *out)
+{
+    *out = limits_of(ramdisk_of(self));
+}
+
+static void ramdisk_get_statistics(sluice_blockqueue_t *self, struct block_statistics *out)
+{
+    struct ramdisk *r = ramdisk_of(self);
+
+    env_spin_lock(&r->lock);
+    *out = r->statistics;
+    env_spin_unlock(&r->lock);
+}
+
 static void leaf_free(slot_t *leaf)
 {
     for (oskit_size_t i = 0; i < LEAF_SLOTS; i++) {
@@ -232,17 +354,38 @@ static const struct sluice_pager_ops ramdisk_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = ramdisk_getpage,
 };
-/* The last row is for a block size of one only. */
+static const struct sluice_blockqueue_ops ramdisk_queue_ops = {
+    SLUICE_IUNKNOWN_SLOTS,
+    .submit = ramdisk_submit,
+    .plug = ramdisk_plug,
+    .unplug = ramdisk_plug,
+    .cancel = ramdisk_cancel,
+    .get_limits = ramdisk_get_limits,
+    .get_statistics = ramdisk_get_statistics,
+};
+/* absio is for a block size of one only, the queue for those that a queue may have. */
 static const struct sluice_interface ramdisk_interfaces[] = {
+    {&sluice_blockqueue_iid, offsetof(struct ramdisk, queue), &ramdisk_queue_ops},
     {&oskit_blkio_iid, offsetof(struct ramdisk, blkio), &ramdisk_blkio_ops},
     {&sluice_absvec_iid, offsetof(struct ramdisk, absvec), &ramdisk_absvec_ops},
     {&sluice_pager_iid, offsetof(struct ramdisk, pager), &ramdisk_pager_ops},
     {&oskit_absio_iid, offsetof(struct ramdisk, blkio), &ramdisk_blkio_ops},
 };
-static const struct sluice_class ramdisk_block_class = {
-    "RAM disk", ramdisk_interfaces, SLUICE_COUNT(ramdisk_interfaces) - 1, ramdisk_destroy};
-static const struct sluice_class ramdisk_byte_class = {
-    "RAM disk", ramdisk_interfaces, SLUICE_COUNT(ramdisk_interfaces), ramdisk_destroy};
+/* By block size: any run of rows that leaves out the first or the last is a class. */
+static const struct sluice_class ramdisk_queue_class = {"RAM disk", ramdisk_interfaces, 4,
+                                                        ramdisk_destroy};
+static const struct sluice_class ramdisk_block_class = {"RAM disk", ramdisk_interfaces + 1, 3,
+                                                        ramdisk_destroy};
+static const struct sluice_class ramdisk_byte_class = {"RAM disk", ramdisk_interfaces + 1, 4,
+                                                       ramdisk_destroy};
+
+static const struct sluice_class *class_for(oskit_u32_t block_size)
+{
+    if (block_size == 1)
+        return &ramdisk_byte_class;
+    return block_size >= 512 && block_size <= ENV_PAGE_SIZE ? &ramdisk_queue_class
+                                                            : &ramdisk_block_class;
+}
 
 oskit_error_t ramdisk_create(oskit_off_t size, oskit_u32_t block_size, oskit_blkio_t **out)
 {
@@ -260,7 +403,7 @@ oskit_error_t ramdisk_create(oskit_off_t size, oskit_u32_t block_size, oskit_blk
             return OSKIT_E_OUTOFMEMORY;
         }
     }
-    sluice_object_init(&r->object, block_size == 1 ? &ramdisk_byte_class : &ramdisk_block_class);
+    sluice_object_init(&r->object, class_for(block_size));
     r->size = size;
     r->block_size = block_size;
     *out = &r->blkio.i;

@@ -65,6 +65,11 @@ struct block_request {
     void (*done)(struct block_request *request, oskit_error_t status);
     void *arg; /* for done */
 
+    /* The slice's that the request came through, which puts its own done in between; nobody else's.
+     */
+    void (*outer)(struct block_request *request, oskit_error_t status);
+    void *outer_arg;
+
     /* The device's, from submit to done; what is in them before doesn't matter. */
     struct list link;
     oskit_u64_t started; /* env_time_monotonic at submit, for the histogram */
@@ -99,6 +104,19 @@ struct block_statistics {
     oskit_u64_t interrupts;
     oskit_u32_t in_flight;
 };
+
+/*
+ * What every device does with a request, in one place. The caller brings the lock that guards
+ * STATISTICS (its queue's own). [any]
+ *
+ * block_request_check: OSKIT_SUCCESS, or what the request's done must be told: a range outside the
+ * device or not aligned, segments that don't add up to the length, more than LIMITS allow.
+ */
+oskit_error_t block_request_check(const struct block_request *request,
+                                  const struct block_limits *limits);
+void block_statistics_start(struct block_statistics *statistics, struct block_request *request);
+void block_statistics_end(struct block_statistics *statistics, const struct block_request *request,
+                          oskit_error_t status);
 
 typedef struct sluice_blockqueue {
     struct sluice_blockqueue_ops *ops;

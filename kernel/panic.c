@@ -26,7 +26,7 @@ extern const uint8_t text_start[], text_end[];
 
 /* entry.S: where its calls of C return to; a trap frame lies above each. */
 extern const uint8_t trap_return_address[], trap_paranoid_return_address[],
-    syscall_return_address[];
+    syscall_return_address[], syscall_frame_return_address[];
 
 static _Atomic int panic_cpu = -1;
 
@@ -69,7 +69,8 @@ static bool returns_to_entry(uint64_t address)
 {
     return address == (uint64_t)trap_return_address ||
            address == (uint64_t)trap_paranoid_return_address ||
-           address == (uint64_t)syscall_return_address;
+           address == (uint64_t)syscall_return_address ||
+           address == (uint64_t)syscall_frame_return_address;
 }
 
 /* The code that FRAME interrupted; *BASE gets its frame pointer. false when it was a user program.

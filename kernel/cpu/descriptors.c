@@ -127,6 +127,6 @@ void trap_init_cpu(void)
 void trap_set_kernel_stack(uint64_t top)
 {
     struct cpu *cpu = this_cpu();
-    cpu->kernel_stack = top;
+    cpu->syscall_frame = trap_user_frame(top);
     ((struct cpu_arch *)cpu->arch)->tss.rsp[0] = top;
 }

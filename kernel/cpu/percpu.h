@@ -21,17 +21,18 @@
 #define PREEMPT_NOTHING 0x80000000u
 
 struct thread;
+struct trap_frame;
 struct run_queue;
 struct timer_queue;
 
 struct cpu {
-    struct cpu *self;      /* 0 */
-    uint64_t kernel_stack; /* 8: top of the current thread's kernel stack; loaded by the system-call
-                              entry */
-    uint64_t user_stack;   /* 16: scratch of the system-call entry */
-    uint32_t preempt;      /* 24 */
-    uint32_t id;           /* 28: 0 .. cpu_count-1 */
-    struct thread *current;   /* 32 */
+    struct cpu *self;                 /* 0 */
+    struct trap_frame *syscall_frame; /* 8: at the top of the current thread's kernel stack; becomes
+                                         the stack pointer at system-call entry */
+    uint64_t user_stack;              /* 16: scratch of the system-call entry */
+    uint32_t preempt;                 /* 24 */
+    uint32_t id;                      /* 28: 0 .. cpu_count-1 */
+    struct thread *current;           /* 32 */
     uint32_t interrupt_depth; /* 40: hardware interrupts being handled (not deferred work) */
     uint32_t apic_id;
     /* Deferred handlers queued on this CPU by interrupts; touched with interrupts off. */
@@ -53,7 +54,7 @@ struct cpu {
     uint64_t user_ticks, system_ticks; /* samples of what it did when it wasn't idle */
 };
 
-_Static_assert(offsetof(struct cpu, kernel_stack) == 8, "entry.S");
+_Static_assert(offsetof(struct cpu, syscall_frame) == 8, "entry.S");
 _Static_assert(offsetof(struct cpu, user_stack) == 16, "entry.S");
 _Static_assert(offsetof(struct cpu, preempt) == 24, "entry.S");
 _Static_assert(offsetof(struct cpu, current) == 32, "entry.S");

@@ -4,8 +4,11 @@
  *
  * The same frame for all three. A system call enters with interrupts on after the stack switch;
  * `error` then holds the call's number (-1 for traps that are not system calls and interrupts,
- * where a restart must not happen). A system call that rewrites its frame (exec, sigreturn) sets
- * `error` to -1 too: the fast way back would not load the preserved registers.
+ * where a restart must not happen; a system call that rewrites its frame, exec or sigreturn, sets
+ * it to -1 too).
+ *
+ * While a system call runs, the registers that C preserves, RAX, RCX, R11 and the segments are
+ * missing from its frame, unless kernel/abi/syscalls.tbl marks it by an asterisk.
  */
 #ifndef KERNEL_CPU_TRAP_H
 #define KERNEL_CPU_TRAP_H
@@ -14,8 +17,7 @@
 #include <stdint.h>
 
 struct trap_frame {
-    uint64_t r15, r14, r13, r12, rbp,
-        rbx; /* preserved by C: the fast system-call exit doesn't reload them */
+    uint64_t r15, r14, r13, r12, rbp, rbx; /* preserved by C */
     uint64_t r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
     uint64_t vector; /* TRAP_SYSCALL for system calls */
     uint64_t error;  /* the CPU's error code; for a system call its number (orig_rax) */
@@ -73,7 +75,7 @@ static inline struct trap_frame *trap_user_frame(uint64_t kernel_stack_top)
  * for itself. */
 void trap_init_cpu(void);
 /* Sets the stack that traps from user mode and system calls start on (TSS rsp0 and
- * cpu->kernel_stack). Called at each thread switch. */
+ * cpu->syscall_frame). Called at each thread switch. */
 void trap_set_kernel_stack(uint64_t top);
 
 /*
@@ -86,9 +88,11 @@ void process_trap(struct trap_frame *frame, int signal, int code, uint64_t addre
 /* kernel/task: before going back to user mode with work pending (thread->work != 0): signals, stop,
  * exit. Interrupts on. */
 void process_user_work(struct trap_frame *frame);
-/* kernel/sys: the system call in FRAME; its result goes to frame->rax. Called by entry.S's slow
- * path or directly. */
+/* kernel/sys: called by entry.S. The system call in FRAME, one of those that need it whole; its
+ * result goes to frame->rax. */
 void syscall_dispatch(struct trap_frame *frame);
+/* The result of a number beyond the table's end. */
+long syscall_unknown(uint64_t number);
 /* kernel/mem: a page fault at ADDRESS; error bits as the CPU gives them. Handles user faults and
  * faults of usercopy. true when resolved; otherwise *signal and *code say what the program gets. */
 bool space_trap(struct trap_frame *frame, uint64_t address, int *signal, int *code);

@@ -1,6 +1,6 @@
 /*
- * System-call dispatch: the number from the frame, the function from the table that
- * scripts/syscalls made of kernel/abi/syscalls.tbl.
+ * System-call dispatch: the tables that scripts/syscalls made of kernel/abi/syscalls.tbl, and what
+ * answers for numbers that have no function.
  */
 #include <stdatomic.h>
 #include "kernel/abi/errno.h"
@@ -21,7 +21,7 @@ static const struct syscall_row syscall_table[SYSCALL_COUNT] = {
 /* Calls of each number that isn't implemented; the first is named in the log. */
 static _Atomic uint32_t syscall_missing[SYSCALL_COUNT];
 
-static __attribute__((noinline)) long syscall_unknown(uint64_t number)
+long syscall_unknown(uint64_t number)
 {
     if (number >= SYSCALL_COUNT || !syscall_table[number].name)
         return -ABI_ENOSYS;
@@ -32,29 +32,26 @@ static __attribute__((noinline)) long syscall_unknown(uint64_t number)
     return -ABI_ENOSYS;
 }
 
-/* Results -512 to -516 ask delivery to decide between a restart and EINTR. Only a pending signal
- * makes a call give one, but another thread may have taken that signal meanwhile: the work bit gets
- * the thread through delivery in any case. */
-static __attribute__((noinline)) void syscall_interrupted(void)
+static long syscall_none(void)
 {
-    atomic_fetch_or(&current_thread()->work, WORK_SIGNAL);
+    return syscall_unknown(current_thread()->frame->error);
 }
+
+/* What entry.S calls, by number. */
+const syscall_fn syscall_targets[SYSCALL_COUNT] = {
+#define SYSCALL_TARGETS
+#include "syscall_table.inc"
+#undef SYSCALL_TARGETS
+};
 
 void syscall_dispatch(struct trap_frame *frame)
 {
-    uint64_t number = frame->error;
-    long result;
-    if (__builtin_expect(number < SYSCALL_COUNT && syscall_table[number].function, 1))
-        result =
-            syscall_table[number].function((long)frame->rdi, (long)frame->rsi, (long)frame->rdx,
-                                           (long)frame->r10, (long)frame->r8, (long)frame->r9);
-    else
-        result = syscall_unknown(number);
+    syscall_fn function = syscall_table[frame->error].function;
+    long result = function((long)frame->rdi, (long)frame->rsi, (long)frame->rdx, (long)frame->r10,
+                           (long)frame->r8, (long)frame->r9);
     frame->rax = (uint64_t)result;
-    if (__builtin_expect((uint64_t)result - (uint64_t)-ERESTART_RESTARTBLOCK <=
-                             ERESTART_RESTARTBLOCK - ERESTARTSYS,
-                         0))
-        syscall_interrupted();
+    if (result >= -ERESTART_RESTARTBLOCK && result <= -ERESTARTSYS)
+        atomic_fetch_or(&current_thread()->work, WORK_SIGNAL);
 }
 
 const char *syscall_name(uint64_t number)

@@ -19,6 +19,7 @@ test  | grub-pc-bin     | /usr/lib/grub/i386-pc            | boots the ISO
 test  | grub-common     | grub-mkrescue                    | makes the ISO
 test  | xorriso         | xorriso                          | writes the ISO
 test  | mtools          | mformat                          | grub-mkrescue uses it
+test  | e2fsprogs       | /sbin/e2fsck                     | makes and judges file systems: mke2fs, e2fsck, debugfs
 test  | libcmocka-dev   | /usr/include/cmocka.h            | the host tests are cmocka programs
 test  | clang           | clang                            | builds the fuzz targets; a second opinion on warnings
 test  | libclang-rt-14-dev | /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a | fuzzes with it

@@ -4,6 +4,7 @@
 #include <sluice/string.h>
 #include "name.h"
 #include "namehash.h"
+#include "notify_private.h"
 
 #define NAME_TRIM_STEPS 8 /* names looked at for each one that is added */
 
@@ -70,6 +71,8 @@ static char *name_text_alloc(char *inline_text, const char *text, size_t length)
 
 static void name_free(struct name *name)
 {
+    if (notify_watched() && name->file && atomic_load(&name->deleted))
+        notify_name_gone(name);
     if (name->dynamic)
         name->dynamic->ops->release(name->dynamic);
     if (name->dir)

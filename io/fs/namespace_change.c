@@ -17,6 +17,7 @@ oskit_error_t change_start(struct change *change, const struct walk *walk, const
 
     if (OSKIT_FAILED(err))
         return err;
+    notify_told_init(&change->told);
     err = walker_run_parent(&change->walker, &change->component);
     if (OSKIT_FAILED(err)) {
         walker_finish(&change->walker);
@@ -28,6 +29,8 @@ oskit_error_t change_start(struct change *change, const struct walk *walk, const
 
 void change_finish(struct change *change)
 {
+    if (change->told.count > 0 || change->told.dead)
+        notify_tell(&change->told);
     walker_finish(&change->walker);
 }
 
@@ -62,6 +65,14 @@ static oskit_error_t change_make_file(const struct change *change, const struct 
         return oskit_dir_symlink(dir, text, how->target);
     }
     return oskit_dir_mknod(dir, text, (oskit_mode_t)how->mode, how->rdev);
+}
+
+static void change_made(struct change *change, const struct filex_creation *how)
+{
+    oskit_u32_t directory = OSKIT_S_ISDIR(how->mode) ? NOTIFY_DIRECTORY : 0;
+
+    if (notify_watched())
+        notify_entry(&change->told, change->parent, change->text, NOTIFY_CREATE | directory, 0);
 }
 
 /*
@@ -99,6 +110,7 @@ static oskit_error_t change_make_named(struct change *change, struct name *old,
     oskit_error_t err = change_make_file(change, how, &file);
     if (OSKIT_FAILED(err))
         return err;
+    change_made(change, how);
     name_leave(old);
     return change_enter(change, file, out);
 }
@@ -121,6 +133,7 @@ static bool change_make_new(struct change *change, const struct filex_creation *
     name_put(known);
     if (known || OSKIT_FAILED(change_make_file(change, how, &file)))
         return false;
+    change_made(change, how);
     *err = change_enter(change, file, out);
     return true;
 }
@@ -204,7 +217,7 @@ oskit_error_t namespace_symlink(const struct walk *walk, const char *path, const
 }
 
 /* With the parent's mutex held. */
-static oskit_error_t change_link(const struct change *change, const struct location *file)
+static oskit_error_t change_link(struct change *change, const struct location *file)
 {
     struct name *old;
 
@@ -218,6 +231,10 @@ static oskit_error_t change_link(const struct change *change, const struct locat
         err = oskit_dir_link(change->parent->dir, change->text, file->name->file);
     if (OSKIT_SUCCEEDED(err))
         name_leave(old);
+    if (OSKIT_SUCCEEDED(err) && notify_watched()) {
+        notify_self(&change->told, file->name, NOTIFY_ATTRIB); /* its number of links */
+        notify_entry(&change->told, change->parent, change->text, NOTIFY_CREATE, 0);
+    }
     name_put(old);
     return err;
 }
@@ -316,6 +333,7 @@ oskit_error_t namespace_create_file(const struct walk *walk, const char *path, o
     oskit_error_t err = walker_start(&change.walker, walk, path, follow);
     if (OSKIT_FAILED(err))
         return err;
+    notify_told_init(&change.told);
     do
         err = create_round(&change, &how, excl, created, &link);
     while (OSKIT_SUCCEEDED(err) && link);
@@ -324,7 +342,7 @@ oskit_error_t namespace_create_file(const struct walk *walk, const char *path, o
         err = OSKIT_ENOTDIR;
     if (OSKIT_SUCCEEDED(err))
         walker_answer(&change.walker, out);
-    walker_finish(&change.walker);
+    change_finish(&change);
     return err;
 }
 

@@ -3,11 +3,13 @@
 #define IO_FS_NAMESPACE_CHANGE_H
 
 #include "namespace_private.h"
+#include "notify_private.h"
 
 struct change {
     struct walker walker; /* stands at the parent */
     struct component component;
-    struct name *parent; /* borrowed from the walker */
+    struct name *parent;     /* borrowed from the walker */
+    struct notify_told told; /* whom the change is to be told, once nothing is locked */
     char text[NAME_MAX_LENGTH + 1];
 };
 

@@ -2,6 +2,7 @@
 #include <sluice/object.h>
 #include <sluice/string.h>
 #include "namespace_private.h"
+#include "notify_private.h"
 
 /* ---- Life ---- */
 
@@ -15,10 +16,39 @@ static char *mount_copy(const char *text)
     return copy;
 }
 
+/* The root of a file system that is mounted, with a reference, or NULL: a file system mounted twice
+ * has one tree of names. */
+static struct name *mount_shared_root(struct namespace *ns, oskit_filesystem_t *fs)
+{
+    struct name *root = NULL;
+
+    env_spin_lock(&ns->mount_lock);
+    list_for_each (pos, &ns->mounts) {
+        struct mount *mount = container_of(pos, struct mount, link);
+
+        if (!root && mount->fs == fs)
+            root = name_get(mount->root);
+    }
+    env_spin_unlock(&ns->mount_lock);
+    return root;
+}
+
+/* Watches end with the last mount of their file system. */
+static void mount_notify(struct mount *mount)
+{
+    struct name *root = mount_shared_root(mount->ns, mount->fs);
+
+    if (!root)
+        notify_unmounted(mount->fs);
+    name_put(root);
+}
+
 static void mount_free(struct mount *mount)
 {
     struct namespace *ns = mount->ns;
 
+    if (notify_watched() && mount->fs)
+        mount_notify(mount);
     if (mount->root) {
         name_forget(&ns->names, mount->root);
         name_put(mount->root);
@@ -42,23 +72,6 @@ void mount_put(struct mount *mount)
 {
     if (mount && atomic_fetch_sub_explicit(&mount->references, 1, memory_order_acq_rel) == 1)
         mount_free(mount);
-}
-
-/* A file system mounted twice has one tree of names: the root name of its other mount, with a
- * reference. */
-static struct name *mount_shared_root(struct namespace *ns, oskit_filesystem_t *fs)
-{
-    struct name *root = NULL;
-
-    env_spin_lock(&ns->mount_lock);
-    list_for_each (pos, &ns->mounts) {
-        struct mount *mount = container_of(pos, struct mount, link);
-
-        if (!root && mount->fs == fs)
-            root = name_get(mount->root);
-    }
-    env_spin_unlock(&ns->mount_lock);
-    return root;
 }
 
 static oskit_error_t mount_root(struct mount *mount)

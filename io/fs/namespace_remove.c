@@ -31,9 +31,12 @@ static oskit_error_t remove_locked(struct change *change, bool directory, struct
     if (OSKIT_SUCCEEDED(err))
         err = directory ? oskit_dir_rmdir(change->parent->dir, change->text)
                         : oskit_dir_unlink(change->parent->dir, change->text);
-    if (OSKIT_SUCCEEDED(err))
-        name_delete(*out);
-    return err;
+    if (OSKIT_FAILED(err))
+        return err;
+    name_delete(*out);
+    if (notify_watched())
+        notify_removed(&change->told, change->parent, change->text, *out);
+    return OSKIT_SUCCESS;
 }
 
 static oskit_error_t remove_dots(const struct component *c, bool directory)
@@ -155,6 +158,30 @@ static oskit_error_t rename_file(const struct renaming *r)
     return err == OSKIT_E_NOTIMPL ? OSKIT_E_INVALIDARG : err;
 }
 
+/* SOURCE has gone from FROM to TO, over TARGET (NULL: over none). */
+static void rename_told(struct notify_told *told, const struct change *from,
+                        const struct change *to, const struct name *source,
+                        const struct name *target)
+{
+    oskit_u32_t cookie = notify_new_cookie(), directory = source->dir ? NOTIFY_DIRECTORY : 0;
+
+    notify_entry(told, from->parent, from->text, NOTIFY_MOVED_FROM | directory, cookie);
+    notify_entry(told, to->parent, to->text, NOTIFY_MOVED_TO | directory, cookie);
+    if (target)
+        notify_self(told, target, NOTIFY_ATTRIB); /* its number of links */
+    notify_self(told, source, NOTIFY_MOVE_SELF);
+}
+
+static void rename_notify(struct renaming *r)
+{
+    struct notify_told *told = &r->from.told;
+    bool exchange = r->flags & RENAME_EXCHANGE;
+
+    rename_told(told, &r->from, &r->to, r->source, r->target->file && !exchange ? r->target : NULL);
+    if (exchange)
+        rename_told(told, &r->to, &r->from, r->target, NULL);
+}
+
 static oskit_error_t rename_found(struct renaming *r)
 {
     oskit_error_t err = rename_check(r);
@@ -172,6 +199,8 @@ static oskit_error_t rename_found(struct renaming *r)
         name_move(r->source, &r->place);
         if (r->flags & RENAME_EXCHANGE)
             name_move(r->target, &r->back);
+        if (notify_watched())
+            rename_notify(r);
     }
     name_place_fini(&r->place);
     name_place_fini(&r->back);

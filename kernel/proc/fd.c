@@ -1,5 +1,6 @@
 /* /proc/PID/fd: a link for each descriptor that leads to the open file's place; fdinfo beside it.
  */
+#include <sluice/notify.h>
 #include <sluice/object.h>
 #include <sluice/string.h>
 #include "kernel/log.h"
@@ -88,6 +89,8 @@ static oskit_mode_t anonymous_text(const struct openfile *file, char *out, size_
                                                                       : NULL;
     if (kind)
         format_text(out, size, "%s:[%lu]", kind, (unsigned long)stat.ino);
+    else if (notify_is(file->object))
+        format_text(out, size, "anon_inode:inotify");
     else
         format_text(out, size, "anon_inode:[%s]", object_kind(file->object));
     return stat.mode;
@@ -144,6 +147,12 @@ static oskit_mode_t fd_permissions(oskit_u64_t key)
 
 /* ---- fdinfo ---- */
 
+static void watch_show(void *arg, const struct notify_info *info)
+{
+    synth_printf(arg, "inotify wd:%x ino:%lx sdev:%x mask:%x ignored_mask:0\n",
+                 (unsigned)info->watch, (unsigned long)info->ino, info->dev, info->mask);
+}
+
 static oskit_error_t fdinfo_show(oskit_u64_t key, struct synth_text *text)
 {
     oskit_error_t error = file_permitted(key);
@@ -155,6 +164,7 @@ static oskit_error_t fdinfo_show(oskit_u64_t key, struct synth_text *text)
         oskit_posixio_stat(file->posixio, &stat);
     synth_printf(text, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t0\nino:\t%lu\n", (long)file->offset,
                  atomic_load(&file->flags), (unsigned long)stat.ino);
+    notify_each(file->object, watch_show, text);
     openfile_unref(file);
     return OSKIT_SUCCESS;
 }

@@ -1,5 +1,6 @@
 /* /proc/sys: the system's settings. Most can be read only: they tell what the kernel does, and it
  * does nothing else. */
+#include <sluice/notify.h>
 #include <sluice/string.h>
 #include "kernel/log.h"
 #include "kernel/mem/pages.h"
@@ -144,6 +145,45 @@ FIXED(max_map_count_show, "65530")
 FIXED(mmap_min_addr_show, "65536")
 FIXED(randomize_show, "2")
 
+/* ---- Bounds that can be set ---- */
+
+static oskit_error_t limit_show(struct synth_text *text, const _Atomic oskit_u32_t *limit)
+{
+    synth_printf(text, "%u\n", atomic_load(limit));
+    return OSKIT_SUCCESS;
+}
+
+/* A number from 0 to INT_MAX, and what isn't one behind it. */
+static oskit_error_t limit_store(_Atomic oskit_u32_t *limit, const char *text, size_t size)
+{
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; digits < size && text[digits] >= '0' && text[digits] <= '9'; digits++) {
+        value = value * 10 + (uint64_t)(text[digits] - '0');
+        if (value > INT32_MAX)
+            return OSKIT_E_INVALIDARG;
+    }
+    if (!digits || (digits < size && text[digits] != '\n' && text[digits] != ' '))
+        return OSKIT_E_INVALIDARG;
+    atomic_store(limit, (oskit_u32_t)value);
+    return OSKIT_SUCCESS;
+}
+
+#define LIMIT(name, limit)                                                            \
+    static oskit_error_t name##_show(oskit_u64_t key, struct synth_text *text)        \
+    {                                                                                 \
+        (void)key;                                                                    \
+        return limit_show(text, &(limit));                                            \
+    }                                                                                 \
+    static oskit_error_t name##_store(oskit_u64_t key, const char *text, size_t size) \
+    {                                                                                 \
+        (void)key;                                                                    \
+        return limit_store(&(limit), text, size);                                     \
+    }
+LIMIT(inotify_events, notify_limits.events)
+LIMIT(inotify_instances, notify_limits.instances)
+LIMIT(inotify_watches, notify_limits.watches)
+
 /* ---- The tree ---- */
 
 #define FILE_NODE(node_name, node_show)                                        \
@@ -187,9 +227,14 @@ static const struct synth_node kernel_nodes[] = {
     FILE_NODE("version", version_show),
     END_NODE};
 
+static const struct synth_node inotify_nodes[] = {
+    STORE_NODE("max_queued_events", inotify_events_show, inotify_events_store),
+    STORE_NODE("max_user_instances", inotify_instances_show, inotify_instances_store),
+    STORE_NODE("max_user_watches", inotify_watches_show, inotify_watches_store), END_NODE};
+
 static const struct synth_node fs_nodes[] = {
-    FILE_NODE("file-max", file_max_show), FILE_NODE("nr_open", nr_open_show),
-    FILE_NODE("pipe-max-size", pipe_max_size_show), END_NODE};
+    FILE_NODE("file-max", file_max_show), DIR_NODE("inotify", inotify_nodes),
+    FILE_NODE("nr_open", nr_open_show), FILE_NODE("pipe-max-size", pipe_max_size_show), END_NODE};
 
 static const struct synth_node vm_nodes[] = {FILE_NODE("max_map_count", max_map_count_show),
                                              FILE_NODE("mmap_min_addr", mmap_min_addr_show),

@@ -1,5 +1,6 @@
 /* Open files: the interfaces of an object gathered once, and transfers over them. */
 #include "kernel/sys/openfile.h"
+#include <sluice/notify.h>
 #include <sluice/object.h>
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
@@ -146,10 +147,18 @@ void openfile_ref(struct openfile *file)
     atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
 }
 
+static inline void openfile_notify_close(struct openfile *file)
+{
+    if (notify_watched() && !(atomic_load(&file->flags) & ABI_O_PATH))
+        notify_location(&file->location,
+                        openfile_writable(file) ? NOTIFY_CLOSE_WRITE : NOTIFY_CLOSE_NOWRITE);
+}
+
 void openfile_unref(struct openfile *file)
 {
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) != 1)
         return;
+    openfile_notify_close(file);
     epoll_owner_gone(&file->watchers);
     locks_file_gone(file);
     async_file_gone(file);
@@ -403,8 +412,8 @@ static __attribute__((noinline)) long read_slowly(struct openfile *file, struct 
 
 /* Most reads of streams find something: they are done with the first try, before anything is set up
  * for waiting. */
-long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                   uint32_t vecio_flags)
+static inline long read_any(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                            uint32_t vecio_flags)
 {
     size_t moved = 0;
     if (!openfile_readable(file))
@@ -422,6 +431,15 @@ long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t 
     return read_slowly(file, uio, offset, vecio_flags);
 }
 
+long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                   uint32_t vecio_flags)
+{
+    long result = read_any(file, uio, offset, vecio_flags);
+    if (result > 0)
+        notify_location(&file->location, NOTIFY_ACCESS);
+    return result;
+}
+
 static __attribute__((noinline)) long write_slowly(struct openfile *file, struct sluice_uio *uio,
                                                    const int64_t *offset, uint32_t vecio_flags,
                                                    size_t moved)
@@ -436,8 +454,8 @@ static __attribute__((noinline)) long write_slowly(struct openfile *file, struct
     return openfile_transfer(&t, offset);
 }
 
-long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                    uint32_t vecio_flags)
+static inline long write_any(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                             uint32_t vecio_flags)
 {
     size_t moved = 0;
     if (!openfile_writable(file))
@@ -450,4 +468,13 @@ long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t
     if (error && error != OSKIT_EWOULDBLOCK)
         return transfer_failed(moved, error);
     return write_slowly(file, uio, offset, vecio_flags, moved);
+}
+
+long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                    uint32_t vecio_flags)
+{
+    long result = write_any(file, uio, offset, vecio_flags);
+    if (result > 0)
+        notify_location(&file->location, NOTIFY_MODIFY);
+    return result;
 }

@@ -1,5 +1,6 @@
 /* Changing attributes: mode, owner, times, size; and access(2). */
 #include <sluice/filex.h>
+#include <sluice/notify.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
 #include "kernel/abi/time.h"
@@ -14,7 +15,11 @@ static long setattr_location(const struct location *location, uint32_t mask,
     sluice_filex_t *filex = location_filex(location);
     if (location_mount_flags(location) & MOUNT_RDONLY)
         return -ABI_EROFS;
-    return filex ? errno_from_oskit(sluice_filex_setattr(filex, mask, attributes)) : -ABI_EPERM;
+    long error =
+        filex ? errno_from_oskit(sluice_filex_setattr(filex, mask, attributes)) : -ABI_EPERM;
+    if (!error)
+        notify_location(location, notify_of_attributes(mask));
+    return error;
 }
 
 /* A pipe's end: the seed's setstat. */

@@ -1,5 +1,6 @@
 /* Names: creating, removing, renaming, reading directories, and where the process stands. */
 #include <sluice/filex.h>
+#include <sluice/notify.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include "kernel/abi/dirent.h"
@@ -261,6 +262,8 @@ static long directory_read(struct openfile *file, long user, size_t size)
         file->offset = (int64_t)cookie;
     env_mutex_unlock(&file->offset_mutex);
     heap_free(buffer.bytes);
+    if (!error)
+        notify_location(&file->location, NOTIFY_ACCESS);
     return error ? error : (long)buffer.used;
 }
 

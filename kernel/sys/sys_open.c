@@ -1,5 +1,6 @@
 /* open: from a path to a descriptor. */
 #include <oskit/fs/file.h>
+#include <sluice/notify.h>
 #include <sluice/pipe.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
@@ -143,9 +144,18 @@ long open_location(const struct location *location, long flags, bool created, st
 {
     oskit_mode_t mode;
     long error = open_check(location, flags, created, &mode);
-    if (!error && flags & ABI_O_TRUNC && !created && (mode & OSKIT_S_IFMT) == OSKIT_S_IFREG)
+    bool truncate =
+        !error && flags & ABI_O_TRUNC && !created && (mode & OSKIT_S_IFMT) == OSKIT_S_IFREG;
+    if (truncate)
         error = open_truncate(location);
-    return error ? error : open_object(location, flags, mode, out);
+    if (!error)
+        error = open_object(location, flags, mode, out);
+    if (!error && notify_watched() && !(flags & ABI_O_PATH)) {
+        notify_location(location, NOTIFY_OPEN);
+        if (truncate)
+            notify_location(location, NOTIFY_MODIFY);
+    }
+    return error;
 }
 
 static long open_tmpfile(struct path_walk *walk, long flags, long mode, struct location *out)

@@ -2,6 +2,7 @@
  * Space of files, and advice about it: fallocate, fadvise64, readahead, sync_file_range, syncfs.
  * What lies in RAM is read ahead and written back as it is; these calls check what they are asked.
  */
+#include <sluice/notify.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/sys/sys.h"
 
@@ -57,6 +58,8 @@ static long file_allocate(struct openfile *file, long mode, int64_t offset, int6
     sluice_filex_t *filex = file->location.name ? location_filex(&file->location) : NULL;
     oskit_error_t answer =
         filex ? filex->ops->allocate(filex, (uint32_t)mode, offset, length) : OSKIT_E_NOTIMPL;
+    if (!answer)
+        notify_location(&file->location, NOTIFY_MODIFY);
     return answer == OSKIT_E_NOTIMPL ? -ABI_EOPNOTSUPP : errno_from_oskit(answer);
 }
 

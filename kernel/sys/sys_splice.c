@@ -7,6 +7,7 @@
  * as nothing has to be waited for. A piece taken from a pipe that can't be passed on goes back to
  * where it was.
  */
+#include <sluice/notify.h>
 #include <sluice/object.h>
 #include <sluice/pipe.h>
 #include "kernel/abi/fcntl.h"
@@ -167,6 +168,7 @@ static long piece_lend(struct splice *s, struct piece *out)
         out->length = (uint32_t)(size - at);
     if (out->length > s->left)
         out->length = (uint32_t)s->left;
+    notify_location(&file->location, NOTIFY_ACCESS);
     return 0;
 }
 

@@ -39,6 +39,7 @@ struct elf_image {
 /* An open program file (execfile.c). */
 struct executable {
     struct location location;
+    bool opened; /* and told so */
     sluice_absvec_t *absvec;
     oskit_absio_t *absio;
     sluice_pager_t *pager;

@@ -1,4 +1,5 @@
 /* Program files: finding, checking and reading them before they become images. */
+#include <sluice/notify.h>
 #include <sluice/object.h>
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
@@ -99,8 +100,12 @@ long executable_open(int dirfd, const char *path, int flags, struct executable *
         error = executable_check(file);
     if (!error)
         error = executable_object(file);
-    if (!error)
+    if (!error) {
+        file->opened = true;
+        notify_location(&file->location, NOTIFY_OPEN);
         error = executable_read_some(file, 0, file->head, sizeof file->head, &got);
+        notify_location(&file->location, NOTIFY_ACCESS);
+    }
     if (error)
         executable_close(file);
     return error;
@@ -117,6 +122,8 @@ void executable_close(struct executable *file)
     executable_release(file->absvec);
     executable_release(file->absio);
     executable_release(file->pager);
+    if (file->opened)
+        notify_location(&file->location, NOTIFY_CLOSE_NOWRITE);
     if (file->location.name)
         location_release(&file->location);
     *file = (struct executable){0};

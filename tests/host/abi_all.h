@@ -9,6 +9,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/futex.h"
+#include "kernel/abi/inotify.h"
 #include "kernel/abi/limits.h"
 #include "kernel/abi/mman.h"
 #include "kernel/abi/mount.h"

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/poll.h>
@@ -52,6 +53,8 @@ SIZE(abi_f_owner_ex, f_owner_ex)
 SIZE(abi_pollfd, pollfd)
 SIZE(abi_epoll_event, epoll_event)
 FIELD(abi_epoll_event, epoll_event, data)
+SIZE(abi_inotify_event, inotify_event)
+FIELD(abi_inotify_event, inotify_event, cookie)
 SIZE(abi_msghdr, msghdr)
 FIELD(abi_msghdr, msghdr, msg_iov)
 FIELD(abi_msghdr, msghdr, msg_control)

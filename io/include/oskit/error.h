@@ -151,8 +151,6 @@ typedef oskit_s32_t oskit_error_t;
 #define OSKIT_ETIME           OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0220)
 #define OSKIT_ETXTBSY         OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0221)
 #define OSKIT_EWOULDBLOCK     OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0222)
-/* Linux's: what is on the disk makes no sense. */
-#define OSKIT_EUCLEAN OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0223)
 
 /* Ours, beyond the seed's. */
 #define OSKIT_EUCLEAN OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0300) /* damaged file system */

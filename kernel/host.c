@@ -49,6 +49,21 @@ void env_page_unref(void *page)
     page_unref(page);
 }
 
+bool env_page_shared(const void *page)
+{
+    return page_references(page) > 1;
+}
+
+size_t env_page_total(void)
+{
+    return pages_total();
+}
+
+size_t env_page_free(void)
+{
+    return pages_free();
+}
+
 uint64_t env_dma_address(const void *p)
 {
     return page_physical(p);

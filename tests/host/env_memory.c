@@ -294,6 +294,24 @@ uint32_t env_test_page_count(const void *page)
     return count;
 }
 
+bool env_page_shared(const void *page)
+{
+    return env_test_page_count(page) > 1;
+}
+
+size_t env_page_total(void)
+{
+    return ARENA_PAGES;
+}
+
+size_t env_page_free(void)
+{
+    pthread_mutex_lock(&arena_lock);
+    size_t free_pages = ARENA_PAGES - live_pages;
+    pthread_mutex_unlock(&arena_lock);
+    return free_pages;
+}
+
 /* ---- Device addresses ---- */
 
 uint64_t env_dma_address(const void *p)

@@ -50,6 +50,10 @@ void env_page_ref(void *page);
 /* Drops a reference; the last one frees the pages. [any] */
 void env_page_unref(void *page);
 
+/* Whether anybody holds a reference besides one that the caller knows of. When the caller alone
+ * gives references out, "no" stays true until it does. [any] */
+bool env_page_shared(const void *page);
+
 /*
  * Memory that can be given up when the host is short of it. RECLAIM(ARG, PAGES) frees about PAGES
  * pages if it can and returns how many it did; it is called in thread context, but by whoever asks

@@ -56,24 +56,41 @@ struct pagecache_ops {
     /* A write went past the size: the file system notes the new one (cache->size is already it).
      * NULL: fixed size. Under the inode's mutex. [thread] */
     void (*grown)(struct pagecache *cache, oskit_u64_t size);
-    /* The cache got its first dirty page / has none any more; for the file system's lists. May be
-     * NULL. [thread] */
+    /* The cache got its first dirty page / has none any more; for the file system's lists. Look at
+     * dirty_count: two of these calls may pass each other. May be NULL. [thread] */
     void (*dirtied)(struct pagecache *cache);
+    /*
+     * What happens between these two on one thread belongs together: reserve, the pages becoming
+     * dirty, the size growing (grown). A journal makes one transaction of it, so that after a crash
+     * no block lies past the size and none shows what was in it before. User memory is not touched
+     * in between, and a page of this cache may be busy. LENGTH bounds what will be reserved. Both
+     * or neither may be NULL; an error of begin is the transfer's. [thread]
+     */
+    oskit_error_t (*begin)(struct pagecache *cache, oskit_u64_t length);
+    void (*end)(struct pagecache *cache);
 };
 
+/* The file system reads size and the counts, and sets nothing after pagecache_init. */
 struct pagecache {
-    const struct pagecache_ops *ops;
-    sluice_blockqueue_t *device; /* held */
-    oskit_u64_t size;            /* bytes; under lock */
-    oskit_u32_t block_size;      /* of ops->extent; <= ENV_PAGE_SIZE */
-    struct env_spinlock lock;    /* guards what follows */
-    struct radix pages;          /* struct cached_page by index */
-    oskit_u64_t page_count, dirty_count;
-    struct list dirty;        /* pages, oldest first */
-    struct list all;          /* in the list of caches, while it has pages */
-    oskit_u32_t error_count;  /* rises with each failed write-back; see pagecache_error */
-    oskit_error_t last_error; /* what the last one was */
-    void *mappings;           /* programs' mappings of this cache; see vecio.h */
+    const struct pagecache_ops *ops; /* immutable, like the next three */
+    sluice_blockqueue_t *device;     /* held */
+    struct block_limits limits;      /* of the device; but for the size */
+    oskit_u32_t block_size;          /* of ops->extent; <= ENV_PAGE_SIZE */
+    struct env_spinlock lock;        /* guards what follows */
+    oskit_u64_t size;                /* bytes */
+    struct radix pages;              /* struct cached_page by index */
+    oskit_u64_t page_count, dirty_count, writeback_count;
+    struct list dirty;             /* pages, oldest first */
+    struct list writeback;         /* pages on their way to the device, in order of start */
+    oskit_u64_t writeback_started; /* how many ever were */
+    oskit_u64_t hand;              /* index where reclaim looks next */
+    oskit_u32_t error_count;       /* rises with each failed write-back; see pagecache_error */
+    oskit_error_t last_error;      /* what the last one was */
+    struct list all;               /* in the list of caches, while it has pages; the list's lock */
+    oskit_u32_t holds;             /* visits that go through that list; the list's lock */
+    oskit_u64_t visit;             /* the last of them; the list's lock */
+    struct env_sleep *gone;        /* who waits for holds to be 0; the list's lock */
+    void *mappings;                /* programs' mappings of this cache; see vecio.h */
 };
 
 /* What a reader of one open file remembers, for read-ahead; all zeros at first. */
@@ -84,10 +101,12 @@ struct pagecache_reader {
     oskit_u32_t advice; /* POSIX_FADV_NORMAL, _RANDOM, _SEQUENTIAL */
 };
 
-/* DEVICE gains a reference. [thread] */
+/* DEVICE gains a reference. BLOCK_SIZE is a power of two between the device's and a page. [thread]
+ */
 void pagecache_init(struct pagecache *cache, const struct pagecache_ops *ops,
                     sluice_blockqueue_t *device, oskit_u32_t block_size, oskit_u64_t size);
-/* Drops all pages, dirty ones too (the file is gone); nobody may be using the cache. [thread] */
+/* Drops all pages, dirty ones too (the file is gone); nobody may be using the cache. Waits for
+ * transfers and visits of all caches under way: called with no lock that OPS take. [thread] */
 void pagecache_fini(struct pagecache *cache);
 
 /*
@@ -115,10 +134,22 @@ oskit_error_t pagecache_getpage(struct pagecache *cache, oskit_u64_t index, oski
  * becomes zeros. Called under the inode's mutex, before the blocks are freed. [thread] */
 oskit_error_t pagecache_truncate(struct pagecache *cache, oskit_u64_t size);
 
+/* Bytes FIRST..LAST (inclusive) become a hole: whole pages go, the rest becomes zeros. Called under
+ * the inode's mutex after OPS know the hole and before the blocks may be used anew. [thread] */
+oskit_error_t pagecache_punch(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
+
 /* Writes dirty pages of bytes FIRST..LAST (inclusive) back; WAIT: returns when they are on the
- * device (not yet flushed from its cache). The first error met. [thread] */
+ * device (not yet flushed from its cache). An error met meanwhile. Takes locks of address spaces
+ * for moments, so: with no lock that getpage or OPS take. [thread] */
 oskit_error_t pagecache_writeback(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last,
                                   bool wait);
+/*
+ * For a journal that must not commit before the data are on the device: writes what is dirty now
+ * and waits, but leaves the mappings of programs alone, so that it may be called while others wait
+ * for the journal in OPS; only extent is called. Pages that a mapping can store to stay dirty.
+ * [thread]
+ */
+oskit_error_t pagecache_order(struct pagecache *cache);
 /* Drops clean, unmapped, unused pages of the range (POSIX_FADV_DONTNEED, drop_caches, BLKFLSBUF).
  */
 void pagecache_drop(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
@@ -138,8 +169,9 @@ extern const struct pagecache_ops pagecache_device_ops; /* byte N of the cache i
 
 /* Starts the write-back thread and hooks reclaim into the host. Once, at start. [thread] */
 oskit_error_t pagecache_start(void);
-/* Writes every dirty page of every cache back; WAIT as above. [thread] */
-void pagecache_sync(bool wait);
+/* Writes every dirty page of every cache back, or of those on DEVICE when it is not NULL; WAIT as
+ * above. [thread] */
+void pagecache_sync(sluice_blockqueue_t *device, bool wait);
 /* Drops what can be dropped (drop_caches); returns the number of pages freed. [thread] */
 oskit_size_t pagecache_drop_all(void);
 /* For /proc/meminfo: pages cached, dirty, under write-back. [any] */

@@ -24,6 +24,11 @@
     8u /* the caller will not wait: an object whose reply depends on it (a tty's job control \
           doesn't) may look */
 
+/* O_DIRECT: between the medium and the program's memory, past any cache. OSKIT_E_INVALIDARG when
+ * offset, lengths or addresses are not multiples of the medium's block. Objects without a medium
+ * take no notice. */
+#define VECIO_DIRECT 16u
+
 /* sluice_streamvec: a byte stream. Never blocks: OSKIT_EWOULDBLOCK when nothing can move now. */
 typedef struct sluice_streamvec {
     struct sluice_streamvec_ops *ops;

@@ -17,7 +17,7 @@ USER_CC     := $(NEWLIB)/bin/sluice-cc
 USER_LIBC   := $(NEWLIB)/lib/libc.a
 
 LIBC_HEADERS := $(sort $(shell find libc/include -name '*.h'))
-LIBC_SRCS   := $(sort $(wildcard libc/src/*.c libc/src/*.S))
+LIBC_SRCS   := $(sort $(wildcard libc/src/*.c libc/src/*.S libc/src/*/*.c))
 LIBC_OBJS   := $(LIBC_SRCS:libc/src/%=$(NEWLIB)/objects/%.o) $(NEWLIB)/objects/stubs.S.o
 # Portable parts of newlib that its generic configuration leaves out.
 NEWLIB_EXTRA := regcomp regexec regerror regfree collate collcmp fnmatch
@@ -35,7 +35,7 @@ NEWLIB_CFLAGS := $(filter-out -g,$(LIBC_TARGET_CODE)) -fno-strict-aliasing -fcom
 NEWLIB_CONFIGURE := --target=x86_64-elf --disable-multilib --disable-libgloss --disable-nls \
                --disable-newlib-supplied-syscalls --enable-newlib-io-c99-formats --enable-newlib-io-long-long \
                --enable-newlib-io-long-double --enable-newlib-io-pos-args \
-               --enable-newlib-mb
+               --enable-newlib-mb --enable-newlib-global-stdio-streams
 NEWLIB_TOOLS := CC_FOR_TARGET=gcc AS_FOR_TARGET=as AR_FOR_TARGET=ar RANLIB_FOR_TARGET=ranlib LD_FOR_TARGET=ld \
                NM_FOR_TARGET=nm OBJDUMP_FOR_TARGET=objdump STRIP_FOR_TARGET=strip READELF_FOR_TARGET=readelf \
                MAKEINFO=true

@@ -33,7 +33,7 @@ time_t time(time_t *result)
 int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
                     struct timespec *left)
 {
-    return (int)-SYS6(clock_nanosleep, clock, flags, wanted, left, 0, 0);
+    return (int)-__cancel_call(SYS_clock_nanosleep, clock, flags, (long)wanted, (long)left, 0, 0);
 }
 
 int clock_getcpuclockid(pid_t pid, clockid_t *clock)

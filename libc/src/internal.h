@@ -37,9 +37,17 @@ static inline long with_errno(long result)
 #define CALL3(name, a, b, c)          with_errno(SYS3(name, a, b, c))
 #define CALL6(name, a, b, c, d, e, f) with_errno(SYS6(name, a, b, c, d, e, f))
 
+/* The same for a call that is a cancellation point (src/syscall.S). */
+long __cancel_call(long number, long a0, long a1, long a2, long a3, long a4, long a5);
+#define CANCEL6(name, a, b, c, d, e, f)                                                         \
+    with_errno(__cancel_call(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), \
+                             (long)(f)))
+#define CANCEL3(name, a, b, c) CANCEL6(name, a, b, c, 0, 0, 0)
+
 /* The kernel's sigset_t is 8 bytes, newlib's too. */
 #define KERNEL_SIGSET_SIZE 8
 
 void __tls_start(unsigned long *auxv);
+extern void *__first_stack_end;
 
 #endif

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "thread/thread.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define SHELL        "/bin/sh"
@@ -33,7 +33,7 @@ pid_t wait(int *status)
 
 int waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-    return (int)CALL6(waitid, type, id, info, options, NULL, 0);
+    return (int)CANCEL6(waitid, type, id, info, options, NULL, 0);
 }
 
 int execv(const char *path, char *const argv[])
@@ -150,38 +150,101 @@ static void run_command(const char *command)
     _exit(127);
 }
 
-int system(const char *command)
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    sigset_t child, mask;
-    int status = -1;
+/* What threads that are in system() at once share: the first of them has the signals ignored, the
+ * last one gives them back. */
+static int commands;
+static struct sigaction interrupt, quit;
 
-    if (!command)
-        return access(SHELL, X_OK) == 0;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigaction(SIGINT, &ignore, &interrupt);
-    sigaction(SIGQUIT, &ignore, &quit);
-    sigprocmask(SIG_BLOCK, &child, &mask);
+static void ignore_keys(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    __libc_lock_acquire(&__libc_lists_lock);
+    if (commands++ == 0) {
+        sigaction(SIGINT, &ignore, &interrupt);
+        sigaction(SIGQUIT, &ignore, &quit);
+    }
+    __libc_lock_release(&__libc_lists_lock);
+}
+
+static void restore_keys(void)
+{
+    __libc_lock_acquire(&__libc_lists_lock);
+    if (--commands == 0) {
+        sigaction(SIGINT, &interrupt, NULL);
+        sigaction(SIGQUIT, &quit, NULL);
+    }
+    __libc_lock_release(&__libc_lists_lock);
+}
+
+struct command {
+    pid_t pid;
+    sigset_t mask;
+};
+
+static void end_command(struct command *command)
+{
+    restore_keys();
+    sigprocmask(SIG_SETMASK, &command->mask, NULL);
+}
+
+static void abandon_command(void *pointer)
+{
+    struct command *command = pointer;
+
+    kill(command->pid, SIGKILL);
+    while (waitpid(command->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    end_command(command);
+}
+
+static pid_t start_command(const char *text, const sigset_t *mask)
+{
     pid_t pid = fork();
+
     if (pid == 0) {
         sigaction(SIGINT, &interrupt, NULL);
         sigaction(SIGQUIT, &quit, NULL);
-        sigprocmask(SIG_SETMASK, &mask, NULL);
-        run_command(command);
+        sigprocmask(SIG_SETMASK, mask, NULL);
+        run_command(text);
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) {
-            status = -1;
-            break;
-        }
-    sigaction(SIGINT, &interrupt, NULL);
-    sigaction(SIGQUIT, &quit, NULL);
-    sigprocmask(SIG_SETMASK, &mask, NULL);
+    return pid;
+}
+
+/* The status of the child; -1 when it can't be had. */
+static int status_of(pid_t pid)
+{
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
     return status;
 }
 
-/* Streams that popen() opened. */
+int system(const char *text)
+{
+    struct command command;
+    sigset_t child;
+    int status = -1;
+
+    if (!text)
+        return access(SHELL, X_OK) == 0;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    ignore_keys();
+    sigprocmask(SIG_BLOCK, &child, &command.mask);
+    command.pid = start_command(text, &command.mask);
+    if (command.pid > 0) {
+        pthread_cleanup_push(abandon_command, &command);
+        status = status_of(command.pid);
+        pthread_cleanup_pop(0);
+    }
+    end_command(&command);
+    return status;
+}
+
+/* Streams that popen() opened, under the lock of the libc's lists. */
 static struct opened {
     struct opened *next;
     FILE *stream;
@@ -230,32 +293,38 @@ FILE *popen(const char *command, const char *mode)
     }
     if (!strchr(mode, 'e'))
         fcntl(ends[!reading], F_SETFD, 0);
+    __libc_lock_acquire(&__libc_lists_lock);
     entry->next = opened;
     opened = entry;
+    __libc_lock_release(&__libc_lists_lock);
     return entry->stream;
+}
+
+static struct opened *forget(FILE *stream)
+{
+    struct opened **link = &opened, *entry;
+
+    __libc_lock_acquire(&__libc_lists_lock);
+    while ((entry = *link) && entry->stream != stream)
+        link = &entry->next;
+    if (entry)
+        *link = entry->next;
+    __libc_lock_release(&__libc_lists_lock);
+    return entry;
 }
 
 int pclose(FILE *stream)
 {
-    struct opened **link = &opened, *entry;
-    int status = -1;
+    struct opened *entry = forget(stream);
 
-    while (*link && (*link)->stream != stream)
-        link = &(*link)->next;
-    entry = *link;
     if (!entry) {
         errno = ECHILD;
         return -1;
     }
-    *link = entry->next;
-    fclose(stream);
-    while (waitpid(entry->pid, &status, 0) < 0)
-        if (errno != EINTR) {
-            status = -1;
-            break;
-        }
+    pid_t pid = entry->pid;
     free(entry);
-    return status;
+    fclose(stream);
+    return status_of(pid);
 }
 
 int daemon(int nochdir, int noclose)

@@ -21,7 +21,7 @@ int pselect(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restri
 
     if (timeout)
         copy = *timeout;
-    return (int)CALL6(pselect6, count, in, out, except, timeout ? &copy : NULL, &pack);
+    return (int)CANCEL6(pselect6, count, in, out, except, timeout ? &copy : NULL, &pack);
 }
 
 int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
@@ -30,18 +30,18 @@ int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, cons
 
     if (timeout)
         copy = *timeout;
-    return (int)CALL6(ppoll, fds, count, timeout ? &copy : NULL, mask, KERNEL_SIGSET_SIZE, 0);
+    return (int)CANCEL6(ppoll, fds, count, timeout ? &copy : NULL, mask, KERNEL_SIGSET_SIZE, 0);
 }
 
 int epoll_pwait(int fd, struct epoll_event *events, int count, int timeout, const sigset_t *mask)
 {
-    return (int)CALL6(epoll_pwait, fd, events, count, timeout, mask, KERNEL_SIGSET_SIZE);
+    return (int)CANCEL6(epoll_pwait, fd, events, count, timeout, mask, KERNEL_SIGSET_SIZE);
 }
 
 int epoll_pwait2(int fd, struct epoll_event *events, int count, const struct timespec *timeout,
                  const sigset_t *mask)
 {
-    return (int)CALL6(epoll_pwait2, fd, events, count, timeout, mask, KERNEL_SIGSET_SIZE);
+    return (int)CANCEL6(epoll_pwait2, fd, events, count, timeout, mask, KERNEL_SIGSET_SIZE);
 }
 
 int signalfd(int fd, const sigset_t *set, int flags)

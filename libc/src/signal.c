@@ -7,6 +7,9 @@
 
 #include "internal.h"
 
+/* What threads use themselves (thread/thread.h): nobody blocks, handles or waits for it. */
+#define INTERNAL (3ul << 31)
+
 struct kernel_sigaction {
     void (*handler)(int);
     unsigned long flags;
@@ -21,11 +24,15 @@ int sigaction(int sig, const struct sigaction *restrict new, struct sigaction *r
     struct kernel_sigaction in, out = {0};
     long result;
 
+    if (sig > 0 && sig < NSIG && 1ul << (sig - 1) & INTERNAL) {
+        errno = EINVAL;
+        return -1;
+    }
     if (new) {
         in.handler = new->sa_handler;
         in.flags = (unsigned)new->sa_flags | SA_RESTORER;
         in.restorer = __restore_rt;
-        in.mask = new->sa_mask;
+        in.mask = new->sa_mask & ~INTERNAL;
     }
     result =
         CALL6(rt_sigaction, sig, new ? &in : NULL, old ? &out : NULL, KERNEL_SIGSET_SIZE, 0, 0);
@@ -105,14 +112,23 @@ int sigqueue(pid_t pid, int sig, union sigval value)
     return (int)CALL3(rt_sigqueueinfo, pid, sig, &info);
 }
 
-int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-    return (int)CALL6(rt_sigprocmask, how, set, old, KERNEL_SIGSET_SIZE, 0, 0);
-}
-
 int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
 {
-    return (int)-SYS6(rt_sigprocmask, how, set, old, KERNEL_SIGSET_SIZE, 0, 0);
+    sigset_t allowed;
+
+    if (set) {
+        allowed = *set & ~INTERNAL;
+        set = &allowed;
+    }
+    long result = SYS6(rt_sigprocmask, how, set, old, KERNEL_SIGSET_SIZE, 0, 0);
+    if (result == 0 && old)
+        *old &= ~INTERNAL;
+    return (int)-result;
+}
+
+int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
+{
+    return (int)with_errno(-pthread_sigmask(how, set, old));
 }
 
 int sigpending(sigset_t *set)
@@ -122,13 +138,17 @@ int sigpending(sigset_t *set)
 
 int sigsuspend(const sigset_t *set)
 {
-    return (int)CALL3(rt_sigsuspend, set, KERNEL_SIGSET_SIZE, 0);
+    sigset_t allowed = *set & ~INTERNAL;
+
+    return (int)CANCEL3(rt_sigsuspend, &allowed, KERNEL_SIGSET_SIZE, 0);
 }
 
 int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
                  const struct timespec *restrict timeout)
 {
-    return (int)CALL6(rt_sigtimedwait, set, info, timeout, KERNEL_SIGSET_SIZE, 0, 0);
+    sigset_t allowed = *set & ~INTERNAL;
+
+    return (int)CANCEL6(rt_sigtimedwait, &allowed, info, timeout, KERNEL_SIGSET_SIZE, 0, 0);
 }
 
 int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict info)

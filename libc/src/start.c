@@ -22,6 +22,7 @@ char *program_invocation_name = "";
 char *program_invocation_short_name = "";
 
 static unsigned long *auxiliary;
+void *__first_stack_end; /* about where the first thread's stack begins */
 
 unsigned long getauxval(unsigned long type)
 {
@@ -58,6 +59,7 @@ void __libc_start(long *stack)
     while (*end)
         end++;
     auxiliary = (unsigned long *)(end + 1);
+    __first_stack_end = auxiliary;
     __tls_start(auxiliary);
     environ = envp;
     __environ = envp;

@@ -1,5 +1,6 @@
 /* Of streams, what newlib has under other names or not at all. */
 #include <stdio.h>
+#include <sys/lock.h>
 
 ssize_t getline(char **line, size_t *size, FILE *stream)
 {
@@ -11,19 +12,18 @@ ssize_t getdelim(char **line, size_t *size, int end, FILE *stream)
     return __getdelim(line, size, end, stream);
 }
 
-/* There is one thread in the libc, so whoever asks for a stream's lock has it. */
+/* The lock that each operation on the stream takes, and may take again. */
 void flockfile(FILE *stream)
 {
-    (void)stream;
+    __lock_acquire_recursive(stream->_lock);
 }
 
 int ftrylockfile(FILE *stream)
 {
-    (void)stream;
-    return 0;
+    return __lock_try_acquire_recursive(stream->_lock);
 }
 
 void funlockfile(FILE *stream)
 {
-    (void)stream;
+    __lock_release_recursive(stream->_lock);
 }

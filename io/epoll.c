@@ -191,28 +191,30 @@ static void member_reported(struct epoll *epoll, struct epoll_member *member)
  * One that isn't ready leaves the list, but not before the reports of those in front of it were
  * kept: *MORE says that there is something to go on with.
  */
-static uint32_t epoll_pick(struct epoll *epoll, struct epoll_report *reports, uint32_t max,
-                           bool *more)
+static inline __attribute__((always_inline)) uint32_t
+epoll_pick(struct epoll *epoll, struct epoll_report *reports, uint32_t max, bool *more)
 {
+    struct list *link;
     uint32_t count = 0;
 
     *more = false;
     env_spin_lock(&epoll->ready_lock);
-    while (!*more && !list_empty(&epoll->ready)) {
-        struct epoll_member *member =
-            container_of(epoll->ready.next, struct epoll_member, ready_link);
+    while ((link = epoll->ready.next) != &epoll->ready) {
+        struct epoll_member *member = container_of(link, struct epoll_member, ready_link);
         if (member->pass == epoll->pass)
             break;
         uint32_t level = member_level(member);
-        if (count == max || (level == 0 && count != 0)) {
-            *more = true;
-        } else if (level == 0) {
-            list_remove(&member->ready_link);
-        } else {
-            reports[count++] =
-                (struct epoll_report){level, member->interest.tag, member->interest.data, member};
-            member_reported(epoll, member);
+        if (__builtin_expect(level == 0 && count == 0, 0)) {
+            list_remove(link);
+            continue;
         }
+        if (__builtin_expect(level == 0 || count == max, 0)) {
+            *more = true;
+            break;
+        }
+        reports[count++] =
+            (struct epoll_report){level, member->interest.tag, member->interest.data, member};
+        member_reported(epoll, member);
     }
     epoll_ready_settle(epoll);
     env_spin_unlock(&epoll->ready_lock);
@@ -234,9 +236,9 @@ static void epoll_put_back(struct epoll *epoll, const struct epoll_report *repor
 }
 
 /* Called with the mutex held. */
-static inline oskit_error_t epoll_collect_locked(struct epoll *epoll, uint32_t max,
-                                                 epoll_emit_t *emit, void *arg,
-                                                 oskit_u32_t *out_count)
+static inline __attribute__((always_inline)) oskit_error_t
+epoll_collect_locked(struct epoll *epoll, uint32_t max, epoll_emit_t *emit, void *arg,
+                     oskit_u32_t *out_count)
 {
     struct epoll_report reports[BATCH];
     uint32_t kept, left;

@@ -22,7 +22,7 @@ void uio_init_kernel(struct sluice_uio *uio, struct sluice_iovec *segment, void 
     *uio = (struct sluice_uio){.iov = segment, .iov_count = 1, .left = length, .user = false};
 }
 
-void uio_skip(struct sluice_uio *uio, size_t size)
+void uio_skip_far(struct sluice_uio *uio, size_t size)
 {
     uio->left -= size;
     while (size > 0) {
@@ -64,7 +64,7 @@ static size_t piece_move_kernel(enum direction direction, char *base, char *buff
 }
 
 static inline __attribute__((always_inline)) size_t
-piece_move(struct sluice_uio *uio, enum direction direction, char *buffer, size_t size)
+piece_move(const struct sluice_uio *uio, enum direction direction, char *buffer, size_t size)
 {
     char *at = (char *)uio->iov->base + uio->iov_offset;
 
@@ -129,6 +129,20 @@ oskit_error_t uio_write_to(struct sluice_uio *uio, const void *from, size_t size
 oskit_error_t uio_read_from(struct sluice_uio *uio, void *to, size_t size, size_t *moved)
 {
     return uio_move(uio, OUT_OF_UIO, to, size, moved);
+}
+
+/* Of more than one segment, by moving a copy of the position. */
+oskit_error_t uio_peek(const struct sluice_uio *uio, void *to, size_t size, size_t *moved)
+{
+    size_t total = size < uio->left ? size : uio->left;
+
+    if (total != 0 && total <= uio->iov->length - uio->iov_offset) {
+        size_t missed = piece_move(uio, OUT_OF_UIO, to, total);
+        *moved = total - missed;
+        return missed == 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
+    }
+    struct sluice_uio ahead = *uio;
+    return pieces_move(&ahead, OUT_OF_UIO, to, total, moved);
 }
 
 oskit_error_t uio_zero(struct sluice_uio *uio, size_t size, size_t *moved)

@@ -95,17 +95,16 @@ static oskit_error_t eventfd_move_out(struct eventfd *eventfd, struct sluice_uio
     return OSKIT_SUCCEEDED(err) ? uio_write_to(uio, &n, sizeof n, moved) : err;
 }
 
-/* The number is looked at through a copy of the position: a try that would block moves nothing. */
+/* The number is looked at before it is taken: a try that would block moves nothing. */
 static oskit_error_t eventfd_move_in(struct eventfd *eventfd, struct sluice_uio *uio, size_t *moved)
 {
-    struct sluice_uio ahead = *uio;
     size_t got;
     uint64_t n;
 
     *moved = 0;
     if (uio->left != sizeof n)
         return OSKIT_E_INVALIDARG;
-    oskit_error_t err = uio_read_from(&ahead, &n, sizeof n, &got);
+    oskit_error_t err = uio_peek(uio, &n, sizeof n, &got);
     if (OSKIT_FAILED(err))
         return err;
     if (n > EVENTFD_MAX)
@@ -113,7 +112,7 @@ static oskit_error_t eventfd_move_in(struct eventfd *eventfd, struct sluice_uio 
     err = count_give(eventfd, n);
     if (OSKIT_FAILED(err))
         return err;
-    *uio = ahead;
+    uio_skip(uio, sizeof n);
     *moved = sizeof n;
     return OSKIT_SUCCESS;
 }

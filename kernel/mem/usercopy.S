@@ -1,20 +1,87 @@
 /*
- * The loops of usercopy.c, with the SMAP window open. Moves of words may fault anywhere in their
- * block; the bytes of that block are then tried one by one, so that the count left is exact.
+ * What touches a program's memory. The copies check the range and open the SMAP window themselves;
+ * the others are usercopy.c's, which does. Moves of words may fault anywhere in their block; the
+ * bytes of that block are then tried one by one, so that the count left is exact.
  */
 #include "kernel/cpu/extable.h"
+
+        /* usercopy.c asserts these. */
+        .set USER_LIMIT, 0x00007ffffffff000
+        .set FEATURE_SMAP, 0x5e
+
+/* Dear where they are emulated: once a call. */
+        .macro window_open
+        cmpb $0, cpu_features+FEATURE_SMAP(%rip)
+        je 99f
+        stac
+99:
+        .endm
+
+        .macro window_close
+        cmpb $0, cpu_features+FEATURE_SMAP(%rip)
+        je 99f
+        clac
+99:
+        .endm
+
+/* Refuses SIZE bytes at USER, the size in RAX as all that is left, where they reach beyond what
+ * programs can have. */
+        .macro check_range user, size
+        movabsq $USER_LIMIT, %rax
+        subq \user, %rax
+        jb user_range_refused
+        cmpq \size, %rax
+        jb user_range_refused
+        .endm
 
         .text
 /* All instructions between these two labels, and no others, may fault on a program's pages. */
         .globl user_access_start, user_access_end
 user_access_start:
 
-/* size_t user_move(void *to, const void *from, size_t size): bytes not moved. */
+/*
+ * size_t copy_from_user(void *to, const void *user, size_t size)
+ * size_t copy_to_user(void *user, const void *from, size_t size): bytes not moved. What fits into two words
+ * is moved by two that may overlap, and so is the rest of what is longer. A fault in any of them finds
+ * RDI, RSI and RDX saying what is left.
+ */
         .balign 16
-        .globl user_move
-        .type user_move, @function
+        .globl copy_from_user
+        .type copy_from_user, @function
+copy_from_user:
+        check_range %rsi, %rdx
+        jmp user_move
+        .size copy_from_user, . - copy_from_user
+
+        .balign 16
+        .globl copy_to_user
+        .type copy_to_user, @function
+copy_to_user:
+        check_range %rdi, %rdx
 user_move:
-        movq %rdx, %rcx
+        window_open
+        cmpq $16, %rdx
+        ja 8f
+        cmpl $8, %edx
+        jb 5f
+1:      movq (%rsi), %rax
+2:      movq -8(%rsi, %rdx), %rcx
+3:      movq %rax, (%rdi)
+4:      movq %rcx, -8(%rdi, %rdx)
+        window_close
+        xorl %eax, %eax
+        ret
+5:      cmpl $4, %edx
+        jb 50f
+6:      movl (%rsi), %eax
+7:      movl -4(%rsi, %rdx), %ecx
+44:     movl %eax, (%rdi)
+45:     movl %ecx, -4(%rdi, %rdx)
+        window_close
+        xorl %eax, %eax
+        ret
+
+8:      movq %rdx, %rcx
         andl $63, %edx
         shrq $6, %rcx
         jz 20f
@@ -42,13 +109,21 @@ user_move:
 20:     movl %edx, %ecx
         andl $7, %edx
         shrl $3, %ecx
-        jz 50f
+        jz 42f
 40:     movq (%rsi), %rax
 41:     movq %rax, (%rdi)
         addq $8, %rsi
         addq $8, %rdi
         decl %ecx
         jnz 40b
+42:     testl %edx, %edx
+        jz 60f
+46:     movq -8(%rsi, %rdx), %rax
+47:     movq %rax, -8(%rdi, %rdx)
+        window_close
+        xorl %eax, %eax
+        ret
+
 50:     testq %rdx, %rdx
         jz 60f
 51:     movb (%rsi), %al
@@ -57,7 +132,8 @@ user_move:
         incq %rdi
         decq %rdx
         jnz 51b
-60:     movq %rdx, %rax
+60:     window_close
+        movq %rdx, %rax
         ret
 
 70:     shlq $6, %rcx
@@ -66,6 +142,16 @@ user_move:
 80:     leaq (%rdx, %rcx, 8), %rdx
         jmp 51b
 
+        extable 1b, 51b
+        extable 2b, 51b
+        extable 3b, 51b
+        extable 4b, 51b
+        extable 6b, 51b
+        extable 7b, 51b
+        extable 44b, 51b
+        extable 45b, 51b
+        extable 46b, 51b
+        extable 47b, 51b
         extable 10b, 70b
         extable 11b, 70b
         extable 12b, 70b
@@ -86,33 +172,42 @@ user_move:
         extable 41b, 80b
         extable 51b, 60b
         extable 52b, 60b
-        .size user_move, . - user_move
+        .size copy_to_user, . - copy_to_user
 
-/* size_t user_clear(void *to, size_t size): bytes not cleared. */
+/* size_t zero_user(void *user, size_t size): bytes not cleared. */
         .balign 16
-        .globl user_clear
-        .type user_clear, @function
-user_clear:
+        .globl zero_user
+        .type zero_user, @function
+zero_user:
+        movq %rsi, %rdx
+        check_range %rdi, %rdx
+        window_open
         xorl %eax, %eax
+        cmpq $8, %rsi
+        jb 19f
         movq %rsi, %rcx
-        movl %esi, %edx
-        shrq $3, %rcx
         andl $7, %edx
+        shrq $3, %rcx
 10:     rep stosq
-        testl %edx, %edx
+19:     testl %edx, %edx
         jz 30f
 20:     movb %al, (%rdi)
         incq %rdi
         decq %rdx
         jnz 20b
-30:     movq %rdx, %rax
+30:     window_close
+        movq %rdx, %rax
         ret
 40:     leaq (%rdx, %rcx, 8), %rdx
         jmp 20b
 
         extable 10b, 40b
         extable 20b, 30b
-        .size user_clear, . - user_clear
+        .size zero_user, . - zero_user
+
+user_range_refused:
+        movq %rdx, %rax
+        ret
 
 /*
  * long user_string(char *to, const char *from, size_t size): length without the NUL, -1 when SIZE

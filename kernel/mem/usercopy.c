@@ -1,20 +1,22 @@
-/* No locks. The loops are usercopy.S's; a fault in them comes to space_trap (fault.c), which brings
- * the page in or lets them go on at their fixup. */
+/* No locks. The loops, and copies as a whole, are usercopy.S's; a fault in them comes to space_trap
+ * (fault.c), which brings the page in or lets them go on at their fixup. */
 #include "kernel/mem/usercopy.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "kernel/abi/errno.h"
 #include "kernel/cpu/features.h"
 #include "kernel/mem/layout.h"
 
-size_t user_move(void *to, const void *from, size_t size);
-size_t user_clear(void *to, size_t size);
 long user_string(char *to, const char *from, size_t size);
 int user_load32(uint32_t *value, const uint32_t *user);
 int user_store32(uint32_t *user, uint32_t value);
 int user_store64(uint64_t *user, uint64_t value);
 int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen);
 int user_store_every8(uint16_t *user, const uint16_t *from, size_t count);
+
+_Static_assert(USER_END == 0x00007ffffffff000 && offsetof(struct cpu_features, smap) == 0x5e,
+               "usercopy.S");
 
 static inline bool range_good(const void *user, size_t size)
 {
@@ -32,36 +34,6 @@ static inline void window_close(void)
 {
     if (cpu_features.smap)
         __asm__ volatile("clac" ::: "memory", "cc");
-}
-
-size_t copy_from_user(void *to, const void *user, size_t size)
-{
-    if (!range_good(user, size))
-        return size;
-    window_open();
-    size_t left = user_move(to, user, size);
-    window_close();
-    return left;
-}
-
-size_t copy_to_user(void *user, const void *from, size_t size)
-{
-    if (!range_good(user, size))
-        return size;
-    window_open();
-    size_t left = user_move(user, from, size);
-    window_close();
-    return left;
-}
-
-size_t zero_user(void *user, size_t size)
-{
-    if (!range_good(user, size))
-        return size;
-    window_open();
-    size_t left = user_clear(user, size);
-    window_close();
-    return left;
 }
 
 long string_from_user(char *to, const char *user, size_t size)

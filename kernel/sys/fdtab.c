@@ -15,16 +15,6 @@
 
 #define FDTAB_FIRST 64u /* descriptors of a new table; grows by doubling */
 
-struct fdtab {
-    _Atomic uint32_t references;
-    spinlock_t lock;
-    uint32_t capacity; /* a multiple of 64 */
-    struct openfile **files;
-    uint64_t *used, *cloexec; /* bitmaps */
-    uint32_t lowest;          /* no free descriptor below */
-    _Atomic bool locks;       /* record locks were set by its owner: closing gives them up */
-};
-
 static bool bit_test(const uint64_t *map, uint32_t bit)
 {
     return map[bit / 64] >> bit % 64 & 1;
@@ -130,11 +120,6 @@ void fdtab_ref(struct fdtab *table)
     atomic_fetch_add_explicit(&table->references, 1, memory_order_relaxed);
 }
 
-uint32_t fdtab_users(struct fdtab *table)
-{
-    return atomic_load_explicit(&table->references, memory_order_relaxed);
-}
-
 uint32_t fdtab_capacity(struct fdtab *table)
 {
     return *(volatile uint32_t *)&table->capacity;
@@ -166,11 +151,6 @@ void fdtab_unref(struct fdtab *table)
 
 /* ---- Looking up ---- */
 
-static struct openfile *fdtab_at(struct fdtab *table, int fd)
-{
-    return (uint32_t)fd < table->capacity ? table->files[fd] : NULL;
-}
-
 struct openfile *fdtab_get(struct fdtab *table, int fd)
 {
     spin_lock(&table->lock);
@@ -179,12 +159,6 @@ struct openfile *fdtab_get(struct fdtab *table, int fd)
         openfile_ref(file);
     spin_unlock(&table->lock);
     return file;
-}
-
-/* Only the calling thread can change TABLE, its process's. */
-static bool fdtab_is_own(struct fdtab *table, const struct process *process)
-{
-    return process->thread_count == 1 && fdtab_users(table) == 1;
 }
 
 struct fd fd_get_path(int fd)
@@ -197,14 +171,19 @@ struct fd fd_get_path(int fd)
     return (struct fd){file, file != NULL};
 }
 
-struct fd fd_get(int number)
+struct fd fd_get_slowly(int number)
 {
     struct fd fd = fd_get_path(number);
-    if (fd.file && atomic_load_explicit(&fd.file->flags, memory_order_relaxed) & ABI_O_PATH) {
+    if (fd.file && openfile_is_path(fd.file)) {
         fd_put(fd);
         return (struct fd){0};
     }
     return fd;
+}
+
+struct fd fd_get(int number)
+{
+    return fd_get_inline(number);
 }
 
 void fdtab_view_begin(struct fdtab_view *view)

@@ -8,15 +8,28 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "kernel/cpu/spinlock.h"
 #include "kernel/sys/openfile.h"
+#include "kernel/task/process.h"
 
-struct fdtab;
+struct fdtab {
+    _Atomic uint32_t references; /* processes that share it, and whoever looks at it */
+    spinlock_t lock;             /* guards the rest */
+    uint32_t capacity;           /* a multiple of 64 */
+    struct openfile **files;
+    uint64_t *used, *cloexec; /* bitmaps */
+    uint32_t lowest;          /* no free descriptor below */
+    _Atomic bool locks;       /* record locks were set by its owner: closing gives them up */
+};
 
 struct fdtab *fdtab_create(void);
 struct fdtab *fdtab_copy(struct fdtab *from); /* fork: descriptors share the open files */
 void fdtab_ref(struct fdtab *table);          /* CLONE_FILES */
 void fdtab_unref(struct fdtab *table);        /* the last one closes all */
-uint32_t fdtab_users(struct fdtab *table);
+static inline uint32_t fdtab_users(struct fdtab *table)
+{
+    return atomic_load_explicit(&table->references, memory_order_relaxed);
+}
 void fdtab_close_on_exec(struct fdtab *table);
 
 /* A reference, or NULL (EBADF). */
@@ -28,10 +41,36 @@ struct fd {
 };
 struct fd fd_get(int fd); /* no O_PATH files: these only name something */
 struct fd fd_get_path(int fd);
+struct fd fd_get_slowly(int fd);
 static inline void fd_put(struct fd fd)
 {
     if (fd.put)
         openfile_unref(fd.file);
+}
+
+/* Only the calling thread can change TABLE, its process's. */
+static inline bool fdtab_is_own(struct fdtab *table, const struct process *process)
+{
+    return process->thread_count == 1 && fdtab_users(table) == 1;
+}
+
+/* The lock is held, or TABLE is the thread's own. */
+static inline struct openfile *fdtab_at(const struct fdtab *table, int fd)
+{
+    return (uint32_t)fd < table->capacity ? table->files[fd] : NULL;
+}
+
+/* fd_get for calls that do little else. */
+static inline struct fd fd_get_inline(int number)
+{
+    struct process *process = current_process();
+    struct fdtab *table = process->fds;
+    if (__builtin_expect(fdtab_is_own(table, process), 1)) {
+        struct openfile *file = fdtab_at(table, number);
+        if (__builtin_expect(file && !openfile_is_path(file), 1))
+            return (struct fd){file, false};
+    }
+    return fd_get_slowly(number);
 }
 
 /*

@@ -402,47 +402,33 @@ static long read_refused(struct openfile *file, long error)
     return refused && file->location.name && location_dir(&file->location) ? -ABI_EISDIR : error;
 }
 
-static __attribute__((noinline)) long read_slowly(struct openfile *file, struct sluice_uio *uio,
-                                                  const int64_t *offset, uint32_t vecio_flags)
+static long read_through(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                         uint32_t vecio_flags)
 {
     struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
     long result = openfile_transfer(&t, offset);
+    if (result > 0)
+        notify_location(&file->location, NOTIFY_ACCESS);
     return result < 0 ? read_refused(file, result) : result;
 }
 
-/* Most reads of streams find something: they are done with the first try, before anything is set up
- * for waiting. */
-static inline long read_any(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                            uint32_t vecio_flags)
+long openfile_read_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                          uint32_t vecio_flags)
 {
-    size_t moved = 0;
-    if (!openfile_readable(file))
-        return openfile_refusal(file, offset);
-    if (offset || !file->streamvec)
-        return read_slowly(file, uio, offset, vecio_flags);
-    if (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_NONBLOCK)
-        vecio_flags |=
-            VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
-    oskit_error_t error = file->streamvec->ops->readv(file->streamvec, uio, vecio_flags, &moved);
-    if (__builtin_expect(!error, 1))
-        return (long)moved;
+    return openfile_readable(file) ? read_through(file, uio, offset, vecio_flags)
+                                   : openfile_refusal(file, offset);
+}
+
+long openfile_read_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
+                      size_t moved, oskit_error_t error)
+{
     if (error != OSKIT_EWOULDBLOCK || vecio_flags & VECIO_NONBLOCK)
         return transfer_failed(moved, error);
-    return read_slowly(file, uio, offset, vecio_flags);
+    return read_through(file, uio, NULL, vecio_flags);
 }
 
-long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                   uint32_t vecio_flags)
-{
-    long result = read_any(file, uio, offset, vecio_flags);
-    if (result > 0)
-        notify_location(&file->location, NOTIFY_ACCESS);
-    return result;
-}
-
-static __attribute__((noinline)) long write_slowly(struct openfile *file, struct sluice_uio *uio,
-                                                   const int64_t *offset, uint32_t vecio_flags,
-                                                   size_t moved)
+static long write_through(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                          uint32_t vecio_flags, size_t moved)
 {
     uint32_t flags = atomic_load_explicit(&file->flags, memory_order_relaxed);
     struct transfer t = {
@@ -451,30 +437,23 @@ static __attribute__((noinline)) long write_slowly(struct openfile *file, struct
         t.flags |= VECIO_APPEND;
     if (flags & ABI_O_DSYNC)
         t.flags |= VECIO_SYNC;
-    return openfile_transfer(&t, offset);
-}
-
-static inline long write_any(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                             uint32_t vecio_flags)
-{
-    size_t moved = 0;
-    if (!openfile_writable(file))
-        return openfile_refusal(file, offset);
-    if (offset || !file->streamvec)
-        return write_slowly(file, uio, offset, vecio_flags, 0);
-    oskit_error_t error = file->streamvec->ops->writev(file->streamvec, uio, vecio_flags, &moved);
-    if (__builtin_expect(!error && !uio->left, 1))
-        return (long)moved;
-    if (error && error != OSKIT_EWOULDBLOCK)
-        return transfer_failed(moved, error);
-    return write_slowly(file, uio, offset, vecio_flags, moved);
-}
-
-long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                    uint32_t vecio_flags)
-{
-    long result = write_any(file, uio, offset, vecio_flags);
+    long result = openfile_transfer(&t, offset);
     if (result > 0)
         notify_location(&file->location, NOTIFY_MODIFY);
     return result;
+}
+
+long openfile_write_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                           uint32_t vecio_flags)
+{
+    return openfile_writable(file) ? write_through(file, uio, offset, vecio_flags, 0)
+                                   : openfile_refusal(file, offset);
+}
+
+long openfile_write_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
+                       size_t moved, oskit_error_t error)
+{
+    if (error && error != OSKIT_EWOULDBLOCK)
+        return transfer_failed(moved, error);
+    return write_through(file, uio, NULL, vecio_flags, moved);
 }

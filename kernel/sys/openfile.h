@@ -21,9 +21,11 @@
 #include <sluice/env.h>
 #include <sluice/epoll.h>
 #include <sluice/namespace.h>
+#include <sluice/notify.h>
 #include <sluice/readiness.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
+#include "kernel/abi/fcntl.h"
 
 struct async;
 
@@ -78,12 +80,62 @@ static inline bool openfile_writable(const struct openfile *file)
     return mode == 1 || mode == 2;
 }
 
-/* Transfers through the wait loop, offset handling, O_APPEND, O_NONBLOCK, SIGPIPE: bytes moved or a
+/* It only names something: O_PATH. */
+static inline bool openfile_is_path(const struct openfile *file)
+{
+    return atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_PATH;
+}
+
+/* The two below where their first try isn't allowed or isn't all; MOVED bytes and ERROR came of it.
+ */
+long openfile_read_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                          uint32_t vecio_flags);
+long openfile_read_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
+                      size_t moved, oskit_error_t error);
+long openfile_write_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                           uint32_t vecio_flags);
+long openfile_write_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
+                       size_t moved, oskit_error_t error);
+
+/* Of a file whose status flags are FLAGS: a terminal's VMIN and VTIME depend on whether the reader
+ * waits. */
+static inline uint32_t openfile_vecio(uint32_t flags)
+{
+    return flags & ABI_O_NONBLOCK ? VECIO_NONBLOCK : 0;
+}
+
+/*
+ * Transfers through the wait loop, offset handling, O_APPEND, O_NONBLOCK, SIGPIPE: bytes moved or a
  * negative errno (or restart code). UIO->left was bounded by the caller. OFFSET NULL: the file's
- * own. */
-long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                   uint32_t vecio_flags);
-long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                    uint32_t vecio_flags);
+ * own.
+ *
+ * Most transfers of streams are done with the first try, before anything is set up for waiting.
+ */
+static inline long openfile_read(struct openfile *file, struct sluice_uio *uio,
+                                 const int64_t *offset, uint32_t vecio_flags)
+{
+    sluice_streamvec_t *streamvec = file->streamvec;
+    size_t moved = 0;
+    if (__builtin_expect(offset || !streamvec || !openfile_readable(file) || notify_watched(), 0))
+        return openfile_read_slowly(file, uio, offset, vecio_flags);
+    vecio_flags |= openfile_vecio(atomic_load_explicit(&file->flags, memory_order_relaxed));
+    oskit_error_t error = streamvec->ops->readv(streamvec, uio, vecio_flags, &moved);
+    if (__builtin_expect(!error, 1))
+        return (long)moved;
+    return openfile_read_on(file, uio, vecio_flags, moved, error);
+}
+
+static inline long openfile_write(struct openfile *file, struct sluice_uio *uio,
+                                  const int64_t *offset, uint32_t vecio_flags)
+{
+    sluice_streamvec_t *streamvec = file->streamvec;
+    size_t moved = 0;
+    if (__builtin_expect(offset || !streamvec || !openfile_writable(file) || notify_watched(), 0))
+        return openfile_write_slowly(file, uio, offset, vecio_flags);
+    oskit_error_t error = streamvec->ops->writev(streamvec, uio, vecio_flags, &moved);
+    if (__builtin_expect(!error && !uio->left, 1))
+        return (long)moved;
+    return openfile_write_on(file, uio, vecio_flags, moved, error);
+}
 
 #endif

@@ -6,8 +6,10 @@
  * done.
  */
 #include "kernel/sys/pollwait.h"
+#include "kernel/abi/epoll.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
+#include "kernel/abi/poll.h"
 #include "kernel/abi/time.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
@@ -19,6 +21,24 @@
 #define NS_PER_S    1000000000ull
 
 /* ---- Levels ---- */
+
+_Static_assert(READY_ERR == ABI_POLLERR && READY_HUP == ABI_POLLHUP && READY_RDHUP == ABI_POLLRDHUP,
+               "these bits of a level are poll's own");
+_Static_assert(ABI_EPOLLIN == ABI_POLLIN && ABI_EPOLLRDNORM == ABI_POLLRDNORM &&
+                   ABI_EPOLLOUT == ABI_POLLOUT && ABI_EPOLLWRNORM == ABI_POLLWRNORM &&
+                   ABI_EPOLLPRI == ABI_POLLPRI && ABI_EPOLLERR == ABI_POLLERR &&
+                   ABI_EPOLLHUP == ABI_POLLHUP && ABI_EPOLLRDHUP == ABI_POLLRDHUP,
+               "epoll's events are poll's");
+
+const uint16_t level_events_of[8] = {
+#define IN  (ABI_POLLIN | ABI_POLLRDNORM)
+#define OUT (ABI_POLLOUT | ABI_POLLWRNORM)
+#define PRI ABI_POLLPRI
+    0, IN, OUT, IN | OUT, PRI, IN | PRI, OUT | PRI, IN | OUT | PRI,
+#undef IN
+#undef OUT
+#undef PRI
+};
 
 /* An object that offers the seed's asyncio alone tells of news only, not that the news was used: it
  * is asked. */

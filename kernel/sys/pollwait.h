@@ -29,6 +29,14 @@ static inline uint32_t fdtab_view_level(struct fdtab_view *view, struct openfile
                                                        : fdtab_view_ask(view, file);
 }
 
+/* The three lowest bits of a level in poll's and epoll's terms. */
+extern const uint16_t level_events_of[8];
+
+static inline uint32_t level_events(uint32_t level)
+{
+    return level_events_of[level & 7] | (level & (READY_ERR | READY_HUP | READY_RDHUP));
+}
+
 /* ---- Waiting ---- */
 
 struct poll_node {

@@ -8,10 +8,6 @@
 #include "kernel/sys/pollwait.h"
 #include "kernel/sys/sys.h"
 
-_Static_assert(READY_ERR == ABI_EPOLLERR && READY_HUP == ABI_EPOLLHUP &&
-                   READY_RDHUP == ABI_EPOLLRDHUP,
-               "these bits of a level are epoll's own");
-
 #define EVENTS_IN     (ABI_EPOLLIN | ABI_EPOLLRDNORM)
 #define EVENTS_OUT    (ABI_EPOLLOUT | ABI_EPOLLWRNORM)
 #define EVENTS_ALWAYS (ABI_EPOLLERR | ABI_EPOLLHUP)
@@ -135,23 +131,15 @@ struct epoll_call {
 /* As many as collect reports at once. */
 #define EMIT_BATCH 16u
 
-static uint32_t events_of(const struct epoll_report *report)
-{
-    uint32_t level = report->level;
-    uint32_t events = level & (READY_ERR | READY_HUP | READY_RDHUP);
-    events |= level & READY_READ ? EVENTS_IN : 0;
-    events |= level & READY_WRITE ? EVENTS_OUT : 0;
-    events |= level & READY_PRI ? ABI_EPOLLPRI : 0;
-    return events & report->tag;
-}
-
 static uint32_t epoll_emit(void *arg, const struct epoll_report *reports, uint32_t count)
 {
     struct epoll_call *call = arg;
     struct abi_epoll_event events[EMIT_BATCH];
-    uint32_t kept = count < EMIT_BATCH ? count : EMIT_BATCH;
-    for (uint32_t i = 0; i < kept; i++)
-        events[i] = (struct abi_epoll_event){events_of(&reports[i]), reports[i].data};
+    uint32_t kept = count < EMIT_BATCH ? count : EMIT_BATCH, i = 0;
+    do
+        events[i] = (struct abi_epoll_event){level_events(reports[i].level) & reports[i].tag,
+                                             reports[i].data};
+    while (++i < kept);
     size_t missed = copy_to_user((void *)call->user, events, kept * sizeof *events);
     if (__builtin_expect(missed != 0, 0))
         kept -= (uint32_t)((missed + sizeof *events - 1) / sizeof *events);
@@ -159,41 +147,64 @@ static uint32_t epoll_emit(void *arg, const struct epoll_report *reports, uint32
     return kept;
 }
 
-static oskit_error_t epoll_try(void *arg)
+static inline oskit_error_t epoll_collect(struct epoll_call *call)
 {
-    struct epoll_call *call = arg;
     oskit_error_t error =
         call->epoll->ops->collect(call->epoll, call->max, epoll_emit, call, &call->count);
-    return error || call->count ? error : OSKIT_EWOULDBLOCK;
+    return __builtin_expect(error || call->count, 1) ? error : OSKIT_EWOULDBLOCK;
 }
 
-static long epoll_wait_file(struct openfile *file, long user, uint32_t max, uint64_t deadline)
+static oskit_error_t epoll_try(void *arg)
 {
-    struct epoll_call call = {
-        .epoll = epoll_of_pollable(file->pollable), .user = (uint64_t)user, .max = max};
-    if (!call.epoll)
-        return -ABI_EINVAL;
-    oskit_error_t error = deadline == DEADLINE_NOW ? epoll_try(&call)
-                                                   : wait_loop(file->readiness, READY_READ, false,
-                                                               deadline, epoll_try, &call);
-    if (!error || error == OSKIT_EWOULDBLOCK || error == OSKIT_ETIMEDOUT)
-        return call.count;
-    return errno_from_oskit(error);
+    return epoll_collect(arg);
 }
 
-static long epoll_wait_until(long number, long user, long max, uint64_t deadline)
+/* Checks what the calls have in common and fills CALL; fd_put follows a success. */
+static inline long epoll_call_begin(struct epoll_call *call, struct fd *fd, long number, long user,
+                                    long max)
 {
-    max = (int32_t)max;
     if (max <= 0 || max > EVENTS_MAX)
         return -ABI_EINVAL;
     if ((uint64_t)user > USER_END - (uint64_t)max * sizeof(struct abi_epoll_event))
         return -ABI_EFAULT;
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
+    *fd = fd_get_inline((int)number);
+    if (!fd->file)
         return -ABI_EBADF;
-    long result = epoll_wait_file(fd.file, user, (uint32_t)max, deadline);
+    call->epoll = epoll_of_pollable(fd->file->pollable);
+    call->user = (uint64_t)user;
+    call->max = (uint32_t)max;
+    if (__builtin_expect(call->epoll != NULL, 1))
+        return 0;
+    fd_put(*fd);
+    return -ABI_EINVAL;
+}
+
+static inline long epoll_result(const struct epoll_call *call, oskit_error_t error)
+{
+    if (__builtin_expect(!error, 1))
+        return call->count;
+    if (error == OSKIT_EWOULDBLOCK || error == OSKIT_ETIMEDOUT)
+        return 0;
+    return errno_from_oskit(error);
+}
+
+static oskit_error_t epoll_wait_file(struct openfile *file, struct epoll_call *call,
+                                     uint64_t deadline)
+{
+    return wait_loop(file->readiness, READY_READ, deadline == DEADLINE_NOW, deadline, epoll_try,
+                     call);
+}
+
+static long epoll_wait_until(long number, long user, long max, uint64_t deadline)
+{
+    struct epoll_call call;
+    struct fd fd;
+    long refused = epoll_call_begin(&call, &fd, number, user, max);
+    if (refused)
+        return refused;
+    oskit_error_t error = epoll_wait_file(fd.file, &call, deadline);
     fd_put(fd);
-    return result;
+    return epoll_result(&call, error);
 }
 
 static uint64_t deadline_of_ms(long milliseconds)
@@ -228,10 +239,16 @@ static long epoll_wait_masked(long number, long user, long max, uint64_t deadlin
 /* What is there already is found without a look at the clock. */
 long sys_epoll_wait(long number, long user, long max, long milliseconds)
 {
-    long result = epoll_wait_until(number, user, max, DEADLINE_NOW);
-    if (__builtin_expect(result != 0, 1) || (int32_t)milliseconds == 0)
-        return result;
-    return epoll_wait_until(number, user, max, deadline_of_ms(milliseconds));
+    struct epoll_call call;
+    struct fd fd;
+    long refused = epoll_call_begin(&call, &fd, number, user, max);
+    if (__builtin_expect(refused != 0, 0))
+        return refused;
+    oskit_error_t error = epoll_collect(&call);
+    if (__builtin_expect(error == OSKIT_EWOULDBLOCK, 0) && milliseconds != 0)
+        error = epoll_wait_file(fd.file, &call, deadline_of_ms(milliseconds));
+    fd_put(fd);
+    return epoll_result(&call, error);
 }
 
 long sys_epoll_pwait(long number, long user, long max, long milliseconds, long user_mask,

@@ -7,26 +7,7 @@
 #include "kernel/sys/pollwait.h"
 #include "kernel/sys/sys.h"
 
-_Static_assert(READY_ERR == ABI_POLLERR && READY_HUP == ABI_POLLHUP && READY_RDHUP == ABI_POLLRDHUP,
-               "these bits of a level are poll's own");
-
 #define POLL_ERRORS (ABI_POLLERR | ABI_POLLHUP)
-
-/* The three other bits of a level in poll's terms. */
-static const uint16_t poll_events_of[8] = {
-#define IN  (ABI_POLLIN | ABI_POLLRDNORM)
-#define OUT (ABI_POLLOUT | ABI_POLLWRNORM)
-#define PRI ABI_POLLPRI
-    0, IN, OUT, IN | OUT, PRI, IN | PRI, OUT | PRI, IN | OUT | PRI,
-#undef IN
-#undef OUT
-#undef PRI
-};
-
-static inline uint32_t poll_events(uint32_t level)
-{
-    return poll_events_of[level & 7] | (level & (READY_ERR | READY_HUP | READY_RDHUP));
-}
 
 /* Which bits of a level matter to EVENTS. */
 static uint32_t poll_mask(uint32_t events)
@@ -82,7 +63,7 @@ static inline uint32_t poll_look(struct fdtab_view *view, const struct abi_pollf
         return ABI_POLLNVAL;
     if (atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_PATH)
         return ABI_POLLNVAL;
-    return poll_events(fdtab_view_level(view, file)) & ((uint16_t)entry->events | POLL_ERRORS);
+    return level_events(fdtab_view_level(view, file)) & ((uint16_t)entry->events | POLL_ERRORS);
 }
 
 /* How many have something to tell. */

@@ -17,7 +17,7 @@ transfer_buffer(long number, long buffer, long size, const int64_t *offset, tran
 {
     struct sluice_uio uio;
     struct sluice_iovec segment;
-    struct fd fd = fd_get((int)number);
+    struct fd fd = fd_get_inline((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long result = uio_from_user(&uio, &segment, buffer, size);

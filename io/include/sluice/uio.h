@@ -48,7 +48,20 @@ void uio_init_kernel(struct sluice_uio *uio, struct sluice_iovec *segment, void 
 oskit_error_t uio_write_to(struct sluice_uio *uio, const void *from, size_t size, size_t *moved);
 oskit_error_t uio_read_from(struct sluice_uio *uio, void *to, size_t size, size_t *moved);
 oskit_error_t uio_zero(struct sluice_uio *uio, size_t size, size_t *moved);
-/* Steps over SIZE bytes without touching them (SIZE <= left). */
-void uio_skip(struct sluice_uio *uio, size_t size);
+/* As uio_read_from, but the position stays: for a look at what may not be taken yet. */
+oskit_error_t uio_peek(const struct sluice_uio *uio, void *to, size_t size, size_t *moved);
+
+void uio_skip_far(struct sluice_uio *uio, size_t size);
+/* Steps over SIZE bytes without touching them (SIZE <= left). Where nothing is left afterwards the
+ * next segment doesn't matter. */
+static inline void uio_skip(struct sluice_uio *uio, size_t size)
+{
+    if (size != uio->left) {
+        uio_skip_far(uio, size);
+        return;
+    }
+    uio->iov_offset += size;
+    uio->left = 0;
+}
 
 #endif

@@ -5,7 +5,7 @@
  *   nesting                 every change of who watches whom among sets, every removal that does
  *                           not come through the set itself (an owner or a set goes). While it is
  *                           held no set is freed.
- *     epoll.mutex           the members: table, interests; held over collect
+ *     epoll.mutex           the members: table, interests; held over most of collect
  *       owner.lock          an owner's list of members
  *       readiness.lock of what a member watches    (notify runs under it, in any context)
  *         ready_lock        the ready list and what of a member notify looks at
@@ -59,11 +59,11 @@ struct epoll_member {
      * direction; true without need gives somebody an event too many. */
     _Atomic bool took;
     /* ready_lock. */
-    struct list ready_link; /* empty: not on the list */
-    uint32_t armed;         /* what is looked for; 0: asleep after ONESHOT */
-    uint64_t pass;          /* the collect that last reported it */
+    struct list ready_link;         /* empty: not on the list */
+    uint32_t armed;                 /* what is looked for; 0: asleep after ONESHOT */
+    uint64_t pass;                  /* the collect that last reported it */
+    struct epoll_interest interest; /* changed under mutex and ready_lock, read under either */
     /* mutex. */
-    struct epoll_interest interest;
     struct epoll_owner *owner;
     int32_t number;
     struct epoll_member *chain;
@@ -269,16 +269,41 @@ static __attribute__((noinline)) oskit_error_t epoll_collect_some(struct epoll *
     return err;
 }
 
+/*
+ * What most looks find: one member, that stays where it is. Then there is no turn to keep, nothing
+ * to put back and nothing that other looks must not see, so the mutex isn't needed: the report is
+ * whole when ready_lock is released, and the member may go.
+ */
+static inline bool epoll_pick_only(struct epoll *epoll, struct epoll_report *report)
+{
+    env_spin_lock(&epoll->ready_lock);
+    struct list *link = epoll->ready.next;
+    struct epoll_member *member = container_of(link, struct epoll_member, ready_link);
+    bool only = link != &epoll->ready && link->next == &epoll->ready && member->interest.flags == 0;
+    if (__builtin_expect(only, 1)) {
+        report->level = member_level(member);
+        report->tag = member->interest.tag;
+        report->data = member->interest.data;
+        only = report->level != 0;
+    }
+    env_spin_unlock(&epoll->ready_lock);
+    return only;
+}
+
 /* An empty list costs a load. Whoever waits has registered before that: see readiness_tell. */
 static oskit_error_t epoll_collect(sluice_epoll_t *self, oskit_u32_t max, epoll_emit_t *emit,
                                    void *arg, oskit_u32_t *out_count)
 {
     struct epoll *epoll = epoll_of(self);
+    struct epoll_report report;
 
     *out_count = 0;
     if (!(atomic_load(&epoll->readiness.readiness.level) & READY_READ))
         return OSKIT_SUCCESS;
-    return epoll_collect_some(epoll, max, emit, arg, out_count);
+    if (__builtin_expect(!epoll_pick_only(epoll, &report), 0))
+        return epoll_collect_some(epoll, max, emit, arg, out_count);
+    *out_count = emit(arg, &report, 1);
+    return *out_count != 0 ? OSKIT_SUCCESS : OSKIT_EFAULT;
 }
 
 /* ---- Finding by key; mutex held ---- */

@@ -32,7 +32,7 @@ static const struct face_slot face_slots[] = {
     FACE(pager, sluice_pager_iid),         FACE(terminal, sluice_terminal_iid),
     FACE(tty, oskit_ttystream_iid),        FACE(control, sluice_control_iid),
     FACE(asyncio, oskit_asyncio_iid),      FACE(stream, oskit_stream_iid),
-    FACE(absio, oskit_absio_iid),
+    FACE(absio, oskit_absio_iid),          FACE(epoll, sluice_epoll_iid),
 };
 #define FACE_SLOTS SLUICE_COUNT(face_slots)
 

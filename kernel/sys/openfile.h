@@ -49,6 +49,7 @@ struct openfile {
     oskit_ttystream_t *tty;
     sluice_pager_t *pager;
     sluice_control_t *control;
+    sluice_epoll_t *epoll;
     struct readiness *readiness; /* of its pollable, which is held below; NULL: always ready */
     sluice_pollable_t *pollable;
 

@@ -95,7 +95,7 @@ static long epoll_control_files(struct openfile *set, struct openfile *file, lon
 {
     if (!file_can_wait(file))
         return -ABI_EPERM;
-    sluice_epoll_t *epoll = epoll_of_pollable(set->pollable);
+    sluice_epoll_t *epoll = set->epoll;
     if (!epoll || set == file)
         return -ABI_EINVAL;
     struct epoll_target target = {.owner = &file->watchers,
@@ -131,27 +131,44 @@ struct epoll_call {
 /* As many as collect reports at once. */
 #define EMIT_BATCH 16u
 
-static uint32_t epoll_emit(void *arg, const struct epoll_report *reports, uint32_t count)
+static inline struct abi_epoll_event event_of(const struct epoll_report *report)
 {
-    struct epoll_call *call = arg;
+    return (struct abi_epoll_event){level_events(report->level) & report->tag, report->data};
+}
+
+static __attribute__((noinline)) uint32_t
+emit_many(struct epoll_call *call, const struct epoll_report *reports, uint32_t count)
+{
     struct abi_epoll_event events[EMIT_BATCH];
-    uint32_t kept = count < EMIT_BATCH ? count : EMIT_BATCH, i = 0;
-    do
-        events[i] = (struct abi_epoll_event){level_events(reports[i].level) & reports[i].tag,
-                                             reports[i].data};
-    while (++i < kept);
+    uint32_t kept = count < EMIT_BATCH ? count : EMIT_BATCH;
+    for (uint32_t i = 0; i < kept; i++)
+        events[i] = event_of(&reports[i]);
     size_t missed = copy_to_user((void *)call->user, events, kept * sizeof *events);
-    if (__builtin_expect(missed != 0, 0))
-        kept -= (uint32_t)((missed + sizeof *events - 1) / sizeof *events);
+    kept -= (uint32_t)((missed + sizeof *events - 1) / sizeof *events);
     call->user += kept * sizeof *events;
     return kept;
 }
 
+static uint32_t epoll_emit(void *arg, const struct epoll_report *reports, uint32_t count)
+{
+    struct epoll_call *call = arg;
+    if (__builtin_expect(count != 1, 0))
+        return emit_many(call, reports, count);
+    struct abi_epoll_event event = event_of(reports);
+    if (__builtin_expect(copy_to_user((void *)call->user, &event, sizeof event) != 0, 0))
+        return 0;
+    call->user += sizeof event;
+    return 1;
+}
+
+/* A count above 0 comes with success. */
 static inline oskit_error_t epoll_collect(struct epoll_call *call)
 {
     oskit_error_t error =
         call->epoll->ops->collect(call->epoll, call->max, epoll_emit, call, &call->count);
-    return __builtin_expect(error || call->count, 1) ? error : OSKIT_EWOULDBLOCK;
+    return __builtin_expect(call->count != 0, 1) ? OSKIT_SUCCESS
+           : error                               ? error
+                                                 : OSKIT_EWOULDBLOCK;
 }
 
 static oskit_error_t epoll_try(void *arg)
@@ -170,7 +187,7 @@ static inline long epoll_call_begin(struct epoll_call *call, struct fd *fd, long
     *fd = fd_get_inline((int)number);
     if (!fd->file)
         return -ABI_EBADF;
-    call->epoll = epoll_of_pollable(fd->file->pollable);
+    call->epoll = fd->file->epoll;
     call->user = (uint64_t)user;
     call->max = (uint32_t)max;
     if (__builtin_expect(call->epoll != NULL, 1))

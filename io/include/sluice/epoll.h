@@ -92,8 +92,8 @@ struct epoll_report {
     uint64_t data;
     void *member; /* the set's own */
 };
-/* Takes COUNT (> 0) reports and returns how many it could keep. May fault pages in; called with the
- * set's mutex held, so it must not call the set. */
+/* Takes COUNT (> 0) reports and returns how many it could keep. May fault pages in; may be called
+ * with the set's mutex held, so it must not call the set. */
 typedef uint32_t epoll_emit_t(void *arg, const struct epoll_report *reports, uint32_t count);
 
 struct sluice_epoll_ops {
@@ -109,8 +109,8 @@ struct sluice_epoll_ops {
                             const struct epoll_interest *interest);
     /* OSKIT_ENOENT. */
     oskit_error_t (*remove)(sluice_epoll_t *self, const struct epoll_target *target);
-    /* Reports up to MAX members, each at most once. Success with *out_count 0: none is ready. What
-     * EMIT couldn't keep is ready again, first in turn; if it kept nothing, OSKIT_EFAULT. */
+    /* Reports up to MAX (> 0) members, each at most once. Success with *out_count 0: none is ready.
+     * What EMIT couldn't keep is ready again, first in turn; if it kept nothing, OSKIT_EFAULT. */
     oskit_error_t (*collect)(sluice_epoll_t *self, oskit_u32_t max, epoll_emit_t *emit, void *arg,
                              oskit_u32_t *out_count);
 };

@@ -90,6 +90,7 @@ const struct oskit_guid sluice_control_iid = SLUICE_GUID(0x5ac10005);
 const struct oskit_guid sluice_terminal_iid = SLUICE_GUID(0x5ac10006);
 const struct oskit_guid sluice_pipe_iid = SLUICE_GUID(0x5ac10010);
 const struct oskit_guid sluice_filex_iid = SLUICE_GUID(0x5ac10020);
+const struct oskit_guid sluice_sealing_iid = SLUICE_GUID(0x5ac10022);
 const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
 const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
 const struct oskit_guid sluice_blockqueue_iid = SLUICE_GUID(0x5ac10050);

@@ -107,6 +107,8 @@ static oskit_error_t ramfs_write_page(struct ramfs_file *file, struct sluice_uio
         size = uio->left;
     if (size > INT64_MAX - offset)
         size = INT64_MAX - offset;
+    if ((file->seals & SEAL_GROW) && offset + size > file->size)
+        return OSKIT_EPERM;
     char *page = ramfs_pages_get(file, offset >> ENV_PAGE_SHIFT);
     if (page) {
         err = uio_read_from(uio, page + within, size, moved);
@@ -129,6 +131,8 @@ static oskit_error_t ramfs_write(struct ramfs_file *file, struct sluice_uio *uio
 
     if (uio->left > 0 && offset >= INT64_MAX)
         return OSKIT_EFBIG;
+    if (uio->left > 0 && (file->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)))
+        return OSKIT_EPERM;
     if (uio->left > 0)
         ramfs_file_zero_gap(file, offset);
     while (uio->left > 0 && OSKIT_SUCCEEDED(err) && offset + *out_actual < INT64_MAX) {
@@ -266,6 +270,7 @@ static const struct sluice_interface ramfs_file_interfaces[] = {
     {&oskit_file_iid, offsetof(struct ramfs_file, node.file), &ramfs_file_ops},
     {&oskit_posixio_iid, offsetof(struct ramfs_file, node.file), &ramfs_file_ops},
     {&oskit_absio_iid, offsetof(struct ramfs_file, absio), &ramfs_absio_ops},
+    {&sluice_sealing_iid, offsetof(struct ramfs_file, sealing), &ramfs_sealing_ops},
     {&sluice_dynamic_iid, offsetof(struct ramfs_file, node.dynamic), &ramfs_dynamic_ops},
 };
 
@@ -284,6 +289,7 @@ oskit_error_t ramfs_file_create(struct ramfs *fs, struct ramfs_dir *owner, oskit
         return OSKIT_ENOMEM;
     ramfs_node_init(&file->node, &ramfs_file_class[fs->flags & RAMFS_DYNAMIC], fs, owner,
                     OSKIT_S_IFREG | mode, 0);
+    file->seals = SEAL_SEAL;
     *out = &file->node;
     return OSKIT_SUCCESS;
 }

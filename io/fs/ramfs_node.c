@@ -261,6 +261,8 @@ static oskit_error_t ramfs_node_setattr(struct ramfs_node *node, oskit_u32_t mas
     do {
         owner = ramfs_node_owner(node);
         oskit_error_t err = ramfs_setattr_check(&owner, mask, a, &who);
+        if (OSKIT_SUCCEEDED(err) && (mask & FILEX_MODE))
+            err = ramfs_seal_permits_mode(node, a->mode);
         if (OSKIT_FAILED(err))
             return err;
         keep_sgid = who.root || env_in_group(mask & FILEX_GID ? a->gid : owner.gid);

@@ -37,6 +37,7 @@
 #include <sluice/pipe.h>
 #include <sluice/radix.h>
 #include <sluice/ramfs.h>
+#include <sluice/sealing.h>
 #include <sluice/string.h>
 #include <sluice/vecio.h>
 
@@ -78,10 +79,13 @@ struct ramfs_file {
     SLUICE_FACE(oskit_absio_t) absio;
     SLUICE_FACE(sluice_absvec_t) absvec;
     SLUICE_FACE(sluice_pager_t) pager;
+    SLUICE_FACE(sluice_sealing_t) sealing;
     struct env_mutex mutex;
-    oskit_u64_t size;       /* node.lock; changed with mutex held as well */
-    struct radix pages;     /* node.lock */
-    oskit_u64_t page_count; /* node.lock */
+    _Atomic oskit_u32_t seals; /* SEAL_*; changed with mutex and node.lock held */
+    oskit_u32_t mappings;      /* that may write; node.lock */
+    oskit_u64_t size;          /* node.lock; changed with mutex held as well */
+    struct radix pages;        /* node.lock */
+    oskit_u64_t page_count;    /* node.lock */
 };
 
 struct ramfs_entry {
@@ -187,6 +191,12 @@ oskit_error_t ramfs_file_allocate(struct ramfs_file *file, oskit_u32_t mode, osk
                                   oskit_off_t length);
 oskit_error_t ramfs_file_seek(struct ramfs_file *file, oskit_off_t offset, bool hole,
                               oskit_off_t *out);
+/* ramfs_seal.c */
+extern const struct sluice_sealing_ops ramfs_sealing_ops;
+/* OSKIT_EPERM when seals forbid the new permissions, or the new size (file->mutex held). */
+oskit_error_t ramfs_seal_permits_mode(struct ramfs_node *node, oskit_u32_t mode);
+oskit_error_t ramfs_seal_permits_size(struct ramfs_file *file, oskit_u64_t size);
+
 /* ramfs_pages.c */
 /* Page INDEX with a reference, or NULL (a hole). */
 void *ramfs_pages_get(struct ramfs_file *file, oskit_u64_t index);

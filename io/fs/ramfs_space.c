@@ -22,6 +22,11 @@ oskit_error_t ramfs_file_truncate(struct ramfs_file *file, oskit_u64_t size)
     if (size > INT64_MAX)
         return OSKIT_EFBIG;
     env_mutex_lock(&file->mutex);
+    oskit_error_t err = ramfs_seal_permits_size(file, size);
+    if (OSKIT_FAILED(err)) {
+        env_mutex_unlock(&file->mutex);
+        return err;
+    }
     ramfs_file_zero_gap(file, size);
     env_spin_lock(&file->node.lock);
     bool shorter = size < file->size;
@@ -100,6 +105,15 @@ static oskit_error_t ramfs_preallocate(struct ramfs_file *file, oskit_u64_t from
     return err;
 }
 
+/* What seals say to it: space behind the end counts as growth, whether or not the size changes. */
+static oskit_error_t ramfs_allocate_permitted(struct ramfs_file *file, oskit_u32_t mode,
+                                              oskit_u64_t end)
+{
+    if (mode & ALLOCATE_PUNCH_HOLE)
+        return file->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) ? OSKIT_EPERM : OSKIT_SUCCESS;
+    return (file->seals & SEAL_GROW) && end > file->size ? OSKIT_EPERM : OSKIT_SUCCESS;
+}
+
 oskit_error_t ramfs_file_allocate(struct ramfs_file *file, oskit_u32_t mode, oskit_off_t offset,
                                   oskit_off_t length)
 {
@@ -114,9 +128,10 @@ oskit_error_t ramfs_file_allocate(struct ramfs_file *file, oskit_u32_t mode, osk
         return OSKIT_EFBIG;
     oskit_u64_t from = (oskit_u64_t)offset, to = from + (oskit_u64_t)length;
     env_mutex_lock(&file->mutex);
-    if (mode & ALLOCATE_PUNCH_HOLE)
+    err = ramfs_allocate_permitted(file, mode, to);
+    if (OSKIT_SUCCEEDED(err) && (mode & ALLOCATE_PUNCH_HOLE))
         ramfs_punch(file, from, to);
-    else
+    else if (OSKIT_SUCCEEDED(err))
         err = ramfs_preallocate(file, from, to, !(mode & ALLOCATE_KEEP_SIZE));
     if (OSKIT_SUCCEEDED(err))
         ramfs_node_written(&file->node);

@@ -81,6 +81,7 @@
 #define ABI_F_SEAL_GROW         0x0004
 #define ABI_F_SEAL_WRITE        0x0008
 #define ABI_F_SEAL_FUTURE_WRITE 0x0010
+#define ABI_F_SEAL_EXEC         0x0020
 
 #define ABI_LOCK_SH 1
 #define ABI_LOCK_EX 2
@@ -126,6 +127,8 @@
 #define ABI_MFD_CLOEXEC       1
 #define ABI_MFD_ALLOW_SEALING 2
 #define ABI_MFD_HUGETLB       4
+#define ABI_MFD_NOEXEC_SEAL   8
+#define ABI_MFD_EXEC          16
 
 #define ABI_RESOLVE_NO_XDEV       0x01
 #define ABI_RESOLVE_NO_MAGICLINKS 0x02

@@ -23,8 +23,28 @@ struct region *region_create(uint64_t start, uint64_t end)
     return region;
 }
 
+void region_copy_source(struct region *copy, const struct region *from, uint64_t address)
+{
+    if (from->pager != NULL) {
+        copy->pager = from->pager;
+        copy->pager->ops->addref(copy->pager);
+        copy->offset = from->offset + (address - from->start);
+    }
+    if (from->sealing != NULL) {
+        copy->sealing = from->sealing;
+        copy->sealing->ops->addref(copy->sealing);
+        copy->sealing->ops->map(copy->sealing, true);
+    }
+    if (from->location.name != NULL)
+        location_copy(&copy->location, &from->location);
+}
+
 void region_destroy(struct region *region)
 {
+    if (region->sealing != NULL) {
+        region->sealing->ops->unmap(region->sealing);
+        region->sealing->ops->release(region->sealing);
+    }
     if (region->pager != NULL)
         region->pager->ops->release(region->pager);
     if (region->location.name != NULL)
@@ -281,13 +301,7 @@ struct region *region_split(struct region_set *set, struct region *region, uint6
     rest->flags = region->flags & ~REGION_GROWSDOWN;
     rest->prot = region->prot;
     rest->max_prot = region->max_prot;
-    if (region->pager != NULL) {
-        rest->pager = region->pager;
-        rest->pager->ops->addref(rest->pager);
-        rest->offset = region->offset + (at - region->start);
-    }
-    if (region->location.name != NULL)
-        location_copy(&rest->location, &region->location);
+    region_copy_source(rest, region, at);
     regions_resize(set, region, region->start, at);
     regions_insert(set, rest);
     return rest;
@@ -298,7 +312,7 @@ static bool continues(const struct region *earlier, const struct region *later)
 {
     if (earlier->end != later->start || earlier->prot != later->prot ||
         earlier->max_prot != later->max_prot || earlier->pager != later->pager ||
-        later->flags & REGION_GROWSDOWN)
+        earlier->sealing != later->sealing || later->flags & REGION_GROWSDOWN)
         return false;
     uint32_t differences = earlier->flags ^ later->flags;
     if (differences & ~(REGION_COPIES | REGION_GROWSDOWN))

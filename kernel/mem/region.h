@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sluice/list.h>
 #include <sluice/namespace.h>
+#include <sluice/sealing.h>
 #include <sluice/vecio.h>
 
 #define REGION_SHARED     1u  /* writes go to the pager's pages */
@@ -32,10 +33,11 @@ struct region {
     uint64_t start, end; /* page-aligned; changed by regions_resize only */
 
     uint32_t flags;
-    int prot, max_prot;       /* ABI_PROT_ */
-    sluice_pager_t *pager;    /* referenced; NULL: private anonymous memory */
-    uint64_t offset;          /* of START in the pager, bytes */
-    struct location location; /* referenced; for people to read */
+    int prot, max_prot;        /* ABI_PROT_ */
+    sluice_pager_t *pager;     /* referenced; NULL: private anonymous memory */
+    sluice_sealing_t *sealing; /* referenced, and counted there as a mapping; or NULL */
+    uint64_t offset;           /* of START in the pager, bytes */
+    struct location location;  /* referenced; for people to read */
 
     /* The set's. */
     struct region *parent, *left, *right;
@@ -59,6 +61,8 @@ void regions_init(struct region_set *set, uint32_t seed);
 
 /* A region that stands in no set, all else zero; NULL: no memory. */
 struct region *region_create(uint64_t start, uint64_t end);
+/* Makes COPY, from ADDRESS of FROM on, show what FROM shows. */
+void region_copy_source(struct region *copy, const struct region *from, uint64_t address);
 /* Drops its references and frees it; it must not be in a set. [thread: may end a pager] */
 void region_destroy(struct region *region);
 

@@ -81,12 +81,7 @@ static struct region *region_copy(const struct region *from)
     copy->flags = from->flags;
     copy->prot = from->prot;
     copy->max_prot = from->max_prot;
-    copy->offset = from->offset;
-    copy->pager = from->pager;
-    if (copy->pager != NULL)
-        copy->pager->ops->addref(copy->pager);
-    if (from->location.name != NULL)
-        location_copy(&copy->location, &from->location);
+    region_copy_source(copy, from, from->start);
     return copy;
 }
 

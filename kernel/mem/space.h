@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sluice/namespace.h>
+#include <sluice/sealing.h>
 #include <sluice/vecio.h>
 #include "kernel/mem/layout.h"
 
@@ -46,6 +47,9 @@ struct space_source {
     sluice_pager_t *pager;
     const struct location *location; /* for /proc/PID/maps; may be NULL */
     uint64_t offset;                 /* page-aligned */
+    /* Of a file that can be sealed, for a mapping that may come to write it, with which the caller
+     * is counted; else NULL. */
+    sluice_sealing_t *sealing;
 };
 
 /*

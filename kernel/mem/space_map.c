@@ -211,6 +211,11 @@ static struct region *make_region(const struct map_request *request)
         region->pager = source->pager;
         region->pager->ops->addref(region->pager);
         region->offset = source->offset;
+        region->sealing = source->sealing;
+        if (region->sealing != NULL) {
+            region->sealing->ops->addref(region->sealing);
+            region->sealing->ops->map(region->sealing, true);
+        }
         if (source->location != NULL && source->location->name != NULL)
             location_copy(&region->location, source->location);
     } else if (region->flags & REGION_ANONYMOUS) {

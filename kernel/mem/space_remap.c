@@ -40,13 +40,7 @@ static struct region *remap_region(const struct remap *remap, const struct regio
     region->flags = from->flags & ~(REGION_HEAP | REGION_STACK);
     region->prot = from->prot;
     region->max_prot = from->max_prot;
-    if (from->pager != NULL) {
-        region->pager = from->pager;
-        region->pager->ops->addref(region->pager);
-        region->offset = from->offset + (remap->old - from->start);
-    }
-    if (from->location.name != NULL)
-        location_copy(&region->location, &from->location);
+    region_copy_source(region, from, remap->old);
     return region;
 }
 

@@ -83,6 +83,9 @@ long deadline_from_timespec(long user, uint64_t *out);
 long open_location(const struct location *location, long flags, bool created,
                    struct openfile **out);
 
+/* fcntl's F_ADD_SEALS and F_GET_SEALS. */
+long fcntl_seals(struct openfile *file, long command, long argument);
+
 /* A new descriptor of a fresh open file without a name over OBJECT, whose reference is taken over
  * also on failure. -ABI_ENOMEM, -ABI_EMFILE. */
 long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec);

@@ -140,6 +140,9 @@ static long fcntl_file(struct openfile *file, long number, long command, long ar
     case ABI_F_GETPIPE_SZ:
     case ABI_F_SETPIPE_SZ:
         return file_pipe_size(file, command, argument);
+    case ABI_F_ADD_SEALS:
+    case ABI_F_GET_SEALS:
+        return fcntl_seals(file, command, argument);
     case ABI_F_GETOWN:
     case ABI_F_SETOWN:
     case ABI_F_GETOWN_EX:

@@ -1,4 +1,6 @@
 /* Memory: mmap and its family. */
+#include <sluice/object.h>
+#include <sluice/sealing.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/mman.h"
 #include "kernel/mem/heap.h"
@@ -47,22 +49,55 @@ static long map_check(const struct openfile *file, size_t size, int flags, uint6
                : -ABI_EINVAL;
 }
 
+/* A shared mapping that could be written, now or later, is counted with a file that can be sealed;
+ * where that is sealed against it, it can be read only. */
+static long map_count(struct openfile *file, int prot, int flags, int *max_prot,
+                      sluice_sealing_t **out)
+{
+    *out = NULL;
+    if ((flags & ABI_MAP_TYPE) == ABI_MAP_PRIVATE || !(*max_prot & ABI_PROT_WRITE))
+        return 0;
+    sluice_sealing_t *sealing = sluice_query_face(file->object, &sluice_sealing_iid);
+    if (!sealing)
+        return 0;
+    oskit_error_t error = sealing->ops->map(sealing, false);
+    if (!error) {
+        *out = sealing;
+        return 0;
+    }
+    sealing->ops->release(sealing);
+    *max_prot &= ~ABI_PROT_WRITE;
+    return prot & ABI_PROT_WRITE ? errno_from_oskit(error) : 0;
+}
+
+static void map_uncount(sluice_sealing_t *sealing)
+{
+    if (sealing) {
+        sealing->ops->unmap(sealing);
+        sealing->ops->release(sealing);
+    }
+}
+
 static long map_file(long number, uint64_t address, size_t size, int prot, int flags,
                      uint64_t offset, uint64_t *out)
 {
     struct fd fd = fd_get((int)number);
+    sluice_sealing_t *sealing = NULL;
     int max_prot;
     if (!fd.file)
         return -ABI_EBADF;
     long error = map_check(fd.file, size, flags, offset);
     if (!error)
         error = map_check_file(fd.file, prot, flags, &max_prot);
+    if (!error)
+        error = map_count(fd.file, prot, flags, &max_prot, &sealing);
     if (!error) {
-        struct space_source source = {fd.file->pager,
-                                      fd.file->location.name ? &fd.file->location : NULL, offset};
+        struct space_source source = {
+            fd.file->pager, fd.file->location.name ? &fd.file->location : NULL, offset, sealing};
         error =
             space_map(current_process()->space, address, size, prot, max_prot, flags, &source, out);
     }
+    map_uncount(sealing);
     fd_put(fd);
     return error;
 }

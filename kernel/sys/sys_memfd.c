@@ -1,9 +1,12 @@
 /*
- * memfd_create: files without a name, in a file system of their own that is mounted nowhere.
+ * memfd_create: files without a name, in a file system of their own that is mounted nowhere; and
+ * seals, which they are for.
  *
  * Lock: memfd_mutex, while that is made.
  */
+#include <sluice/object.h>
 #include <sluice/ramfs.h>
+#include <sluice/sealing.h>
 #include <sluice/string.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/mem/pages.h"
@@ -37,7 +40,8 @@ static long memfd_space_get(struct namespace **out)
 }
 
 /* The file and the place it has, with a reference each. */
-static long memfd_make(const char *text, oskit_iunknown_t **object, struct location *out)
+static long memfd_make(const char *text, oskit_mode_t mode, oskit_iunknown_t **object,
+                       struct location *out)
 {
     struct namespace *space;
     struct location root;
@@ -47,7 +51,7 @@ static long memfd_make(const char *text, oskit_iunknown_t **object, struct locat
         return error;
     namespace_root(space, &root);
     sluice_filex_t *directory = location_filex(&root);
-    oskit_error_t made = directory->ops->tmpfile(directory, OSKIT_S_IFREG | 0777, &file);
+    oskit_error_t made = directory->ops->tmpfile(directory, OSKIT_S_IFREG | mode, &file);
     location_release(&root);
     if (made)
         return errno_from_oskit(made);
@@ -61,29 +65,45 @@ static long memfd_make(const char *text, oskit_iunknown_t **object, struct locat
     return errno_from_oskit(made);
 }
 
-static long memfd_install(const char *text, bool cloexec)
+/* The seals it begins with: none can be added unless that was asked for. */
+static void memfd_seal(oskit_iunknown_t *object, long flags)
+{
+    oskit_u32_t seals = flags & ABI_MFD_NOEXEC_SEAL ? SEAL_EXEC : 0;
+    if (!(flags & (ABI_MFD_ALLOW_SEALING | ABI_MFD_NOEXEC_SEAL)))
+        seals |= SEAL_SEAL;
+    sluice_sealing_t *sealing = sluice_query_face(object, &sluice_sealing_iid);
+    if (sealing) {
+        sealing->ops->begin(sealing, seals);
+        sealing->ops->release(sealing);
+    }
+}
+
+static long memfd_install(const char *text, long flags)
 {
     oskit_iunknown_t *object;
     struct location location;
-    long error = memfd_make(text, &object, &location);
+    oskit_mode_t mode = flags & ABI_MFD_NOEXEC_SEAL ? 0666 : 0777;
+    long error = memfd_make(text, mode, &object, &location);
     if (error)
         return error;
+    memfd_seal(object, flags);
     struct openfile *file = openfile_create(object, &location, ABI_O_RDWR | ABI_O_LARGEFILE);
     location_release(&location);
     if (!file)
         return -ABI_ENOMEM;
-    int fd = fdtab_install(current_process()->fds, file, 0, cloexec);
+    int fd = fdtab_install(current_process()->fds, file, 0, flags & ABI_MFD_CLOEXEC);
     if (fd < 0)
         openfile_unref(file);
     return fd;
 }
 
-/* Seals aren't there, so none may be asked for. */
+#define MEMFD_FLAGS (ABI_MFD_CLOEXEC | ABI_MFD_ALLOW_SEALING | ABI_MFD_NOEXEC_SEAL | ABI_MFD_EXEC)
+
 long sys_memfd_create(long user_name, long flags)
 {
     struct path name;
     char text[sizeof MEMFD_PREFIX + MEMFD_NAME_MAX];
-    if (flags & ~(long)ABI_MFD_CLOEXEC)
+    if (flags & ~(long)MEMFD_FLAGS || (flags & ABI_MFD_EXEC && flags & ABI_MFD_NOEXEC_SEAL))
         return -ABI_EINVAL;
     long error = path_get(&name, user_name);
     if (error == -ABI_ENAMETOOLONG || (!error && strlen(name.text) > MEMFD_NAME_MAX))
@@ -91,8 +111,30 @@ long sys_memfd_create(long user_name, long flags)
     if (!error) {
         memcpy(text, MEMFD_PREFIX, sizeof MEMFD_PREFIX - 1);
         memcpy(text + sizeof MEMFD_PREFIX - 1, name.text, strlen(name.text) + 1);
-        error = memfd_install(text, flags & ABI_MFD_CLOEXEC);
+        error = memfd_install(text, flags);
     }
     path_free(&name);
     return error;
+}
+
+/* ---- Seals ---- */
+
+static long seals_add(struct openfile *file, sluice_sealing_t *sealing, long seals)
+{
+    if (!openfile_writable(file))
+        return -ABI_EPERM;
+    if (seals & ~(long)SEAL_ALL)
+        return -ABI_EINVAL;
+    return sealing ? errno_from_oskit(sealing->ops->add(sealing, (oskit_u32_t)seals)) : -ABI_EINVAL;
+}
+
+long fcntl_seals(struct openfile *file, long command, long argument)
+{
+    sluice_sealing_t *sealing = sluice_query_face(file->object, &sluice_sealing_iid);
+    long result = command == ABI_F_ADD_SEALS ? seals_add(file, sealing, argument)
+                  : sealing                  ? (long)sealing->ops->get(sealing)
+                                             : -ABI_EINVAL;
+    if (sealing)
+        sealing->ops->release(sealing);
+    return result;
 }

@@ -101,7 +101,7 @@ static long elf_map_segment(struct elf_file *elf, const struct abi_elf64_phdr *p
     int prot = elf_protection(p->p_flags);
     if (p->p_filesz) {
         struct space_source source = {elf->file->pager, &elf->file->location,
-                                      page_floor(p->p_offset)};
+                                      page_floor(p->p_offset), NULL};
         long error =
             space_map(elf->space, page_floor(start), file_end - page_floor(start), prot, PROT_ALL,
                       ABI_MAP_PRIVATE | ABI_MAP_FIXED_NOREPLACE, &source, &address);

@@ -65,6 +65,8 @@
 #define MAP_FAILED            ((void *)-1)
 #define MFD_CLOEXEC           1
 #define MFD_ALLOW_SEALING     2
+#define MFD_NOEXEC_SEAL       8
+#define MFD_EXEC              16
 #define POSIX_MADV_NORMAL     MADV_NORMAL
 #define POSIX_MADV_RANDOM     MADV_RANDOM
 #define POSIX_MADV_SEQUENTIAL MADV_SEQUENTIAL

@@ -267,17 +267,33 @@ static oskit_error_t transfer_stream(struct transfer *t, size_t *moved)
                     : streamvec->ops->readv(streamvec, t->uio, t->flags, moved);
 }
 
+/* One piece by MOVE, with no more of the uio in its sight. */
+static inline oskit_error_t transfer_piece(struct transfer *t, size_t *moved,
+                                           oskit_error_t (*move)(struct transfer *, size_t *))
+{
+    size_t left = t->uio->left, beyond = left > TRANSFER_PIECE ? left - TRANSFER_PIECE : 0;
+    *moved = 0;
+    t->uio->left -= beyond;
+    oskit_error_t error = move(t, moved);
+    t->uio->left += beyond;
+    t->moved += *moved;
+    return error;
+}
+
 /* The try of the wait loop. A write goes on until all is written: what one try moved is kept, and
- * the next continues behind it. */
+ * the next continues behind it. So does a read, but only for as long as it needn't wait. */
 static oskit_error_t transfer_try(void *arg)
 {
     struct transfer *t = arg;
     for (;;) {
-        size_t moved = 0;
-        oskit_error_t error = transfer_stream(t, &moved);
-        t->moved += moved;
-        if (error || !t->write || !t->uio->left || !moved)
+        size_t moved;
+        oskit_error_t error = transfer_piece(t, &moved, transfer_stream);
+        if (error == OSKIT_EWOULDBLOCK && !t->write && t->moved)
+            return OSKIT_SUCCESS;
+        if (error || !t->uio->left || !moved)
             return error;
+        if (moved < TRANSFER_PIECE ? !t->write : signal_pending())
+            return OSKIT_SUCCESS;
     }
 }
 
@@ -343,8 +359,14 @@ static long write_bound(struct transfer *t)
     return -ABI_EFBIG;
 }
 
+/* Devices stop for any signal, files for their reader's death. */
+static bool transfer_interrupted(const struct transfer *t)
+{
+    return t->file->streamvec ? signal_pending() : atomic_load(&current_thread()->work) & WORK_EXIT;
+}
+
 /* Absolute transfers may be short where the object's inner limits lie; loop until all is moved, the
- * end of file or an error. */
+ * end of file or an error. A file's writes are in one piece: others see all of one or nothing. */
 static long openfile_absolute_transfer(struct transfer *t)
 {
     oskit_error_t error = 0;
@@ -352,12 +374,17 @@ static long openfile_absolute_transfer(struct transfer *t)
     long refused = t->write ? write_bound(t) : 0;
     if (refused)
         return refused;
+    bool whole = t->uio->left <= TRANSFER_PIECE || (t->write && !t->file->streamvec);
     do {
-        moved = 0;
-        error = transfer_absolute(t, &moved);
-        t->moved += moved;
+        if (__builtin_expect(whole, 1)) {
+            moved = 0;
+            error = transfer_absolute(t, &moved);
+            t->moved += moved;
+        } else {
+            error = transfer_piece(t, &moved, transfer_absolute);
+        }
         t->offset = t->write ? t->end : t->offset + (int64_t)moved;
-    } while (!error && moved && t->uio->left);
+    } while (!error && moved && t->uio->left && !transfer_interrupted(t));
     return transfer_finish(t, error);
 }
 
@@ -412,8 +439,8 @@ static long read_through(struct openfile *file, struct sluice_uio *uio, const in
     return result < 0 ? read_refused(file, result) : result;
 }
 
-long openfile_read_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                          uint32_t vecio_flags)
+long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                   uint32_t vecio_flags)
 {
     return openfile_readable(file) ? read_through(file, uio, offset, vecio_flags)
                                    : openfile_refusal(file, offset);
@@ -427,6 +454,7 @@ long openfile_read_on(struct openfile *file, struct sluice_uio *uio, uint32_t ve
     return read_through(file, uio, NULL, vecio_flags);
 }
 
+/* MOVED bytes of it are written already. */
 static long write_through(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                           uint32_t vecio_flags, size_t moved)
 {
@@ -443,8 +471,8 @@ static long write_through(struct openfile *file, struct sluice_uio *uio, const i
     return result;
 }
 
-long openfile_write_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                           uint32_t vecio_flags)
+long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                    uint32_t vecio_flags)
 {
     return openfile_writable(file) ? write_through(file, uio, offset, vecio_flags, 0)
                                    : openfile_refusal(file, offset);

@@ -87,56 +87,62 @@ static inline bool openfile_is_path(const struct openfile *file)
     return atomic_load_explicit(&file->flags, memory_order_relaxed) & ABI_O_PATH;
 }
 
-/* The two below where their first try isn't allowed or isn't all; MOVED bytes and ERROR came of it.
- */
-long openfile_read_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                          uint32_t vecio_flags);
+/* An object is asked for at most so much at once, and signals are looked at in between: neither
+ * /dev/zero nor /dev/random would ever make its reader wait. Bytes. */
+#define TRANSFER_PIECE (256ul * 1024)
+
+/* Transfers through the wait loop, offset handling, O_APPEND, O_NONBLOCK, SIGPIPE: bytes moved or a
+ * negative errno (or restart code). UIO->left was bounded by the caller. OFFSET NULL: the file's
+ * own. */
+long openfile_read(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                   uint32_t vecio_flags);
+long openfile_write(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
+                    uint32_t vecio_flags);
+
+/* A stream's first try gave MOVED bytes and ERROR, and that isn't all: what comes of it. */
 long openfile_read_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
                       size_t moved, oskit_error_t error);
-long openfile_write_slowly(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
-                           uint32_t vecio_flags);
 long openfile_write_on(struct openfile *file, struct sluice_uio *uio, uint32_t vecio_flags,
                        size_t moved, oskit_error_t error);
 
-/* Of a file whose status flags are FLAGS: a terminal's VMIN and VTIME depend on whether the reader
- * waits. */
-static inline uint32_t openfile_vecio(uint32_t flags)
+/* A first try is allowed, and what came of it need not be told to anybody. */
+static inline bool openfile_is_simple(const struct openfile *file, bool allowed)
 {
+    return __builtin_expect(file->streamvec && allowed && !notify_watched(), 1);
+}
+
+/* A terminal's VMIN and VTIME depend on whether the reader waits. */
+static inline uint32_t openfile_vecio(const struct openfile *file)
+{
+    uint32_t flags = atomic_load_explicit(&file->flags, memory_order_relaxed);
     return flags & ABI_O_NONBLOCK ? VECIO_NONBLOCK : 0;
 }
 
 /*
- * Transfers through the wait loop, offset handling, O_APPEND, O_NONBLOCK, SIGPIPE: bytes moved or a
- * negative errno (or restart code). UIO->left was bounded by the caller. OFFSET NULL: the file's
- * own.
- *
- * Most transfers of streams are done with the first try, before anything is set up for waiting.
+ * The same without an offset for at most TRANSFER_PIECE bytes. Most of these, of streams, are done
+ * with the first try, before anything is set up for waiting.
  */
-static inline long openfile_read(struct openfile *file, struct sluice_uio *uio,
-                                 const int64_t *offset, uint32_t vecio_flags)
+static inline long openfile_read_piece(struct openfile *file, struct sluice_uio *uio)
 {
-    sluice_streamvec_t *streamvec = file->streamvec;
     size_t moved = 0;
-    if (__builtin_expect(offset || !streamvec || !openfile_readable(file) || notify_watched(), 0))
-        return openfile_read_slowly(file, uio, offset, vecio_flags);
-    vecio_flags |= openfile_vecio(atomic_load_explicit(&file->flags, memory_order_relaxed));
-    oskit_error_t error = streamvec->ops->readv(streamvec, uio, vecio_flags, &moved);
+    if (!openfile_is_simple(file, openfile_readable(file)))
+        return openfile_read(file, uio, NULL, 0);
+    uint32_t flags = openfile_vecio(file);
+    oskit_error_t error = file->streamvec->ops->readv(file->streamvec, uio, flags, &moved);
     if (__builtin_expect(!error, 1))
         return (long)moved;
-    return openfile_read_on(file, uio, vecio_flags, moved, error);
+    return openfile_read_on(file, uio, flags, moved, error);
 }
 
-static inline long openfile_write(struct openfile *file, struct sluice_uio *uio,
-                                  const int64_t *offset, uint32_t vecio_flags)
+static inline long openfile_write_piece(struct openfile *file, struct sluice_uio *uio)
 {
-    sluice_streamvec_t *streamvec = file->streamvec;
     size_t moved = 0;
-    if (__builtin_expect(offset || !streamvec || !openfile_writable(file) || notify_watched(), 0))
-        return openfile_write_slowly(file, uio, offset, vecio_flags);
-    oskit_error_t error = streamvec->ops->writev(streamvec, uio, vecio_flags, &moved);
+    if (!openfile_is_simple(file, openfile_writable(file)))
+        return openfile_write(file, uio, NULL, 0);
+    oskit_error_t error = file->streamvec->ops->writev(file->streamvec, uio, 0, &moved);
     if (__builtin_expect(!error && !uio->left, 1))
         return (long)moved;
-    return openfile_write_on(file, uio, vecio_flags, moved, error);
+    return openfile_write_on(file, uio, 0, moved, error);
 }
 
 #endif

@@ -11,18 +11,24 @@
 typedef long (*transfer_fn)(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                             uint32_t flags);
 
-/* Inlined, so that each call names its transfer. */
-static inline __attribute__((always_inline)) long
-transfer_buffer(long number, long buffer, long size, const int64_t *offset, transfer_fn transfer)
+/* One buffer of any length. */
+static long transfer_long(struct openfile *file, long buffer, long size, const int64_t *offset,
+                          transfer_fn transfer)
 {
     struct sluice_uio uio;
     struct sluice_iovec segment;
+    long result = uio_from_user(&uio, &segment, buffer, size);
+    return result ? result : transfer(file, &uio, offset, 0);
+}
+
+static long transfer_at(long number, long buffer, long size, long offset, transfer_fn transfer)
+{
+    if (offset < 0)
+        return -ABI_EINVAL;
     struct fd fd = fd_get_inline((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    long result = uio_from_user(&uio, &segment, buffer, size);
-    if (!result)
-        result = transfer(fd.file, &uio, offset, 0);
+    long result = transfer_long(fd.file, buffer, size, &offset, transfer);
     fd_put(fd);
     return result;
 }
@@ -43,24 +49,50 @@ static long transfer_iov(long number, long vector, long count, const int64_t *of
     return result;
 }
 
-long sys_read(long fd, long buffer, long size)
+long sys_read(long number, long buffer, long size)
 {
-    return transfer_buffer(fd, buffer, size, NULL, openfile_read);
+    struct sluice_uio uio;
+    struct sluice_iovec segment;
+    long result;
+    struct fd fd = fd_get_inline((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    if (__builtin_expect((unsigned long)size <= TRANSFER_PIECE, 1)) {
+        uio_init_user(&uio, &segment, (void *)buffer, (size_t)size);
+        result = openfile_read_piece(fd.file, &uio);
+    } else {
+        result = transfer_long(fd.file, buffer, size, NULL, openfile_read);
+    }
+    fd_put(fd);
+    return result;
 }
 
-long sys_write(long fd, long buffer, long size)
+long sys_write(long number, long buffer, long size)
 {
-    return transfer_buffer(fd, buffer, size, NULL, openfile_write);
+    struct sluice_uio uio;
+    struct sluice_iovec segment;
+    long result;
+    struct fd fd = fd_get_inline((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    if (__builtin_expect((unsigned long)size <= TRANSFER_PIECE, 1)) {
+        uio_init_user(&uio, &segment, (void *)buffer, (size_t)size);
+        result = openfile_write_piece(fd.file, &uio);
+    } else {
+        result = transfer_long(fd.file, buffer, size, NULL, openfile_write);
+    }
+    fd_put(fd);
+    return result;
 }
 
 long sys_pread64(long fd, long buffer, long size, long offset)
 {
-    return offset < 0 ? -ABI_EINVAL : transfer_buffer(fd, buffer, size, &offset, openfile_read);
+    return transfer_at(fd, buffer, size, offset, openfile_read);
 }
 
 long sys_pwrite64(long fd, long buffer, long size, long offset)
 {
-    return offset < 0 ? -ABI_EINVAL : transfer_buffer(fd, buffer, size, &offset, openfile_write);
+    return transfer_at(fd, buffer, size, offset, openfile_write);
 }
 
 long sys_readv(long fd, long vector, long count)

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 
 static volatile sig_atomic_t count, last;
 static siginfo_t info;
@@ -664,6 +665,46 @@ TEST(timers, "interval timers come again and again, and tell what is left")
     often.it_value.tv_usec = 1000000;
     CHECK_ERROR(setitimer(ITIMER_REAL, &often, NULL), EINVAL);
     CHECK_ERROR(setitimer(7, &off, NULL), EINVAL);
+}
+
+/* A gigabyte at the same million bytes. */
+enum { ENDLESS_PIECES = 1024, ENDLESS_PIECE = 1 << 20 };
+
+static void check_cut_short(const char *path, ssize_t (*move)(int, const struct iovec *, int))
+{
+    static char buffer[ENDLESS_PIECE];
+    static struct iovec pieces[ENDLESS_PIECES];
+    ssize_t got;
+    int fd = open(path, O_RDWR);
+
+    CHECK(fd >= 0);
+    for (int n = 0; n < ENDLESS_PIECES; n++)
+        pieces[n] = (struct iovec){buffer, sizeof buffer};
+    do {
+        count = 0;
+        got = move(fd, pieces, ENDLESS_PIECES);
+    } while (got == (ssize_t)ENDLESS_PIECES * ENDLESS_PIECE);
+    CHECK(count > 0);
+    if (got <= 0)
+        FAIL("%s: %ld bytes (errno %d)", path, (long)got, errno);
+    close(fd);
+}
+
+static ssize_t read_at(int fd, const struct iovec *pieces, int n)
+{
+    return preadv(fd, pieces, n, 4096);
+}
+
+TEST(endless, "a signal cuts a transfer short that would never wait")
+{
+    struct itimerval often = {{0, 5000}, {0, 5000}};
+
+    on(SIGALRM, note, SA_RESTART);
+    CHECK(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    check_cut_short("/dev/zero", readv);
+    check_cut_short("/dev/zero", read_at);
+    check_cut_short("/dev/urandom", readv);
+    check_cut_short("/dev/urandom", writev);
 }
 
 TEST(storm, "ten thousand signals between two processes are none too many")

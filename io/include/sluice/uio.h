@@ -20,7 +20,7 @@ struct sluice_iovec {
 struct sluice_uio {
     const struct sluice_iovec *iov; /* the current segment, in kernel memory */
     size_t iov_count;               /* segments left, the current one included */
-    size_t iov_offset;              /* bytes of the current one already moved */
+    size_t iov_offset;              /* bytes of the current one already moved, perhaps all */
     size_t left;                    /* bytes left in all */
     bool user;                      /* the segments are addresses of the calling program */
 };
@@ -52,16 +52,17 @@ oskit_error_t uio_zero(struct sluice_uio *uio, size_t size, size_t *moved);
 oskit_error_t uio_peek(const struct sluice_uio *uio, void *to, size_t size, size_t *moved);
 
 void uio_skip_far(struct sluice_uio *uio, size_t size);
-/* Steps over SIZE bytes without touching them (SIZE <= left). Where nothing is left afterwards the
- * next segment doesn't matter. */
+/* Steps over SIZE bytes without touching them (SIZE <= left). */
 static inline void uio_skip(struct sluice_uio *uio, size_t size)
 {
-    if (size != uio->left) {
+    if (size == 0)
+        return; /* there may be no segment any more */
+    if (size > uio->iov->length - uio->iov_offset) {
         uio_skip_far(uio, size);
         return;
     }
     uio->iov_offset += size;
-    uio->left = 0;
+    uio->left -= size;
 }
 
 #endif

@@ -26,7 +26,7 @@ struct pci_bar {
     uint64_t address; /* physical, or the port; 0: absent or not assigned */
     uint64_t size;    /* 0: absent */
     bool io;
-    volatile void *mapped; /* by pci_bar_map, for good */
+    volatile void *mapped; /* all of it, once asked for, if it isn't large */
 };
 
 struct pci_device {
@@ -72,9 +72,8 @@ unsigned pci_capability_next(const struct pci_device *device, uint8_t id, unsign
  * reach memory any more, whatever it wants. [any] */
 void pci_master(const struct pci_device *device, bool on);
 
-/* The whole of memory BAR INDEX, uncached; NULL when it isn't one or can't be mapped. */
-volatile void *pci_bar_map(struct pci_device *device, unsigned index);
-/* LENGTH bytes at OFFSET in memory BAR INDEX; NULL when the BAR doesn't hold them. */
+/* LENGTH bytes at OFFSET in memory BAR INDEX, uncached, mapped for good; NULL when the BAR doesn't
+ * hold them or can't be mapped. */
 volatile void *pci_bar_range(struct pci_device *device, unsigned index, uint64_t offset,
                              uint64_t length);
 
@@ -102,16 +101,16 @@ unsigned pci_intx_line(const struct pci_device *device);
 
 /* ---- Between pci's own files ---- */
 
-/* config.c: how the space is reached. */
+/* config.c: how the space is reached. OFFSET lies in a function's space. */
 oskit_error_t pci_access_start(const struct pci_host *host);
-void pci_access_stop(void);
-bool pci_access_has_bus(unsigned bus);
-uint32_t pci_access_read(unsigned bus, unsigned slot, unsigned function, unsigned offset,
-                         unsigned width);
-unsigned pci_access_space(void); /* bytes of configuration space each function has: 256 or 4096 */
-/* bar.c */
+/* Makes BUS reachable; false when it isn't. [thread] */
+bool pci_access_bus(unsigned bus);
+unsigned pci_access_space(void); /* bytes of configuration space a function has: 256 or 4096 */
+/* bar.c: fills in DEVICE->bars, of which the header has COUNT. */
 void pci_bars_read(struct pci_device *device, unsigned count);
-/* intx.c: looks at the chip set, once enumeration is over. */
+/* msix.c: looks for the capability. */
+void pci_msix_find(struct pci_device *device);
+/* intx.c: looks at the chip set, once all are enumerated. */
 void pci_intx_start(const struct list *devices);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The porting header (sluice/env.h) on the reference kernel: each function is a line or two over
- * the kernel's own. What is not here: env_irq_attach and env_irq_detach (kernel/cpu/irq.c),
- * identity, signals and job control (kernel/task/host_process.c).
+ * the kernel's own. What is not here: env_irq_attach, env_msi_attach and env_irq_detach
+ * (kernel/cpu/irq.c), identity, signals and job control (kernel/task/host_process.c).
  */
 #include <stdarg.h>
 #include <sluice/env.h>
@@ -179,7 +179,17 @@ bool env_timer_stop(struct env_timer *timer)
     return timer_stop(timer);
 }
 
-/* ---- I/O ports ---- */
+/* ---- Processors and I/O ports ---- */
+
+unsigned env_cpu_count(void)
+{
+    return cpu_count;
+}
+
+unsigned env_cpu_index(void)
+{
+    return cpu_index();
+}
 
 uint8_t env_in8(uint16_t port)
 {

@@ -4,12 +4,14 @@
 #include <sluice/device.h>
 #include <sluice/memdev.h>
 #include <sluice/namespace.h>
+#include <sluice/pci.h>
 #include <sluice/pty.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include <sluice/uart.h>
 #include "kernel/abi/errno.h"
 #include "kernel/boot_info.h"
+#include "kernel/cpu/acpi.h"
 #include "kernel/fstypes.h"
 #include "kernel/log.h"
 #include "kernel/mem/pages.h"
@@ -98,6 +100,17 @@ static void start_second_line(void)
         log_write(LOG_WARNING, "ttyS2: error %ld", -errno_from_oskit(error));
 }
 
+/* Everything behind PCI, by the drivers that are linked in. */
+static void start_pci(void)
+{
+    struct pci_host host = {acpi.ecam, acpi.ecam_first, acpi.ecam_last};
+    if (!host.ecam)
+        host.last_bus = UINT8_MAX;
+    oskit_error_t error = pci_start(&host);
+    if (error && error != OSKIT_ENODEV)
+        log_write(LOG_WARNING, "pci: error %ld", -errno_from_oskit(error));
+}
+
 static void start_devices(void)
 {
     must(memdev_register(), "memory devices");
@@ -105,6 +118,7 @@ static void start_devices(void)
     must(pty_register(), "/dev/ptmx");
     start_console();
     start_second_line();
+    start_pci();
 }
 
 /* ---- The root file system ---- */

@@ -213,6 +213,26 @@ static void acpi_hpet(const struct table *hpet)
         acpi.hpet = table_field(hpet, 44, 8);
 }
 
+/* ---- MCFG: PCI configuration space ---- */
+
+#define MCFG_ENTRIES    44u
+#define MCFG_ENTRY_SIZE 16u
+
+/* Of its entries, a segment's range of buses each, we use that of the segment where all PCs begin.
+ */
+static void acpi_mcfg(const struct table *mcfg)
+{
+    for (size_t at = MCFG_ENTRIES; at + MCFG_ENTRY_SIZE <= mcfg->length; at += MCFG_ENTRY_SIZE) {
+        uint64_t address = table_field(mcfg, at, 8);
+        if (table_field(mcfg, at + 8, 2) != 0 || !address || address & 0xfffff)
+            continue;
+        acpi.ecam = address;
+        acpi.ecam_first = (uint8_t)table_field(mcfg, at + 10, 1);
+        acpi.ecam_last = (uint8_t)table_field(mcfg, at + 11, 1);
+        return;
+    }
+}
+
 /* ---- The root ---- */
 
 static bool rsdp_valid(const struct rsdp *rsdp)
@@ -256,6 +276,8 @@ static void acpi_table(uint64_t physical)
         acpi_fadt(table);
     else if (table_is(table, "HPET"))
         acpi_hpet(table);
+    else if (table_is(table, "MCFG"))
+        acpi_mcfg(table);
 }
 
 static bool acpi_root(uint64_t physical, size_t width)

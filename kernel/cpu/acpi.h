@@ -32,7 +32,9 @@ struct acpi {
     struct acpi_ioapic ioapics[ACPI_IOAPIC_MAX];
     uint32_t ioapic_count;
     struct acpi_isa_line isa[ACPI_ISA_LINES];
-    uint64_t hpet; /* physical, or 0 */
+    uint64_t hpet;                 /* physical, or 0 */
+    uint64_t ecam;                 /* physical: PCI configuration space of bus ecam_first; or 0 */
+    uint8_t ecam_first, ecam_last; /* buses */
     bool has_s5;
     uint16_t pm1a_control, pm1b_control; /* ports */
     uint8_t s5_type_a, s5_type_b;

@@ -1,5 +1,7 @@
 /*
- * Device interrupts: a vector a line, shared by the line's handlers.
+ * Device interrupts: a vector a line, shared by the line's handlers; and messages (MSI), a vector
+ * each, sent straight to one CPU's local APIC. A message is a line with one handler that is never
+ * masked; detached, it keeps its vector for the next one.
  *
  * Locks: irq_mutex (sleeping) over attach and detach, so that lines are made and routed once;
  * line->lock (spin) over the handler list, held while handlers run. Order: irq_mutex -> line->lock
@@ -23,9 +25,9 @@
 
 struct irq_line {
     unsigned number, vector;
-    bool level;
+    bool level, message;
     uint32_t unclaimed; /* touched by the deferred handler only */
-    char name[16];
+    char name[24];
     spinlock_t lock;
     struct list handlers; /* guarded by lock */
     struct deferred deferred;
@@ -36,8 +38,14 @@ struct env_irq {
     struct list link;
     struct irq_line *line;
     bool (*handler)(void *arg);
+    void (*message)(void *arg); /* instead, if the line is one */
     void *arg;
 };
+
+/* Messages are shown with numbers from here on, above all lines. */
+#define MESSAGE_FIRST   256u
+#define MESSAGE_ADDRESS 0xfee00000u /* the local APICs', with the CPU's number in bits 12 to 19 */
+#define MESSAGE_ID_MAX  0xffu
 
 #define VECTOR_COUNT (TRAP_DEVICE_LAST - TRAP_DEVICE_FIRST + 1)
 static struct irq_line *_Atomic lines[VECTOR_COUNT];
@@ -112,12 +120,24 @@ static void irq_run(void *arg)
         ioapic_mask(line->number, false);
 }
 
+/* Deferred context. */
+static void message_run(void *arg)
+{
+    struct irq_line *line = arg;
+    spin_lock(&line->lock);
+    list_for_each (link, &line->handlers) {
+        struct env_irq *irq = container_of(link, struct env_irq, link);
+        irq->message(irq->arg);
+    }
+    spin_unlock(&line->lock);
+}
+
 static struct irq_line *irq_find(unsigned number, unsigned *free)
 {
     *free = VECTOR_COUNT;
     for (unsigned i = 0; i < VECTOR_COUNT; i++) {
         struct irq_line *line = atomic_load(&lines[i]);
-        if (line && line->number == number)
+        if (line && !line->message && line->number == number)
             return line;
         if (!line && *free == VECTOR_COUNT)
             *free = i;
@@ -140,7 +160,8 @@ static oskit_error_t irq_line_get(unsigned number, struct irq_line **out)
     line->number = number;
     line->vector = TRAP_DEVICE_FIRST + slot;
     line->level = ioapic_is_level(number);
-    format_text(line->name, sizeof line->name, "%s-%u", line->level ? "level" : "edge", number);
+    format_text(line->name, sizeof line->name, "IO-APIC  %s-%u", line->level ? "level" : "edge",
+                number);
     list_init(&line->handlers);
     deferred_init(&line->deferred, irq_run, line);
     if (!ioapic_route(number, line->vector)) {
@@ -176,13 +197,60 @@ oskit_error_t env_irq_attach(unsigned number, bool (*handler)(void *arg), void *
     return error;
 }
 
+/* A vector whose message was detached, or a new one. irq_mutex held. */
+static struct irq_line *message_line_get(void)
+{
+    unsigned slot = VECTOR_COUNT;
+    for (unsigned i = 0; i < VECTOR_COUNT; i++) {
+        struct irq_line *line = atomic_load(&lines[i]);
+        if (line && line->message && list_empty(&line->handlers))
+            return line;
+        if (!line && slot == VECTOR_COUNT)
+            slot = i;
+    }
+    struct irq_line *line = slot < VECTOR_COUNT ? heap_alloc(sizeof *line, HEAP_ZERO) : NULL;
+    if (!line)
+        return NULL;
+    line->number = MESSAGE_FIRST + slot;
+    line->vector = TRAP_DEVICE_FIRST + slot;
+    line->message = true;
+    format_text(line->name, sizeof line->name, "PCI-MSI  %u", slot);
+    list_init(&line->handlers);
+    deferred_init(&line->deferred, message_run, line);
+    atomic_store_explicit(&lines[slot], line, memory_order_release);
+    return line;
+}
+
+oskit_error_t env_msi_attach(unsigned cpu, void (*handler)(void *arg), void *arg,
+                             struct env_irq **out, uint64_t *address, uint32_t *data)
+{
+    struct env_irq *irq = heap_alloc(sizeof *irq, HEAP_ZERO);
+    if (cpu >= cpu_count || cpus[cpu]->apic_id > MESSAGE_ID_MAX)
+        cpu = 0;
+    mutex_lock(&irq_mutex);
+    struct irq_line *line = irq ? message_line_get() : NULL;
+    if (line) {
+        *irq = (struct env_irq){.line = line, .message = handler, .arg = arg};
+        spin_lock(&line->lock);
+        list_push_back(&line->handlers, &irq->link);
+        spin_unlock(&line->lock);
+        *out = irq;
+        *address = MESSAGE_ADDRESS | (uint64_t)cpus[cpu]->apic_id << 12;
+        *data = line->vector;
+    } else {
+        heap_free(irq);
+    }
+    mutex_unlock(&irq_mutex);
+    return line ? OSKIT_SUCCESS : OSKIT_E_OUTOFMEMORY;
+}
+
 void env_irq_detach(struct env_irq *irq)
 {
     struct irq_line *line = irq->line;
     mutex_lock(&irq_mutex);
     spin_lock(&line->lock);
     list_remove(&irq->link);
-    if (list_empty(&line->handlers))
+    if (list_empty(&line->handlers) && !line->message)
         ioapic_mask(line->number, true);
     spin_unlock(&line->lock);
     mutex_unlock(&irq_mutex);

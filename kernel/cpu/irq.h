@@ -11,11 +11,12 @@
 
 struct trap_frame;
 
-/* env_irq_attach and env_irq_detach are implemented here. */
+/* env_irq_attach, env_msi_attach and env_irq_detach are implemented here. */
 void irq_init(void);
 /* Called by trap.c for vectors TRAP_DEVICE_FIRST..LAST, interrupts off. */
 void irq_interrupt(unsigned vector);
-/* Calls SHOW for each line in use, for /proc/interrupts: counts[] has cpu_count entries. */
+/* Calls SHOW for each line in use, for /proc/interrupts: NAME says the controller, too; counts[] has
+ * cpu_count entries. */
 void irq_each(void (*show)(void *arg, unsigned line, const char *name, const uint64_t *counts),
               void *arg);
 

@@ -57,6 +57,7 @@ struct cpu {
 _Static_assert(offsetof(struct cpu, syscall_frame) == 8, "entry.S");
 _Static_assert(offsetof(struct cpu, user_stack) == 16, "entry.S");
 _Static_assert(offsetof(struct cpu, preempt) == 24, "entry.S");
+_Static_assert(offsetof(struct cpu, id) == 28, "cpu_index");
 _Static_assert(offsetof(struct cpu, current) == 32, "entry.S");
 _Static_assert(offsetof(struct cpu, interrupt_depth) == 40, "entry.S");
 
@@ -75,6 +76,13 @@ static inline struct cpu *this_cpu(void)
     struct cpu *cpu;
     __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu));
     return cpu;
+}
+
+static inline uint32_t cpu_index(void)
+{
+    uint32_t id;
+    __asm__ volatile("movl %%gs:28, %0" : "=r"(id));
+    return id;
 }
 
 static inline struct thread *current_thread(void)

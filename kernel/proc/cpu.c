@@ -132,7 +132,7 @@ static void line_show(void *arg, unsigned line, const char *name, const uint64_t
     synth_printf(text, "%4u: ", line);
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
         synth_printf(text, "%10lu ", counts[cpu]);
-    synth_printf(text, "  IO-APIC  %s\n", name);
+    synth_printf(text, "  %s\n", name);
 }
 
 oskit_error_t proc_show_interrupts(oskit_u64_t key, struct synth_text *text)

@@ -9,6 +9,7 @@
 #include "env.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -216,10 +217,17 @@ struct env_irq {
     struct list link;
     unsigned line;
     bool (*handler)(void *arg);
+    void (*message)(void *arg); /* instead: then LINE is the data, and ADDRESS says which CPU */
+    uint64_t address;
     void *arg;
 };
 
+#define MESSAGE_ADDRESS 0xfee00000u
+
 static struct list irqs = LIST_INIT(irqs); /* guarded by interrupt exclusion */
+static unsigned messages, messages_made, messages_max = UINT_MAX;
+static unsigned cpus = 1;
+static _Thread_local unsigned cpu;
 
 oskit_error_t env_irq_attach(unsigned line, bool (*handler)(void *arg), void *arg,
                              struct env_irq **out)
@@ -228,10 +236,28 @@ oskit_error_t env_irq_attach(unsigned line, bool (*handler)(void *arg), void *ar
     struct env_irq *irq = env_alloc(sizeof *irq, 0);
     if (irq == NULL)
         return OSKIT_ENOMEM;
-    irq->line = line;
-    irq->handler = handler;
-    irq->arg = arg;
+    *irq = (struct env_irq){.line = line, .handler = handler, .arg = arg};
     env_test_interrupt_enter();
+    list_push_back(&irqs, &irq->link);
+    env_test_interrupt_leave();
+    *out = irq;
+    return OSKIT_SUCCESS;
+}
+
+oskit_error_t env_msi_attach(unsigned to, void (*handler)(void *arg), void *arg,
+                             struct env_irq **out, uint64_t *address, uint32_t *data)
+{
+    env_test_assert_may_sleep("env_msi_attach");
+    if (messages >= messages_max)
+        return messages_max ? OSKIT_ENOMEM : OSKIT_E_NOTIMPL;
+    struct env_irq *irq = env_alloc(sizeof *irq, 0);
+    if (irq == NULL)
+        return OSKIT_ENOMEM;
+    *address = MESSAGE_ADDRESS | (uint64_t)to << 12;
+    *data = 0x40 + messages_made++;
+    *irq = (struct env_irq){.line = *data, .address = *address, .message = handler, .arg = arg};
+    env_test_interrupt_enter();
+    messages++;
     list_push_back(&irqs, &irq->link);
     env_test_interrupt_leave();
     *out = irq;
@@ -243,6 +269,7 @@ void env_irq_detach(struct env_irq *irq)
     env_test_assert_may_sleep("env_irq_detach");
     env_test_interrupt_enter();
     list_remove(&irq->link);
+    messages -= irq->message != NULL;
     env_test_interrupt_leave();
     env_free(irq, sizeof *irq);
 }
@@ -254,11 +281,51 @@ unsigned env_test_irq(unsigned line)
     env_test_interrupt_enter();
     list_for_each_safe (node, &irqs) {
         struct env_irq *irq = container_of(node, struct env_irq, link);
-        if (irq->line == line && irq->handler(irq->arg))
+        if (!irq->message && irq->line == line && irq->handler(irq->arg))
             taken++;
     }
     env_test_interrupt_leave();
     return taken;
+}
+
+bool env_test_message(uint64_t address, uint32_t data)
+{
+    bool taken = false;
+
+    env_test_interrupt_enter();
+    list_for_each_safe (node, &irqs) {
+        struct env_irq *irq = container_of(node, struct env_irq, link);
+        if (!irq->message || irq->line != data || irq->address != address)
+            continue;
+        taken = true;
+        irq->message(irq->arg);
+        break;
+    }
+    env_test_interrupt_leave();
+    return taken;
+}
+
+void env_test_set_messages(unsigned max)
+{
+    messages_max = max;
+}
+
+/* ---- Processors ---- */
+
+unsigned env_cpu_count(void)
+{
+    return cpus;
+}
+
+unsigned env_cpu_index(void)
+{
+    return cpu;
+}
+
+void env_test_set_cpus(unsigned count, unsigned index)
+{
+    cpus = count;
+    cpu = index;
 }
 
 /* ---- Ports ---- */
@@ -559,6 +626,8 @@ void env_test_reset(void)
     env_test_clock_manual(false);
     env_test_set_device_memory(0, NULL, 0);
     env_test_set_ports(NULL, NULL, NULL);
+    env_test_set_messages(UINT_MAX);
+    env_test_set_cpus(1, 0);
     env_test_bad_user(NULL, 0);
     identity = (struct env_identity)DEFAULT_IDENTITY;
     env_test_set_groups(NULL, 0);

@@ -85,6 +85,15 @@ size_t env_test_sleepers(void);
 /* Fires LINE: calls its handlers in interrupt context. Returns how many said that it was theirs. */
 unsigned env_test_irq(unsigned line);
 
+/* Delivers the message-signalled interrupt that writing DATA to ADDRESS means; false when nobody
+ * attached it. At most MAX are attached from now on: then OSKIT_ENOMEM; with MAX 0 the host has
+ * none at all. */
+bool env_test_message(uint64_t address, uint32_t data);
+void env_test_set_messages(unsigned max);
+
+/* The machine has COUNT processors, and the calling thread runs on INDEX. */
+void env_test_set_cpus(unsigned count, unsigned index);
+
 /* WIDTH is 1, 2 or 4 bytes. NULL hooks: reads give all ones, writes vanish. */
 struct env_test_ports {
     uint32_t (*in)(void *arg, uint16_t port, unsigned width);

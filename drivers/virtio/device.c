@@ -148,8 +148,9 @@ void virtio_stop(struct virtio_device *device)
 {
     if (!device->started)
         return;
-    virtio_reset(device);
+    /* The handlers first: one of them might restart what we reset. */
     device->transport->interrupts_detach(device);
+    virtio_reset(device);
     device->started = false;
 }
 

@@ -259,11 +259,10 @@ static oskit_error_t slots_make(struct virtqueue *queue)
 
 static void limits_set(struct virtqueue *queue, const struct virtqueue_options *options)
 {
-    unsigned most = queue->indirect ? (unsigned)TABLE_ENTRIES : queue->size;
-    if (most > TABLE_ENTRIES)
-        most = (unsigned)TABLE_ENTRIES;
+    /* No chain may be longer than the queue, not even in an indirect table. */
+    unsigned most = queue->size < TABLE_ENTRIES ? queue->size : (unsigned)TABLE_ENTRIES;
     queue->driver_bytes = (options->driver_bytes + 15) & ~15u;
-    queue->descriptors = options->descriptors;
+    queue->descriptors = options->descriptors < most ? options->descriptors : most;
     queue->descriptors_max = options->descriptors_max;
     if (queue->descriptors_max < queue->descriptors)
         queue->descriptors_max = queue->descriptors;

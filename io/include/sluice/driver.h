@@ -37,9 +37,9 @@ struct driver {
     void (*detach)(void *device);
 };
 
-#define DRIVER(driver)                             \
-    static const struct driver *const driver##_row \
-        __attribute__((section("driver_table"), used)) = &(driver)
+#define DRIVER(row)                                                                              \
+    static const struct driver *const row##_row __attribute__((section("driver_table"), used)) = \
+        &(row)
 
 /*
  * Gives DEVICE of BUS to the first driver that takes it; *OUT is that one. OSKIT_ENODEV: there is

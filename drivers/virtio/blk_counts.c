@@ -1,0 +1,54 @@
+/* virtio-blk: statistics. Each queue counts for itself; asking adds them up. */
+#include <sluice/string.h>
+#include "blk.h"
+
+#define NS_PER_US 1000u
+
+static unsigned latency_bucket(uint64_t ns)
+{
+    uint64_t us = ns / NS_PER_US;
+    unsigned bits = us ? 64u - (unsigned)__builtin_clzll(us) : 0; /* us < 2^bits */
+    return bits < BLOCK_LATENCY_BUCKETS ? bits : BLOCK_LATENCY_BUCKETS - 1;
+}
+
+void blk_count(struct blk_queue *queue, const struct block_request *request, oskit_error_t status,
+               uint64_t now)
+{
+    uint64_t ns = now > request->started ? now - request->started : 0;
+    if (request->op >= BLOCK_OP_COUNT)
+        return;
+    __typeof__(queue->counts.op[0]) *op = &queue->counts.op[request->op];
+    op->requests++;
+    op->nanoseconds += ns;
+    op->latency[latency_bucket(ns)]++;
+    if (status)
+        op->errors++;
+    else
+        op->bytes += request->length;
+}
+
+static void counts_add(struct block_statistics *sum, const struct block_statistics *counts)
+{
+    for (unsigned op = 0; op < BLOCK_OP_COUNT; op++) {
+        sum->op[op].requests += counts->op[op].requests;
+        sum->op[op].bytes += counts->op[op].bytes;
+        sum->op[op].errors += counts->op[op].errors;
+        sum->op[op].nanoseconds += counts->op[op].nanoseconds;
+        for (unsigned i = 0; i < BLOCK_LATENCY_BUCKETS; i++)
+            sum->op[op].latency[i] += counts->op[op].latency[i];
+    }
+    sum->notifications += counts->notifications;
+    sum->interrupts += counts->interrupts;
+    sum->in_flight += counts->in_flight;
+}
+
+void blk_get_statistics(sluice_blockqueue_t *self, struct block_statistics *out)
+{
+    struct blk *blk = container_of(SLUICE_OBJECT(self), struct blk, object);
+    memset(out, 0, sizeof *out);
+    for (unsigned i = 0; i < blk->queue_count; i++) {
+        env_spin_lock(&blk->queues[i].lock);
+        counts_add(out, &blk->queues[i].counts);
+        env_spin_unlock(&blk->queues[i].lock);
+    }
+}

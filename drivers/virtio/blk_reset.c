@@ -1,0 +1,176 @@
+/*
+ * virtio-blk: a device that lies, hangs or goes.
+ *
+ * A watchdog looks every few seconds while requests are under way, and not otherwise. A request
+ * that the device has had for too long, or a queue that it broke, means a reset: all requests that
+ * it had end with OSKIT_EIO, those that wait go out to the device as it is after the reset. A
+ * device that did nothing useful since the reset before, or doesn't come back, is given up.
+ *
+ * The state decides who resets: only who moves it from RUNNING. While it is RESETTING the queues
+ * are stopped, so that nobody else touches the rings.
+ */
+#include "blk.h"
+
+#define SECOND  1000000000ull
+#define LOOK    (5 * SECOND)
+#define TIMEOUT (30 * SECOND)
+
+/* ---- Ending requests ---- */
+
+static void queue_collect(struct blk_queue *queue, struct list *over, uint64_t now)
+{
+    struct virtqueue *virtqueue = queue->virtqueue;
+    for (uint32_t slot; (slot = virtqueue_collect(virtqueue)) != VIRTQUEUE_NONE;) {
+        struct block_request *request = virtqueue_slot_token(virtqueue, slot);
+        virtqueue_slot_free(virtqueue, slot);
+        blk_request_over(queue, request, OSKIT_EIO, over, now);
+    }
+    virtqueue_clear(virtqueue);
+}
+
+static void queue_stop(struct blk_queue *queue)
+{
+    env_spin_lock(&queue->lock);
+    queue->stopped = true;
+    env_spin_unlock(&queue->lock);
+}
+
+static void queue_start(struct blk_queue *queue)
+{
+    env_spin_lock(&queue->lock);
+    queue->stopped = false;
+    blk_queue_dispatch(queue, env_time_monotonic());
+    env_spin_unlock(&queue->lock);
+}
+
+void blk_give_up(struct blk *blk)
+{
+    struct list over = LIST_INIT(over);
+    uint64_t now = env_time_monotonic();
+    atomic_store(&blk->state, BLK_DEAD);
+    for (unsigned i = 0; i < blk->queue_count; i++) {
+        struct blk_queue *queue = &blk->queues[i];
+        env_spin_lock(&queue->lock);
+        queue->stopped = queue->dead = true;
+        queue_collect(queue, &over, now);
+        for (struct list *link; (link = list_pop_front(&queue->waiting));)
+            blk_request_over(queue, request_of(link), OSKIT_EIO, &over, now);
+        env_spin_unlock(&queue->lock);
+    }
+    blk_requests_done(&over);
+}
+
+/* ---- Reset ---- */
+
+static bool made_progress(struct blk *blk)
+{
+    uint64_t completed = atomic_load(&blk->completed);
+    bool progress = completed != blk->completed_at_reset;
+    blk->completed_at_reset = completed;
+    return progress;
+}
+
+static void requests_end(struct blk *blk, struct list *over)
+{
+    uint64_t now = env_time_monotonic();
+    for (unsigned i = 0; i < blk->queue_count; i++) {
+        env_spin_lock(&blk->queues[i].lock);
+        queue_collect(&blk->queues[i], over, now);
+        env_spin_unlock(&blk->queues[i].lock);
+    }
+}
+
+void blk_reset(struct blk *blk, const char *why)
+{
+    unsigned state = BLK_RUNNING;
+    struct list over = LIST_INIT(over);
+    if (!atomic_compare_exchange_strong(&blk->state, &state, BLK_RESETTING))
+        return;
+    env_log(ENV_LOG_ERROR, "%s: reset: %s", blk->device->name, why);
+    for (unsigned i = 0; i < blk->queue_count; i++)
+        queue_stop(&blk->queues[i]);
+    oskit_error_t error = virtio_reset(blk->device);
+    requests_end(blk, &over);
+    if (!error && !made_progress(blk))
+        error = OSKIT_EIO;
+    if (!error)
+        error = virtio_restart(blk->device);
+    if (error) {
+        env_log(ENV_LOG_ERROR, "%s: given up", blk->device->name);
+        blk_give_up(blk);
+    } else {
+        atomic_store(&blk->state, BLK_RUNNING);
+        for (unsigned i = 0; i < blk->queue_count; i++)
+            queue_start(&blk->queues[i]);
+    }
+    blk_requests_done(&over);
+}
+
+/* ---- The watchdog ---- */
+
+static bool slot_late(const struct virtqueue *virtqueue, uint32_t slot, uint64_t now)
+{
+    if (virtqueue->slots[slot].state != SLOT_IN_FLIGHT)
+        return false;
+    const struct block_request *request = virtqueue_slot_token(virtqueue, slot);
+    uint64_t sent = request->device[REQUEST_SENT];
+    return now > sent && now - sent >= TIMEOUT;
+}
+
+/* Whether the queue has anything; *LATE: something for too long. */
+static bool queue_look(struct blk_queue *queue, uint64_t now, bool *late)
+{
+    env_spin_lock(&queue->lock);
+    bool busy = queue->counts.in_flight != 0;
+    for (uint32_t i = 0; busy && !queue->stopped && i < queue->virtqueue->size; i++)
+        *late |= slot_late(queue->virtqueue, i, now);
+    env_spin_unlock(&queue->lock);
+    return busy;
+}
+
+static bool blk_look(struct blk *blk, bool *late)
+{
+    uint64_t now = env_time_monotonic();
+    bool busy = false;
+    *late = false;
+    for (unsigned i = 0; i < blk->queue_count; i++)
+        busy |= queue_look(&blk->queues[i], now, late);
+    return busy;
+}
+
+static void watchdog(void *arg)
+{
+    struct blk *blk = arg;
+    bool late;
+    bool busy = blk_look(blk, &late);
+    if (busy && atomic_load(&blk->state) == BLK_RUNNING) {
+        if (!virtio_present(blk->device))
+            blk_reset(blk, "it has gone");
+        else if (late)
+            blk_reset(blk, "a request was not answered in time");
+    }
+    /* First "nobody watches", then a look: a request that came in between finds either. */
+    atomic_store(&blk->watching, false);
+    if (blk_look(blk, &late))
+        blk_watch(blk);
+}
+
+void blk_watch_init(struct blk *blk)
+{
+    blk->completed_at_reset = UINT64_MAX;
+    env_timer_init(&blk->watchdog, watchdog, blk);
+}
+
+void blk_watch(struct blk *blk)
+{
+    if (atomic_load_explicit(&blk->watching, memory_order_relaxed) ||
+        atomic_load(&blk->detaching) || atomic_exchange(&blk->watching, true))
+        return;
+    env_timer_start(&blk->watchdog, env_time_monotonic() + LOOK);
+}
+
+void blk_watch_stop(struct blk *blk)
+{
+    atomic_store(&blk->detaching, true);
+    env_timer_stop(&blk->watchdog);
+}

@@ -135,17 +135,31 @@ static uint32_t sched_place(const struct thread *thread)
     return self;
 }
 
+/*
+ * THREAD, which was FROM's, becomes QUEUE's. Virtual times of two queues don't compare: it keeps
+ * its lead, or of its lag a slice. Without that, leads would add up from queue to queue, and
+ * whoever has a false one waits until all others have caught up. QUEUE locked; a look at FROM's
+ * time suffices.
+ */
+static void sched_carry(struct thread *thread, const struct run_queue *from,
+                        const struct run_queue *queue)
+{
+    uint64_t now_there = *(const volatile uint64_t *)&from->least_virtual;
+    int64_t lead = (int64_t)(thread->virtual_time - now_there);
+    if (lead < -(int64_t)SCHED_SLICE_NS)
+        lead = -(int64_t)SCHED_SLICE_NS;
+    int64_t time = (int64_t)queue->least_virtual + lead;
+    thread->virtual_time = time > 0 ? (uint64_t)time : 0;
+}
+
 /* Puts a thread that is nowhere onto CPU's queue and preempts what runs there if it came first. */
 static void sched_enqueue(struct thread *thread, uint32_t cpu)
 {
     struct run_queue *queue = run_queue_of(cpu);
     uint64_t now = clock_monotonic();
     spin_lock(&queue->lock);
+    sched_carry(thread, run_queue_of(thread->cpu), queue);
     thread->cpu = cpu;
-    uint64_t earliest =
-        queue->least_virtual > SCHED_SLICE_NS ? queue->least_virtual - SCHED_SLICE_NS : 0;
-    if (thread->virtual_time < earliest)
-        thread->virtual_time = earliest;
     run_queue_push(queue, thread, now);
     struct thread *running = queue->current;
     bool kick =
@@ -221,8 +235,7 @@ static struct thread *sched_steal(struct run_queue *own, uint32_t self)
         if (thread && thread->affinity >> self & 1) {
             run_queue_remove(queue, thread);
             thread->cpu = self;
-            /* Virtual times of two queues don't compare: keep its lead or lag. */
-            thread->virtual_time += own->least_virtual - queue->least_virtual;
+            sched_carry(thread, queue, own);
         } else {
             thread = NULL;
         }

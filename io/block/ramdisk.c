@@ -353,6 +353,7 @@ static const struct sluice_absvec_ops ramdisk_absvec_ops = {
 static const struct sluice_pager_ops ramdisk_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = ramdisk_getpage,
+    .mappings = mappings_none,
 };
 static const struct sluice_blockqueue_ops ramdisk_queue_ops = {
     SLUICE_IUNKNOWN_SLOTS,

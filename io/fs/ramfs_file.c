@@ -197,9 +197,15 @@ static oskit_error_t ramfs_getpage(sluice_pager_t *self, oskit_u64_t index, oski
     return err;
 }
 
+static struct mappings *ramfs_mappings(sluice_pager_t *self)
+{
+    return &ramfs_file_of(self)->mapped;
+}
+
 static const struct sluice_pager_ops ramfs_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = ramfs_getpage,
+    .mappings = ramfs_mappings,
 };
 
 /* ---- The seed's absio ---- */
@@ -287,6 +293,7 @@ oskit_error_t ramfs_file_create(struct ramfs *fs, struct ramfs_dir *owner, oskit
 
     if (!file)
         return OSKIT_ENOMEM;
+    mappings_init(&file->mapped);
     ramfs_node_init(&file->node, &ramfs_file_class[fs->flags & RAMFS_DYNAMIC], fs, owner,
                     OSKIT_S_IFREG | mode, 0);
     file->seals = SEAL_SEAL;

@@ -13,6 +13,7 @@
  *           (a page fault of the calling program: copies from user memory happen here)
  *             ramfs_node.lock       spinlock: attributes, parent, page table. Held for a few
  *                                   instructions, never across a copy, an allocation or a release
+ *           ramfs_file.mapped       locks of address spaces, and in them node.lock: mappings.h
  * A page fault on a mapped file and a read take ramfs_node.lock only. So a program that reads a
  * file into a mapping of the same file doesn't lock itself out, nor does one that writes it from
  * there.
@@ -80,6 +81,7 @@ struct ramfs_file {
     SLUICE_FACE(sluice_absvec_t) absvec;
     SLUICE_FACE(sluice_pager_t) pager;
     SLUICE_FACE(sluice_sealing_t) sealing;
+    struct mappings mapped;
     struct env_mutex mutex;
     _Atomic oskit_u32_t seals; /* SEAL_*; changed with mutex and node.lock held */
     oskit_u32_t mappings;      /* that may write; node.lock */

@@ -33,7 +33,9 @@ oskit_error_t ramfs_file_truncate(struct ramfs_file *file, oskit_u64_t size)
     file->size = size;
     env_spin_unlock(&file->node.lock);
     if (shorter) {
-        ramfs_pages_free(file, (size + ENV_PAGE_SIZE - 1) >> ENV_PAGE_SHIFT, UINT64_MAX);
+        oskit_u64_t first = (size + ENV_PAGE_SIZE - 1) >> ENV_PAGE_SHIFT;
+        ramfs_pages_free(file, first, UINT64_MAX);
+        mappings_unmap(&file->mapped, first, UINT64_MAX, true);
         if (size % ENV_PAGE_SIZE != 0)
             ramfs_pages_zero(file, size, UINT64_MAX);
     }
@@ -78,8 +80,10 @@ static void ramfs_punch(struct ramfs_file *file, oskit_u64_t from, oskit_u64_t t
         ramfs_pages_zero(file, from, to);
     if (to % ENV_PAGE_SIZE != 0 && end >= first)
         ramfs_pages_zero(file, end << ENV_PAGE_SHIFT, to);
-    if (first < end)
+    if (first < end) {
         ramfs_pages_free(file, first, end - 1);
+        mappings_unmap(&file->mapped, first, end, false);
+    }
 }
 
 static oskit_error_t ramfs_preallocate(struct ramfs_file *file, oskit_u64_t from, oskit_u64_t to,

@@ -210,6 +210,7 @@ static oskit_error_t zero_getpage(sluice_pager_t *self, oskit_u64_t index, oskit
 static struct sluice_pager_ops zero_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = zero_getpage,
+    .mappings = mappings_none,
 };
 
 /* ---- random: pollable, asyncio, control ---- */

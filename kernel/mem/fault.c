@@ -266,21 +266,23 @@ bool space_trap(struct trap_frame *frame, uint64_t address, int *signal, int *co
 
 /* ---- Access from outside ---- */
 
-/* The page of ADDRESS with a reference, as ACCESS wants it; NULL when it can't be had. */
-static char *page_hold(struct space *space, uint64_t address, int access)
+/* Moves between BUFFER, the kernel's memory, and one page at ADDRESS. With the mutex held, so that
+ * a pager that cleans the page meanwhile sees the store or hears of it. */
+static bool move_in_page(struct space *space, uint64_t address, char *buffer, size_t size,
+                         bool write)
 {
-    char *page = NULL;
     enum fault_outcome outcome;
     do {
         mutex_lock(&space->mutex);
-        outcome = space_fault(space, address, access);
+        outcome = space_fault(space, address, write ? ABI_PROT_WRITE : ABI_PROT_READ);
         if (outcome == FAULT_DONE) {
-            page = entry_page(*user_entry(&space->tables, address, false));
-            page_ref(page);
+            char *page = entry_page(*user_entry(&space->tables, address, false));
+            char *at = page + (address & PAGE_MASK);
+            memcpy(write ? at : buffer, write ? buffer : at, size);
         }
         mutex_unlock(&space->mutex);
     } while (outcome == FAULT_NO_MEMORY && process_out_of_memory());
-    return page;
+    return outcome == FAULT_DONE;
 }
 
 /* Moves between BUFFER and the space's memory, page by page. */
@@ -293,14 +295,8 @@ static size_t space_move(struct space *space, uint64_t address, char *buffer, si
         size_t step = PAGE_SIZE - (at & PAGE_MASK);
         if (step > size - moved)
             step = size - moved;
-        char *page = page_hold(space, at, write ? ABI_PROT_WRITE : ABI_PROT_READ);
-        if (page == NULL)
+        if (!move_in_page(space, at, buffer + moved, step, write))
             break;
-        if (write)
-            memcpy(page + (at & PAGE_MASK), buffer + moved, step);
-        else
-            memcpy(buffer + moved, page + (at & PAGE_MASK), step);
-        page_unref(page);
         moved += step;
     }
     return moved;

@@ -304,6 +304,8 @@ struct region *region_split(struct region_set *set, struct region *region, uint6
     region_copy_source(rest, region, at);
     regions_resize(set, region, region->start, at);
     regions_insert(set, rest);
+    if (region->mapping.mappings != NULL)
+        mapping_split(&region->mapping, &rest->mapping, region->mapping.owner);
     return rest;
 }
 
@@ -328,6 +330,8 @@ static struct region *join_pair(struct region_set *set, struct region *earlier,
     earlier->flags |= later->flags & REGION_COPIES;
     regions_remove(set, later);
     regions_resize(set, earlier, earlier->start, end);
+    if (later->mapping.mappings != NULL)
+        mapping_join(&earlier->mapping, &later->mapping);
     region_destroy(later);
     return earlier;
 }

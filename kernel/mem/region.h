@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sluice/list.h>
+#include <sluice/mappings.h>
 #include <sluice/namespace.h>
 #include <sluice/sealing.h>
 #include <sluice/vecio.h>
@@ -38,6 +39,7 @@ struct region {
     sluice_sealing_t *sealing; /* referenced, and counted there as a mapping; or NULL */
     uint64_t offset;           /* of START in the pager, bytes */
     struct location location;  /* referenced; for people to read */
+    struct mapping mapping;    /* on its pager's list while in a space (space_mappings.c) */
 
     /* The set's. */
     struct region *parent, *left, *right;
@@ -63,7 +65,8 @@ void regions_init(struct region_set *set, uint32_t seed);
 struct region *region_create(uint64_t start, uint64_t end);
 /* Makes COPY, from ADDRESS of FROM on, show what FROM shows. */
 void region_copy_source(struct region *copy, const struct region *from, uint64_t address);
-/* Drops its references and frees it; it must not be in a set. [thread: may end a pager] */
+/* Drops its references and frees it; it must be neither in a set nor on a pager's list. [thread:
+ * may end a pager] */
 void region_destroy(struct region *region);
 
 /* It must not overlap one of the set. */

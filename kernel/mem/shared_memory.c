@@ -67,6 +67,7 @@ static void shared_memory_destroy(struct sluice_object *object)
 static const struct sluice_pager_ops shared_memory_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = shared_memory_getpage,
+    .mappings = mappings_none,
 };
 
 static const struct sluice_interface shared_memory_interfaces[] = {

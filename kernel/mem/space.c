@@ -38,6 +38,7 @@ struct space *space_create(void)
         return NULL;
     }
     atomic_store_explicit(&space->references, 1, memory_order_relaxed);
+    atomic_store_explicit(&space->holders, 1, memory_order_relaxed);
     regions_init(&space->regions, secret_next());
     space->limit_total = space->limit_data = SPACE_UNLIMITED;
     space->limit_stack = 8ul << 20;
@@ -54,16 +55,19 @@ void space_unref(struct space *space)
     if (atomic_fetch_sub_explicit(&space->references, 1, memory_order_acq_rel) != 1)
         return;
     user_tables_forget(&space->tables);
-    struct list *link;
-    while ((link = list_pop_front(&space->regions.order)) != NULL) {
+    /* A pager's visit may come until its mapping is gone; ends of pagers wait till after. */
+    mutex_lock(&space->mutex);
+    list_for_each (link, &space->regions.order) {
         struct region *region = container_of(link, struct region, link);
         user_tables_discard(&space->tables, region->start, region->end);
-        region_destroy(region);
+        mapping_remove(&region->mapping);
     }
+    mutex_unlock(&space->mutex);
+    space_dispose(&space->regions.order);
     user_tables_destroy(&space->tables);
     if (space->image.executable.name != NULL)
         location_release(&space->image.executable);
-    heap_free(space);
+    space_drop(space);
 }
 
 void space_switch(struct space *space)
@@ -86,7 +90,7 @@ static struct region *region_copy(const struct region *from)
 }
 
 /* Shared memory, and what of a file wasn't written, the child finds again by its own faults. */
-static bool fork_region(struct space *parent, struct space *child, const struct region *region,
+static bool fork_region(struct space *parent, struct space *child, struct region *region,
                         struct tlb_flush *flush)
 {
     if (region->flags & REGION_DONTFORK)
@@ -94,7 +98,7 @@ static bool fork_region(struct space *parent, struct space *child, const struct 
     struct region *copy = region_copy(region);
     if (copy == NULL)
         return false;
-    regions_insert(&child->regions, copy);
+    space_enter(child, copy, region);
     if ((region->flags & (REGION_SHARED | REGION_WIPEONFORK)) || !(region->flags & REGION_COPIES))
         return true;
     return user_tables_share(&parent->tables, &child->tables, region->start, region->end,
@@ -122,12 +126,14 @@ struct space *space_fork(struct space *parent)
     struct tlb_flush flush = {0};
     bool done = true;
     mutex_lock(&parent->mutex);
+    mutex_lock(&child->mutex); /* pagers find its regions as soon as they are there */
     list_for_each (link, &parent->regions.order) {
         done = fork_region(parent, child, container_of(link, struct region, link), &flush);
         if (!done)
             break;
     }
     fork_facts(parent, child);
+    mutex_unlock(&child->mutex);
     tlb_flush(&parent->tables.hardware, &flush);
     mutex_unlock(&parent->mutex);
     if (!done) {

@@ -133,6 +133,9 @@ int space_take(struct space *space, uint64_t start, uint64_t end, struct list *r
     }
     if (any)
         user_tables_unmap(&space->tables, start, end);
+    /* Now only: a store before has been told to the pager, one after can't be. */
+    list_for_each (link, removed)
+        mapping_remove(&container_of(link, struct region, link)->mapping);
     return 0;
 }
 
@@ -243,7 +246,7 @@ static int place_region(struct space *space, const struct map_request *request,
         return error;
     region->start = *address;
     region->end = *address + request->size;
-    regions_insert(&space->regions, region);
+    space_enter(space, region, NULL);
     region_join(&space->regions, region);
     return 0;
 }

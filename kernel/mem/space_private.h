@@ -12,9 +12,10 @@
 #define SPACE_UNLIMITED   UINT64_MAX
 
 struct space {
-    struct user_tables tables; /* first: cpu->space points here */
-    _Atomic uint32_t references;
-    mutex_t mutex; /* guards what follows, and the tables */
+    struct user_tables tables;   /* first: cpu->space points here */
+    _Atomic uint32_t references; /* to what it contains */
+    _Atomic uint32_t holders;    /* of this structure: visitors, and one for all references */
+    mutex_t mutex;               /* guards what follows, and the tables */
     struct region_set regions;
     uint64_t break_base, break_now; /* 0: no image yet */
     uint64_t limit_total, limit_data, limit_stack;
@@ -55,6 +56,14 @@ bool space_may_grow(struct space *space, uint64_t size, int prot, uint32_t flags
 uint64_t space_place(struct space *space, uint64_t size);
 /* Faults [START, END) in as far as possible. */
 void space_populate(struct space *space, uint64_t start, uint64_t end, int access);
+
+/* ---- space_mappings.c ---- */
+
+/* Puts REGION among the regions; FROM, of this space or the one it is forked from, is the one whose
+ * pages it gets, or NULL. Mutex held. */
+void space_enter(struct space *space, struct region *region, struct region *from);
+/* Gives back a hold of the structure; the last frees it. */
+void space_drop(struct space *space);
 
 /* ---- shared_memory.c ---- */
 

@@ -87,12 +87,14 @@ static int remap_move(struct space *space, struct remap *remap)
     struct region *region = remap_region(remap, from);
     if (region == NULL)
         return -ABI_ENOMEM;
+    space_enter(space, region, from);
     error = remap_carry(space, remap);
     if (error < 0) {
+        regions_remove(set, region);
+        mapping_remove(&region->mapping);
         region_destroy(region);
         return error;
     }
-    regions_insert(set, region);
     region_join(set, region);
     return 0;
 }

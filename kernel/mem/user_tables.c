@@ -164,7 +164,8 @@ static uint64_t *leaf_next(const struct user_tables *tables, uint64_t *at, uint6
 
 /* Pages and tables that were unlinked, to be freed once no CPU can reach them. */
 struct gathering {
-    bool dead; /* no CPU can: free at once */
+    bool dead;        /* no CPU can: free at once */
+    bool pagers_only; /* private copies stay */
     unsigned count;
     struct tlb_flush flush;
     void *pages[96]; /* bit 0: a table, so a page of zeros again */
@@ -206,10 +207,13 @@ static void unmap_leaf(struct user_tables *tables, uint64_t *leaf, uint64_t star
                        struct gathering *gathering)
 {
     uint64_t *first = &leaf[table_index(start, 0)], *last = first + (stop - start) / PAGE_SIZE;
-    unsigned left = page_of(leaf)->used, pages = 0, copies = 0;
-    for (uint64_t *entry = first; entry < last && left > 0; entry++) {
+    unsigned left = page_of(leaf)->used, present = left, pages = 0, copies = 0;
+    for (uint64_t *entry = first; entry < last && present > 0; entry++) {
         uint64_t old = *entry;
         if (old == 0)
+            continue;
+        present--;
+        if (gathering->pagers_only && (old & PTE_PRIVATE))
             continue;
         uint64_t address = start + (uint64_t)(entry - first) * PAGE_SIZE;
         entry_set(entry, 0);
@@ -259,14 +263,25 @@ static void unmap(struct user_tables *tables, uint64_t start, uint64_t end,
     }
 }
 
-void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
+static void unmap_alive(struct user_tables *tables, uint64_t start, uint64_t end, bool pagers_only)
 {
     struct gathering gathering;
     gathering.dead = false;
+    gathering.pagers_only = pagers_only;
     gathering.count = 0;
     gathering.flush.count = 0;
     unmap(tables, start, end, &gathering);
     gathering_finish(tables, &gathering);
+}
+
+void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    unmap_alive(tables, start, end, false);
+}
+
+void user_tables_unmap_pagers(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    unmap_alive(tables, start, end, true);
 }
 
 void user_tables_forget(struct user_tables *tables)
@@ -278,6 +293,7 @@ void user_tables_discard(struct user_tables *tables, uint64_t start, uint64_t en
 {
     struct gathering gathering;
     gathering.dead = true;
+    gathering.pagers_only = false;
     gathering.flush.count = 0;
     unmap(tables, start, end, &gathering);
 }
@@ -314,6 +330,24 @@ void user_tables_protect(struct user_tables *tables, uint64_t start, uint64_t en
         }
     }
     tlb_flush(&tables->hardware, &flush);
+}
+
+size_t user_tables_clean(struct user_tables *tables, uint64_t start, uint64_t end)
+{
+    struct tlb_flush flush = {0};
+    uint64_t at = start, stop;
+    uint64_t *leaf;
+    while ((leaf = leaf_next(tables, &at, end, &stop)) != NULL) {
+        for (; at < stop; at += PAGE_SIZE) {
+            uint64_t *entry = &leaf[table_index(at, 0)];
+            if (!(*entry & PTE_WRITE) || (*entry & PTE_PRIVATE))
+                continue;
+            entry_set(entry, *entry & ~(PTE_WRITE | PTE_DIRTY));
+            tlb_add(&flush, at);
+        }
+    }
+    tlb_flush(&tables->hardware, &flush);
+    return flush.count;
 }
 
 bool user_tables_move(struct user_tables *tables, uint64_t from, uint64_t to, uint64_t size)

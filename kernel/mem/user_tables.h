@@ -56,8 +56,12 @@ void user_entry_fill(struct user_tables *tables, uint64_t *entry, uint64_t value
 void user_entry_replace(struct user_tables *tables, uint64_t *entry, uint64_t address,
                         uint64_t value);
 
-/* Takes all pages in [START, END) away. */
+/* Takes all pages in [START, END) away; but for private copies: user_tables_unmap_pagers. */
 void user_tables_unmap(struct user_tables *tables, uint64_t start, uint64_t end);
+void user_tables_unmap_pagers(struct user_tables *tables, uint64_t start, uint64_t end);
+/* Takes the right to write pagers' pages in [START, END) away, until a fault gives it anew. How
+ * many had it. */
+size_t user_tables_clean(struct user_tables *tables, uint64_t start, uint64_t end);
 /* Gives the pages in [START, END) the rights of PROT; writing stays for a fault to allow. */
 void user_tables_protect(struct user_tables *tables, uint64_t start, uint64_t end, int prot);
 /* Moves the entries of [FROM, FROM + SIZE) to TO, which is empty and apart. false: no memory, some

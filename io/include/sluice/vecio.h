@@ -13,6 +13,7 @@
 #include <oskit/com.h>
 #include <oskit/error.h>
 #include <oskit/types.h>
+#include <sluice/mappings.h>
 #include <sluice/uio.h>
 
 /* Flags of one transfer. */
@@ -66,9 +67,9 @@ extern const struct oskit_guid sluice_absvec_iid; /* SLUICE_GUID(0x5ac10003) */
 typedef struct sluice_pager {
     struct sluice_pager_ops *ops;
 } sluice_pager_t;
-#define PAGER_WRITE                                                              \
-    1u /* the page will be written: allocate it when it is a hole, mark it dirty \
-        */
+#define PAGER_WRITE                                                                              \
+    1u /* the page will be written: allocate it when it is a hole, mark it dirty. Asked for each \
+          page once before it is written through a mapping, and again after mappings_clean */
 struct sluice_pager_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_pager_t)
     /* The page that holds bytes INDEX * ENV_PAGE_SIZE..., with a reference (env_page_unref) for the
@@ -77,6 +78,10 @@ struct sluice_pager_ops {
      * [thread] */
     oskit_error_t (*getpage)(sluice_pager_t *self, oskit_u64_t index, oskit_u32_t flags,
                              void **out_page);
+    /* Where those who map the object say so, so that its pages can be taken back and cleaned
+     * (mappings.h); as long-lived as the object. NULL (mappings_none): that never happens to what
+     * getpage has given. [any] */
+    struct mappings *(*mappings)(sluice_pager_t *self);
 };
 extern const struct oskit_guid sluice_pager_iid; /* SLUICE_GUID(0x5ac10004) */
 

@@ -23,6 +23,42 @@ struct mappings *mappings_none(struct sluice_pager *self)
     return NULL;
 }
 
+/* ---- Writing or executing ---- */
+
+/* One more in DIRECTION, unless the count is on the other side. */
+static bool writers_begin(struct mappings *mappings, oskit_s32_t direction)
+{
+    if (!mappings)
+        return true;
+    oskit_s32_t count = atomic_load(&mappings->writers);
+    while (count * direction >= 0)
+        if (atomic_compare_exchange_weak(&mappings->writers, &count, count + direction))
+            return true;
+    return false;
+}
+
+bool mappings_write_begin(struct mappings *mappings)
+{
+    return writers_begin(mappings, 1);
+}
+
+void mappings_write_end(struct mappings *mappings)
+{
+    if (mappings)
+        atomic_fetch_sub(&mappings->writers, 1);
+}
+
+bool mappings_execute_begin(struct mappings *mappings)
+{
+    return writers_begin(mappings, -1);
+}
+
+void mappings_execute_end(struct mappings *mappings)
+{
+    if (mappings)
+        atomic_fetch_add(&mappings->writers, 1);
+}
+
 /* ---- Coming and going ---- */
 
 void mapping_add(struct mappings *mappings, struct mapping *mapping)

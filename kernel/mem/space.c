@@ -65,6 +65,7 @@ void space_unref(struct space *space)
     mutex_unlock(&space->mutex);
     space_dispose(&space->regions.order);
     user_tables_destroy(&space->tables);
+    mappings_execute_end(space->image.executed);
     if (space->image.executable.name != NULL)
         location_release(&space->image.executable);
     space_drop(space);
@@ -116,6 +117,7 @@ static void fork_facts(const struct space *parent, struct space *child)
     child->image = parent->image;
     if (parent->image.executable.name != NULL)
         location_copy(&child->image.executable, &parent->image.executable);
+    mappings_execute_begin(child->image.executed); /* as parent: no writer stands against it */
 }
 
 struct space *space_fork(struct space *parent)

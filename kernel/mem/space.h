@@ -108,6 +108,7 @@ struct space_image {
     uint64_t stack_start;
     uint64_t arg_start, arg_end, env_start, env_end;
     struct location executable; /* referenced; cleared when none */
+    struct mappings *executed;  /* its mappings, where execution is noted; may be NULL */
 };
 struct space_image *space_image(struct space *space);
 

@@ -142,6 +142,13 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
     return file;
 }
 
+bool openfile_count_writer(struct openfile *file)
+{
+    if (file->pager)
+        file->writes = mappings_write_begin(file->pager->ops->mappings(file->pager));
+    return !file->pager || file->writes;
+}
+
 void openfile_ref(struct openfile *file)
 {
     atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
@@ -166,6 +173,8 @@ void openfile_unref(struct openfile *file)
         session_terminal_closed(file->object);
     if (file->readiness && !file->pollable)
         asyncready_destroy(file->readiness);
+    if (file->writes)
+        mappings_write_end(file->pager->ops->mappings(file->pager));
     if (file->foreign)
         openfile_release_faces(file);
     oskit_iunknown_release(file->object);

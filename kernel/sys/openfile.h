@@ -39,6 +39,7 @@ struct openfile {
      * ours (foreign); else parts of the object. */
     bool foreign;
     _Atomic bool locked; /* it has owned file locks (locks.h) */
+    bool writes;         /* it counts as a writer of what PAGER shows */
     sluice_streamvec_t *streamvec;
     oskit_stream_t *stream;
     sluice_absvec_t *absvec;
@@ -65,6 +66,10 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
                                  uint32_t flags);
 void openfile_ref(struct openfile *file);
 void openfile_unref(struct openfile *file);
+
+/* FILE, just made, is to be written: nobody may execute it until it is closed. false: somebody
+ * does. [thread] */
+bool openfile_count_writer(struct openfile *file);
 
 /* OSKIT_S_IF*, 0 where nobody knows. [thread] */
 oskit_mode_t openfile_type(const struct openfile *file);

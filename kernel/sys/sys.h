@@ -80,6 +80,9 @@ long deadline_from_timespec(long user, uint64_t *out);
 
 /* open: the checks and the object behind LOCATION, for openat and whatever else opens by location.
  */
+/* FILE is about to be changed though it isn't open for writing: -ABI_ETXTBSY when it is executed.
+ * On success mappings_write_end(*OUT) afterwards. */
+long file_write_begin(oskit_file_t *file, struct mappings **out);
 long open_location(const struct location *location, long flags, bool created,
                    struct openfile **out);
 

@@ -210,11 +210,43 @@ static long size_check(long length)
     return -ABI_EFBIG;
 }
 
-long sys_truncate(long path, long length)
+long file_write_begin(oskit_file_t *file, struct mappings **out)
+{
+    sluice_pager_t *pager = sluice_query_face(file, &sluice_pager_iid);
+    *out = NULL;
+    if (!pager)
+        return 0;
+    *out = pager->ops->mappings(pager); /* as long-lived as FILE */
+    pager->ops->release(pager);
+    if (mappings_write_begin(*out))
+        return 0;
+    oskit_error_t refused = oskit_file_access(file, OSKIT_W_OK);
+    return refused ? errno_from_oskit(refused) : -ABI_ETXTBSY;
+}
+
+static long truncate_location(const struct location *location, long length)
 {
     struct filex_attributes attributes = {.size = (uint64_t)length};
+    struct mappings *mappings;
+    long error = file_write_begin(location_file(location), &mappings);
+    if (error)
+        return error;
+    error = setattr_location(location, FILEX_SIZE, &attributes);
+    mappings_write_end(mappings);
+    return error;
+}
+
+long sys_truncate(long path, long length)
+{
+    struct location location;
     long error = size_check(length);
-    return error ? error : setattr_path(ABI_AT_FDCWD, path, 0, FILEX_SIZE, &attributes);
+    if (!error)
+        error = path_lookup(ABI_AT_FDCWD, path, 0, false, &location);
+    if (error)
+        return error;
+    error = truncate_location(&location, length);
+    location_release(&location);
+    return error;
 }
 
 long sys_ftruncate(long number, long length)

@@ -104,10 +104,18 @@ static long open_wait_peer(struct openfile *file, long flags)
     return error == OSKIT_EINTR ? -ERESTARTSYS : errno_from_oskit(error);
 }
 
+/* O_TRUNC empties a file that is opened for reading, too. */
 static long open_truncate(const struct location *location)
 {
     oskit_stat_t stat = {.size = 0};
-    return errno_from_oskit(oskit_file_setstat(location_file(location), OSKIT_STAT_SIZE, &stat));
+    oskit_file_t *file = location_file(location);
+    struct mappings *mappings;
+    long error = file_write_begin(file, &mappings);
+    if (error)
+        return error;
+    error = errno_from_oskit(oskit_file_setstat(file, OSKIT_STAT_SIZE, &stat));
+    mappings_write_end(mappings);
+    return error;
 }
 
 static long open_object(const struct location *location, long flags, oskit_mode_t mode,
@@ -129,7 +137,9 @@ static long open_object(const struct location *location, long flags, oskit_mode_
     if (!*out)
         return -ABI_ENOMEM;
     long error = 0;
-    if ((mode & OSKIT_S_IFMT) == OSKIT_S_IFIFO && !(flags & ABI_O_PATH))
+    if (openfile_writable(*out) && !(flags & ABI_O_PATH) && !openfile_count_writer(*out))
+        error = -ABI_ETXTBSY;
+    if (!error && (mode & OSKIT_S_IFMT) == OSKIT_S_IFIFO && !(flags & ABI_O_PATH))
         error = open_wait_peer(*out, flags);
     if (error) {
         openfile_unref(*out);

@@ -302,6 +302,7 @@ static void exec_note_image(struct exec *exec)
     image->data_start = exec->image.data_start;
     image->data_end = exec->image.data_end;
     location_copy(&image->executable, &exec->file.location);
+    mappings_execute_begin(image->executed = exec->file.executed);
     space_set_break_base(exec->space, page_ceil(exec->image.brk) + random_pages(0x2000));
 }
 

@@ -43,6 +43,7 @@ struct executable {
     sluice_absvec_t *absvec;
     oskit_absio_t *absio;
     sluice_pager_t *pager;
+    struct mappings *executed; /* nobody writes meanwhile; NULL: not said yet, or needn't be */
     uint64_t size;
     uint8_t head[256]; /* the first bytes, zero-filled */
 };

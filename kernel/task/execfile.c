@@ -60,7 +60,13 @@ static long executable_object(struct executable *file)
     file->absio = sluice_query_face(object, &oskit_absio_iid);
     file->pager = sluice_query_face(object, &sluice_pager_iid);
     oskit_iunknown_release(object);
-    return file->pager && (file->absvec || file->absio) ? 0 : -ABI_EACCES;
+    if (!file->pager || !(file->absvec || file->absio))
+        return -ABI_EACCES;
+    struct mappings *mappings = file->pager->ops->mappings(file->pager);
+    if (!mappings_execute_begin(mappings))
+        return -ABI_ETXTBSY;
+    file->executed = mappings;
+    return 0;
 }
 
 /* As many bytes as there are. */
@@ -119,6 +125,7 @@ static void executable_release(void *face)
 
 void executable_close(struct executable *file)
 {
+    mappings_execute_end(file->executed);
     executable_release(file->absvec);
     executable_release(file->absio);
     executable_release(file->pager);

@@ -18,6 +18,10 @@ AGAIN
         CHECK(getenv("PATH") == NULL);
         return 0;
     }
+    if (argc == 1 && !strcmp(argv[0], "wait")) {
+        CHECK(write(STDOUT_FILENO, "r", 1) == 1);
+        pause();
+    }
     if (argc == 2 && !strcmp(argv[0], "exit"))
         return atoi(argv[1]);
     if (argc == 3 && !strcmp(argv[0], "descriptors")) {
@@ -442,12 +446,46 @@ TEST(exec_of_a_file_being_written, "a file that is open for writing can't be exe
     char *arguments[] = {"x", NULL};
     int fd;
 
-    ktap_file("script", "#!/bin/sh\n", 10);
+    ktap_file("script", "#!/bin/false\n", 13); /* had it been executed, this would be seen */
     fd = open("script", O_WRONLY);
     CHECK(fd >= 0);
     CHECK(chmod("script", 0755) == 0);
     CHECK_ERROR(execve("./script", arguments, environ), ETXTBSY);
     close(fd);
+}
+
+static void copy_program(const char *name)
+{
+    int from = open(ktap_self, O_RDONLY), to = open(name, O_WRONLY | O_CREAT, 0755);
+    char buffer[4096];
+    ssize_t got;
+
+    CHECK(from >= 0 && to >= 0);
+    while ((got = read(from, buffer, sizeof buffer)) > 0)
+        CHECK(write(to, buffer, got) == got);
+    CHECK(got == 0 && close(from) == 0 && close(to) == 0);
+}
+
+TEST(writing_what_is_executed, "a program that runs can't be opened for writing or truncated")
+{
+    char *arguments[] = {"copy", "--again", "wait", NULL};
+    int ready[2], status;
+    char c;
+
+    copy_program("copy");
+    CHECK(pipe(ready) == 0);
+    pid_t child = CHILD(dup2(ready[1], STDOUT_FILENO); execve("./copy", arguments, environ));
+    CHECK(read(ready[0], &c, 1) == 1);
+    CHECK_ERROR(open("copy", O_WRONLY), ETXTBSY);
+    CHECK_ERROR(open("copy", O_RDWR | O_TRUNC), ETXTBSY);
+    CHECK_ERROR(open("copy", O_RDONLY | O_TRUNC), ETXTBSY);
+    CHECK_ERROR(truncate("copy", 0), ETXTBSY);
+    int fd = open("copy", O_RDONLY);
+    CHECK(fd >= 0 && read(fd, &c, 1) == 1 && c == 127);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, &status, 0) == child);
+    CHECK((fd = open("copy", O_RDWR)) >= 0);
+    CHECK_ERROR(execve("./copy", arguments, environ), ETXTBSY);
+    CHECK(close(fd) == 0 && truncate("copy", 0) == 0);
 }
 
 /* ---- groups and sessions ---- */

@@ -33,6 +33,7 @@
 #ifndef SLUICE_MAPPINGS_H
 #define SLUICE_MAPPINGS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <oskit/types.h>
 #include <sluice/env.h>
@@ -45,8 +46,9 @@ struct sluice_pager;
 struct mappings {
     struct env_mutex mutex; /* one visit at a time */
     struct env_spinlock lock;
-    oskit_u64_t visits; /* begun so far; lock */
-    struct list list;   /* by `since`; lock */
+    oskit_u64_t visits;          /* begun so far; lock */
+    struct list list;            /* by `since`; lock */
+    _Atomic oskit_s32_t writers; /* below zero: executed that many times */
 };
 
 void mappings_init(struct mappings *mappings);
@@ -58,6 +60,16 @@ void mappings_unmap(struct mappings *mappings, oskit_u64_t first, oskit_u64_t en
  * times one could before: 0 says that nobody has stored to them that way since they were last
  * cleaned. */
 oskit_u64_t mappings_clean(struct mappings *mappings, oskit_u64_t first, oskit_u64_t end);
+
+/*
+ * A file that is open for writing can't be executed, nor the other way round: who does either says
+ * so, with the same list. `begin` is false when the other is going on (OSKIT_ETXTBSY); each that
+ * was true is undone by its `end`. NULL, a pager without mappings, allows everything. [any]
+ */
+bool mappings_write_begin(struct mappings *mappings);
+void mappings_write_end(struct mappings *mappings);
+bool mappings_execute_begin(struct mappings *mappings);
+void mappings_execute_end(struct mappings *mappings);
 
 /* The method `mappings` of a pager that never takes pages back: NULL. */
 struct mappings *mappings_none(struct sluice_pager *self);

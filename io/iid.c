@@ -44,6 +44,7 @@
 #include <sluice/pty.h>
 #include <sluice/readiness.h>
 #include <sluice/sync.h>
+#include <sluice/sgbuf.h>
 #include <sluice/terminal.h>
 #include <sluice/timerfd.h>
 #include <sluice/vecio.h>
@@ -95,5 +96,6 @@ const struct oskit_guid sluice_dynamic_iid = SLUICE_GUID(0x5ac10021);
 const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
 const struct oskit_guid sluice_blockqueue_iid = SLUICE_GUID(0x5ac10050);
 const struct oskit_guid sluice_sync_iid = SLUICE_GUID(0x5ac10060);
+const struct oskit_guid sluice_sgbuf_iid = SLUICE_GUID(0x5ac10051);
 const struct oskit_guid sluice_pty_iid = SLUICE_GUID(0x5ac10040);
 const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);

@@ -14,6 +14,7 @@
 #include <sluice/env.h>
 #include <sluice/object.h>
 #include <sluice/range.h>
+#include <sluice/sgbuf.h>
 #include <sluice/string.h>
 #include <sluice/vecio.h>
 
@@ -21,6 +22,7 @@ struct buffer {
     struct sluice_object object;
     SLUICE_FACE(oskit_bufio_t) bufio;
     SLUICE_FACE(sluice_absvec_t) absvec;
+    SLUICE_FACE(sluice_sgbuf_t) sgbuf;
     char *bytes;
     oskit_size_t size;
     bool wirable;                          /* a device can reach it, in one piece */
@@ -156,6 +158,41 @@ static oskit_error_t buffer_unwire(oskit_bufio_t *self, oskit_addr_t phys_addr, 
     return 0;
 }
 
+#define SEGMENT_MAX (1u << 30) /* lengths are 32 bits */
+
+static oskit_error_t buffer_wire_segments(sluice_sgbuf_t *self, oskit_off_t offset,
+                                          oskit_size_t count, oskit_u32_t direction,
+                                          struct sg_segment *segments, oskit_u32_t max,
+                                          oskit_u32_t *out_count, oskit_size_t *out_bytes)
+{
+    struct buffer *b = buffer_of(self);
+    oskit_addr_t address;
+
+    (void)direction;
+    *out_count = 0;
+    *out_bytes = 0;
+    if (max == 0 || count == 0)
+        return OSKIT_E_INVALIDARG;
+    oskit_error_t error = buffer_wire(&b->bufio.i, &address, offset, count);
+    if (OSKIT_FAILED(error))
+        return error;
+    *out_count = 1;
+    *out_bytes = count < SEGMENT_MAX ? count : SEGMENT_MAX;
+    segments[0] = (struct sg_segment){b->bytes + offset, (oskit_u32_t)*out_bytes};
+    return 0;
+}
+
+static oskit_error_t buffer_unwire_segments(sluice_sgbuf_t *self, oskit_off_t offset,
+                                            oskit_size_t bytes)
+{
+    struct buffer *b = buffer_of(self);
+
+    if (bytes == 0 || !range_within(offset, bytes, (oskit_off_t)b->size) || !buffer_unpin(b))
+        return OSKIT_E_INVALIDARG;
+    sluice_object_release(&b->object);
+    return 0;
+}
+
 static oskit_error_t buffer_copy(oskit_bufio_t *self, oskit_off_t offset, oskit_size_t count,
                                  oskit_bufio_t **out_io)
 {
@@ -230,11 +267,17 @@ static const struct sluice_absvec_ops buffer_absvec_ops = {
     .preadv = buffer_preadv,
     .pwritev = buffer_pwritev,
 };
+static const struct sluice_sgbuf_ops buffer_sgbuf_ops = {
+    SLUICE_IUNKNOWN_SLOTS,
+    .wire = buffer_wire_segments,
+    .unwire = buffer_unwire_segments,
+};
 static const struct sluice_interface buffer_interfaces[] = {
     {&oskit_bufio_iid, offsetof(struct buffer, bufio), &buffer_bufio_ops},
     {&oskit_absio_iid, offsetof(struct buffer, bufio), &buffer_bufio_ops},
     {&oskit_blkio_iid, offsetof(struct buffer, bufio), &buffer_bufio_ops},
     {&sluice_absvec_iid, offsetof(struct buffer, absvec), &buffer_absvec_ops},
+    {&sluice_sgbuf_iid, offsetof(struct buffer, sgbuf), &buffer_sgbuf_ops},
 };
 static const struct sluice_class buffer_class = {"buffer", buffer_interfaces,
                                                  SLUICE_COUNT(buffer_interfaces), buffer_destroy};

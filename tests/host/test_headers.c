@@ -45,6 +45,7 @@
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/sync.h>
+#include <sluice/sgbuf.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
 
@@ -498,6 +499,7 @@ static const struct identifier identifiers[] = {
     OURS(streamvec, 0x5ac10002),
     OURS(absvec, 0x5ac10003),
     OURS(blockqueue, 0x5ac10050),
+    OURS(sgbuf, 0x5ac10051),
     OURS(sync, 0x5ac10060),
     OURS(pager, 0x5ac10004),
     OURS(control, 0x5ac10005),

@@ -183,6 +183,39 @@ TEST(half_good, "a buffer whose second page is missing is used up to it")
     CHECK_ERROR(stat("f", (void *)(area + PAGE - 16)), EFAULT);
 }
 
+/* Sizes to both sides of what is moved by whole words, with every one of their bytes missing. */
+TEST(edges, "of a buffer that runs into a missing page all before it is used, byte for byte")
+{
+    enum { LONGEST = 150 };
+    char text[LONGEST], back[LONGEST];
+    char *end =
+        (char *)mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) +
+        PAGE;
+    int fd = open("edges", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    CHECK(fd >= 0 && munmap(end, PAGE) == 0);
+    for (int n = 0; n < LONGEST; n++)
+        text[n] = (char)(n + 1);
+    CHECK_EQUAL(write(fd, text, LONGEST), LONGEST);
+    for (int size = 1; size <= LONGEST; size++)
+        for (int there = 0; there <= size && there < 80; there++) {
+            char *at = end - there;
+            memset(end - PAGE, 0, PAGE);
+            ssize_t got = pread(fd, at, size, 0);
+            if (got != (there ? there : -1) || memcmp(at, text, there) || at[-1])
+                FAIL("read of %d with %d there: %ld", size, there, (long)got);
+            memset(end - PAGE, 'x', PAGE);
+            memcpy(at, text, there);
+            CHECK_EQUAL(ftruncate(fd, 0), 0);
+            got = pwrite(fd, at, size, 0);
+            if (got != (there ? there : -1) || pread(fd, back, LONGEST, 0) != there ||
+                memcmp(back, text, there))
+                FAIL("write of %d with %d there: %ld", size, there, (long)got);
+            CHECK_EQUAL(pwrite(fd, text, LONGEST, 0), LONGEST);
+        }
+    close(fd);
+}
+
 TEST(read_only, "results don't go to read-only memory")
 {
     char *area = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

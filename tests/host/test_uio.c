@@ -102,6 +102,55 @@ static void test_skip(void **state)
     }
 }
 
+/* A look takes nothing, in one segment and beyond it, also where a segment is just used up. */
+static void test_peek(void **state)
+{
+    (void)state;
+    struct sluice_iovec iov[3] = {{text, 4}, {text + 4, 0}, {text + 4, 6}};
+    char got[16];
+    size_t moved;
+
+    for (size_t at = 0; at <= 10; at++)
+        for (size_t size = 0; size <= 12; size++) {
+            size_t wanted = size < 10 - at ? size : 10 - at;
+            struct sluice_uio uio;
+            uio_init(&uio, iov, 3, false);
+            uio_skip(&uio, at);
+            assert_int_equal(uio_peek(&uio, got, size, &moved), 0);
+            assert_int_equal(moved, wanted);
+            assert_int_equal(uio.left, 10 - at);
+            assert_memory_equal(got, text + at, wanted);
+            assert_int_equal(uio_read_from(&uio, got, 12, &moved), 0);
+            assert_int_equal(moved, 10 - at);
+            assert_memory_equal(got, text + at, moved);
+        }
+}
+
+/* A caller may show less than there is, and the rest afterwards. */
+static void test_narrowed(void **state)
+{
+    (void)state;
+    struct sluice_iovec iov[3] = {{text, 4}, {text + 4, 0}, {text + 4, 6}};
+    char got[16];
+    size_t moved;
+
+    for (size_t shown = 0; shown <= 10; shown++)
+        for (int skip = 0; skip < 2; skip++) {
+            struct sluice_uio uio;
+            uio_init(&uio, iov, 3, false);
+            uio.left = shown;
+            if (skip)
+                uio_skip(&uio, shown);
+            else
+                assert_int_equal(uio_read_from(&uio, got, sizeof got, &moved), 0);
+            assert_int_equal(uio.left, 0);
+            uio.left = 10 - shown;
+            assert_int_equal(uio_read_from(&uio, got, sizeof got, &moved), 0);
+            assert_int_equal(moved, 10 - shown);
+            assert_memory_equal(got, text + shown, moved);
+        }
+}
+
 /* A fault counts what moved before it, leaves the position there, and comes again. */
 static void test_fault(void **state)
 {
@@ -134,10 +183,8 @@ static void test_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_shapes),
-        HARNESS_TEST(test_zero),
-        HARNESS_TEST(test_skip),
-        HARNESS_TEST(test_fault),
+        HARNESS_TEST(test_shapes), HARNESS_TEST(test_zero),     HARNESS_TEST(test_skip),
+        HARNESS_TEST(test_peek),   HARNESS_TEST(test_narrowed), HARNESS_TEST(test_fault),
     };
     return cmocka_run_group_tests_name("uio", tests, NULL, NULL);
 }

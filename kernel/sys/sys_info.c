@@ -122,6 +122,12 @@ long sys_getrusage(long who, long user)
     if (who != ABI_RUSAGE_SELF && who != ABI_RUSAGE_CHILDREN && who != ABI_RUSAGE_THREAD)
         return -ABI_EINVAL;
     process_usage(current_process(), who == ABI_RUSAGE_CHILDREN, &usage);
+    if (who == ABI_RUSAGE_THREAD) {
+        uint64_t in_user, in_system;
+        thread_times(current_thread(), &in_user, &in_system);
+        usage.ru_utime = timeval_from_ns(in_user);
+        usage.ru_stime = timeval_from_ns(in_system);
+    }
     return put_user(user, &usage, sizeof usage);
 }
 

@@ -3,19 +3,22 @@
 #include "kernel/abi/time.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/cpu_clock.h"
 #include "kernel/task/itimer.h"
 
 #define NS_PER_S 1000000000
 
-static int64_t cpu_time(bool process)
+#define TICK_NS 4000000 /* how finely CPU time is told where ticks count it */
+
+static long cpu_clock_time(int32_t number, int64_t *ns)
 {
-    uint64_t user, system;
-    thread_charge();
-    if (process)
-        process_times(current_process(), &user, &system);
-    else
-        thread_times(current_thread(), &user, &system);
-    return (int64_t)(user + system);
+    struct cpu_clock clock;
+    long error = cpu_clock_open(number, true, &clock);
+    if (error)
+        return error;
+    *ns = (int64_t)cpu_clock_read(&clock);
+    cpu_clock_close(&clock);
+    return 0;
 }
 
 static long clock_read(long clock, int64_t *ns)
@@ -32,12 +35,8 @@ static long clock_read(long clock, int64_t *ns)
     case ABI_CLOCK_BOOTTIME:
         *ns = (int64_t)clock_monotonic();
         return 0;
-    case ABI_CLOCK_PROCESS_CPUTIME_ID:
-    case ABI_CLOCK_THREAD_CPUTIME_ID:
-        *ns = cpu_time(clock == ABI_CLOCK_PROCESS_CPUTIME_ID);
-        return 0;
     default:
-        return -ABI_EINVAL;
+        return cpu_clock_is((int32_t)clock) ? cpu_clock_time((int32_t)clock, ns) : -ABI_EINVAL;
     }
 }
 
@@ -58,7 +57,10 @@ long sys_clock_getres(long clock, long user)
 {
     int64_t ns;
     long error = clock_read((int32_t)clock, &ns);
-    return error || !user ? error : put_timespec(user, 1);
+    if (error || !user)
+        return error;
+    bool coarse = clock == ABI_CLOCK_REALTIME_COARSE || clock == ABI_CLOCK_MONOTONIC_COARSE;
+    return put_timespec(user, coarse || cpu_clock_ticks((int32_t)clock) ? TICK_NS : 1);
 }
 
 static long set_real(int64_t seconds, int64_t ns)
@@ -75,6 +77,9 @@ static long set_real(int64_t seconds, int64_t ns)
 long sys_clock_settime(long clock, long user)
 {
     struct abi_timespec spec;
+    int64_t ns;
+    if ((int32_t)clock < 0)
+        return clock_read((int32_t)clock, &ns) ? -ABI_EINVAL : -ABI_EPERM;
     if (clock != ABI_CLOCK_REALTIME)
         return -ABI_EINVAL;
     return get_user(&spec, user, sizeof spec) ? -ABI_EFAULT : set_real(spec.tv_sec, spec.tv_nsec);
@@ -179,13 +184,97 @@ static long sleep_absolute(long clock, long user)
     return sleep_until(clock_monotonic() + (uint64_t)(target - now)) ? -ERESTARTNOHAND : 0;
 }
 
+/* ---- Sleeping while a process computes ---- */
+
+struct cpu_sleep {
+    struct cpu_alarm alarm;
+    struct thread *sleeper;
+};
+
+static void cpu_sleep_fire(struct cpu_alarm *alarm)
+{
+    thread_wake(container_of(alarm, struct cpu_sleep, alarm)->sleeper);
+}
+
+/* Until CLOCK, which is taken over, says DEADLINE: 0 or -ABI_EINTR. */
+static long cpu_sleep_until(const struct cpu_clock *clock, uint64_t deadline)
+{
+    struct cpu_sleep sleep = {.sleeper = current_thread()};
+    long slept = 0;
+    cpu_alarm_init(&sleep.alarm, cpu_sleep_fire);
+    sleep.alarm.clock = *clock;
+    while (!slept && cpu_clock_read(&sleep.alarm.clock) < deadline) {
+        thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
+        cpu_alarm_start(&sleep.alarm, deadline);
+        slept = thread_sleep(ENV_FOREVER);
+        thread_sleep_finish();
+    }
+    cpu_alarm_stop(&sleep.alarm);
+    cpu_clock_close(&sleep.alarm.clock);
+    return slept;
+}
+
+static long cpu_sleep_relative(int32_t number, uint64_t deadline, long user_left);
+
+/* DATA: the deadline, where the rest is written, the clock. */
+static long cpu_sleep_again(const long data[4])
+{
+    return cpu_sleep_relative((int32_t)data[2], (uint64_t)data[0], data[1]);
+}
+
+static long cpu_sleep_relative(int32_t number, uint64_t deadline, long user_left)
+{
+    struct cpu_clock clock;
+    int64_t now;
+    long error = cpu_clock_open(number, false, &clock);
+    if (error)
+        return error;
+    if (!cpu_sleep_until(&clock, deadline))
+        return 0;
+    if (user_left && !cpu_clock_time(number, &now) &&
+        put_timespec(user_left, deadline > (uint64_t)now ? (int64_t)deadline - now : 0))
+        return -ABI_EFAULT;
+    current_thread()->restart =
+        (struct restart){cpu_sleep_again, {(long)deadline, user_left, number}};
+    return -ERESTART_RESTARTBLOCK;
+}
+
+static long cpu_sleep(int32_t number, bool absolute, long user, long user_left)
+{
+    struct abi_timespec spec;
+    struct cpu_clock clock;
+    if (get_user(&spec, user, sizeof spec))
+        return -ABI_EFAULT;
+    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= NS_PER_S)
+        return -ABI_EINVAL;
+    long error = cpu_clock_open(number, false, &clock);
+    if (error)
+        return error;
+    /* One's own thread doesn't compute while it sleeps. */
+    if (clock.thread == current_thread()) {
+        cpu_clock_close(&clock);
+        return -ABI_EINVAL;
+    }
+    uint64_t now = cpu_clock_read(&clock);
+    uint64_t until = spec.tv_sec > INT64_MAX / NS_PER_S / 2
+                         ? INT64_MAX
+                         : (uint64_t)(spec.tv_sec * NS_PER_S + spec.tv_nsec);
+    if (absolute)
+        return cpu_sleep_until(&clock, until) ? -ERESTARTNOHAND : 0;
+    cpu_clock_close(&clock);
+    return cpu_sleep_relative(number, until > INT64_MAX - now ? INT64_MAX : now + until, user_left);
+}
+
 long sys_clock_nanosleep(long clock, long flags, long user, long user_left)
 {
-    if (clock == ABI_CLOCK_THREAD_CPUTIME_ID)
-        return -ABI_EINVAL;
+    if (clock == ABI_CLOCK_THREAD_CPUTIME_ID || clock == ABI_CLOCK_MONOTONIC_RAW ||
+        clock == ABI_CLOCK_MONOTONIC_COARSE || clock == ABI_CLOCK_REALTIME_COARSE)
+        return -ABI_EOPNOTSUPP;
+    if (cpu_clock_is((int32_t)clock))
+        return cpu_sleep((int32_t)clock, flags & ABI_TIMER_ABSTIME, user, user_left);
     if (clock != ABI_CLOCK_REALTIME && clock != ABI_CLOCK_MONOTONIC &&
         clock != ABI_CLOCK_BOOTTIME && clock != ABI_CLOCK_TAI)
-        return clock == ABI_CLOCK_PROCESS_CPUTIME_ID ? -ABI_EOPNOTSUPP : -ABI_EINVAL;
+        return -ABI_EINVAL;
     return flags & ABI_TIMER_ABSTIME ? sleep_absolute(clock, user) : sys_nanosleep(user, user_left);
 }
 

@@ -153,7 +153,8 @@ static void cpu_itimer_check(struct itimers *timers, int which, uint64_t now, in
     spin_lock(&timers->lock);
     bool due = timer->deadline && timer->deadline <= now;
     if (due)
-        timer->deadline = timer->interval ? now + timer->interval : 0;
+        timer->deadline =
+            timer->interval ? now + timer->interval - (now - timer->deadline) % timer->interval : 0;
     spin_unlock(&timers->lock);
     if (due)
         itimer_signal(timers->process, signal);

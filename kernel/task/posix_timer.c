@@ -2,15 +2,17 @@
  * POSIX timers. A timer has at most one signal pending: what expires meanwhile counts as its
  * overrun, which signal.c adds to the pending one. Numbers aren't reused within a process.
  *
- * Time is kept on the monotonic clock; an absolute time of another clock is converted when it is
- * set.
+ * Time is kept on the monotonic clock, into which an absolute time of another clock is converted
+ * when it is set; that of a timer on CPU time is kept on its own clock.
  *
- * Lock order: posix_timers.lock -> timer_queue.lock. Signals are sent after it was released.
+ * Lock order: posix_timers.lock -> timer_queue.lock, process->alarm_lock, process->signal_lock (to
+ * read CPU time). Signals are sent after it was released.
  */
 #include "kernel/task/posix_timer.h"
 #include "kernel/abi/errno.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
+#include "kernel/task/cpu_clock.h"
 #include "kernel/task/signal.h"
 #include "kernel/task/timer.h"
 
@@ -30,6 +32,7 @@ struct posix_timer {
     int32_t number, clock;
     struct abi_sigevent event;
     ktimer_t timer;
+    struct cpu_alarm alarm;      /* instead of it, on a clock of CPU time: then it has a process */
     uint64_t deadline, interval; /* ns; deadline 0: not armed */
     int32_t overrun;             /* of the last signal taken */
 };
@@ -48,23 +51,48 @@ static void posix_timer_send(const struct posix_timer *timer, uint64_t more)
         signal_send_process(timer->process, &info);
 }
 
+static bool timer_on_cpu(const struct posix_timer *timer)
+{
+    return timer->alarm.clock.process;
+}
+
+/* On the timer's own scale. */
+static uint64_t timer_now(const struct posix_timer *timer)
+{
+    return timer_on_cpu(timer) ? cpu_clock_read(&timer->alarm.clock) : clock_monotonic();
+}
+
+/* Lock held, as firing starts it too. */
+static void timer_arm(struct posix_timer *timer)
+{
+    if (timer_on_cpu(timer))
+        cpu_alarm_start(&timer->alarm, timer->deadline);
+    else
+        timer_start(&timer->timer, timer->deadline);
+}
+
 static void posix_timer_fire(void *arg)
 {
     struct posix_timer *timer = arg;
     struct posix_timers *timers = timer->process->posix_timers;
-    uint64_t now = clock_monotonic(), more = 0;
+    uint64_t now = timer_now(timer), more = 0;
     spin_lock(&timers->lock);
     bool due = timer->deadline && timer->deadline <= now;
     if (due && timer->interval) {
         more = (now - timer->deadline) / timer->interval;
         timer->deadline += timer->interval * (more + 1);
-        timer_start(&timer->timer, timer->deadline);
+        timer_arm(timer);
     } else if (due) {
         timer->deadline = 0;
     }
     spin_unlock(&timers->lock);
     if (due && timer->event.sigev_notify != ABI_SIGEV_NONE)
         posix_timer_send(timer, more);
+}
+
+static void posix_timer_alarm(struct cpu_alarm *alarm)
+{
+    posix_timer_fire(container_of(alarm, struct posix_timer, alarm));
 }
 
 void posix_timer_taken(const struct abi_siginfo *info)
@@ -118,7 +146,11 @@ static struct posix_timer *timer_lock(struct posix_timers *timers, int32_t numbe
 /* It is on no list any more. */
 static void timer_dispose(struct posix_timer *timer)
 {
-    timer_stop(&timer->timer);
+    if (timer_on_cpu(timer))
+        cpu_alarm_stop(&timer->alarm);
+    else
+        timer_stop(&timer->timer);
+    cpu_clock_close(&timer->alarm.clock);
     if (timer->thread)
         thread_unref(timer->thread);
     heap_free(timer);
@@ -126,16 +158,18 @@ static void timer_dispose(struct posix_timer *timer)
 
 /* ---- Making ---- */
 
-static long clock_check(int32_t clock)
+/* What the clock is, if it can have timers; one of CPU time is opened. */
+static long clock_check(int32_t clock, struct cpu_clock *cpu)
 {
+    *cpu = (struct cpu_clock){0};
+    if (cpu_clock_is(clock))
+        return cpu_clock_open(clock, false, cpu);
     switch (clock) {
     case ABI_CLOCK_REALTIME:
     case ABI_CLOCK_MONOTONIC:
     case ABI_CLOCK_BOOTTIME:
     case ABI_CLOCK_TAI:
         return 0;
-    case ABI_CLOCK_PROCESS_CPUTIME_ID:
-    case ABI_CLOCK_THREAD_CPUTIME_ID:
     case ABI_CLOCK_MONOTONIC_RAW:
     case ABI_CLOCK_REALTIME_COARSE:
     case ABI_CLOCK_MONOTONIC_COARSE:
@@ -187,21 +221,15 @@ static long timer_enlist(struct posix_timers *timers, struct posix_timer *timer,
     return room ? timer->number : -ABI_EAGAIN;
 }
 
-long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t *out)
+/* Takes over the references of THREAD and CPU, also on failure. */
+static long timer_create(int32_t clock, const struct abi_sigevent *event, bool named,
+                         struct thread *thread, const struct cpu_clock *cpu)
 {
-    static const struct abi_sigevent alarm = {.sigev_signo = ABI_SIGALRM,
-                                              .sigev_notify = ABI_SIGEV_SIGNAL};
-    struct thread *thread;
-    long error = clock_check(clock);
-    if (!error && !event_valid(event ? event : &alarm))
-        error = -ABI_EINVAL;
-    if (!error)
-        error = event_thread(event ? event : &alarm, &thread);
-    if (error)
-        return error;
     struct posix_timers *timers = timers_get();
     struct posix_timer *timer = timers ? heap_alloc(sizeof *timer, HEAP_ZERO) : NULL;
+    struct cpu_clock unused = *cpu;
     if (!timer) {
+        cpu_clock_close(&unused);
         if (thread)
             thread_unref(thread);
         return -ABI_EAGAIN;
@@ -209,14 +237,36 @@ long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t
     timer->process = current_process();
     timer->thread = thread;
     timer->clock = clock;
-    timer->event = event ? *event : alarm;
+    timer->event = *event;
     timer_init(&timer->timer, posix_timer_fire, timer);
-    error = timer_enlist(timers, timer, event != NULL);
-    if (error < 0) {
+    cpu_alarm_init(&timer->alarm, posix_timer_alarm);
+    timer->alarm.clock = *cpu;
+    long number = timer_enlist(timers, timer, named);
+    if (number < 0)
         timer_dispose(timer);
+    return number;
+}
+
+long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t *out)
+{
+    static const struct abi_sigevent alarm = {.sigev_signo = ABI_SIGALRM,
+                                              .sigev_notify = ABI_SIGEV_SIGNAL};
+    struct thread *thread = NULL;
+    struct cpu_clock cpu;
+    const struct abi_sigevent *given = event ? event : &alarm;
+    long error = clock_check(clock, &cpu);
+    if (!error && !event_valid(given))
+        error = -ABI_EINVAL;
+    if (!error)
+        error = event_thread(given, &thread);
+    if (error) {
+        cpu_clock_close(&cpu);
         return error;
     }
-    *out = (int32_t)error;
+    long number = timer_create(clock, given, event != NULL, thread, &cpu);
+    if (number < 0)
+        return number;
+    *out = (int32_t)number;
     return 0;
 }
 
@@ -240,10 +290,9 @@ static struct abi_timespec spec_of(uint64_t ns)
     return (struct abi_timespec){(int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S)};
 }
 
-/* The monotonic deadline for a first time that isn't 0; one that is past is now. */
-static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first)
+/* The deadline for a first time that isn't 0, NOW on the timer's scale; one that is past is now. */
+static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first, uint64_t now)
 {
-    uint64_t now = clock_monotonic();
     if (!absolute)
         return now + first;
     if (clock == ABI_CLOCK_REALTIME || clock == ABI_CLOCK_TAI) {
@@ -254,9 +303,10 @@ static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first)
 }
 
 /* Armed never reads as zero, which would mean disarmed. Lock held. */
-static void timer_describe(const struct posix_timer *timer, struct abi_itimerspec *out)
+static void timer_describe(const struct posix_timer *timer, uint64_t now,
+                           struct abi_itimerspec *out)
 {
-    uint64_t now = clock_monotonic(), left = 0;
+    uint64_t left = 0;
     if (timer->deadline)
         left = timer->deadline > now ? timer->deadline - now : 1;
     out->it_interval = spec_of(timer->interval);
@@ -272,15 +322,14 @@ long posix_timer_set(int32_t number, bool absolute, const struct abi_itimerspec 
     struct posix_timer *timer = timer_lock(timers, number);
     if (!timer)
         return -ABI_EINVAL;
-    timer_describe(timer, old);
-    uint64_t first = spec_ns(&value->it_value);
-    timer->deadline = first ? deadline_of(timer->clock, absolute, first) : 0;
+    uint64_t first = spec_ns(&value->it_value), now = timer_now(timer);
+    timer_describe(timer, now, old);
+    timer->deadline = first ? deadline_of(timer->clock, absolute, first, now) : 0;
     timer->interval = first ? spec_ns(&value->it_interval) : 0;
     timer->overrun = 0;
-    /* Under the lock, as firing starts it too. One that is disarmed stays queued; nothing is due
-     * when it fires. */
+    /* One that is disarmed stays queued; nothing is due when it fires. */
     if (timer->deadline)
-        timer_start(&timer->timer, timer->deadline);
+        timer_arm(timer);
     spin_unlock(&timers->lock);
     return 0;
 }
@@ -291,7 +340,7 @@ long posix_timer_get(int32_t number, struct abi_itimerspec *out)
     struct posix_timer *timer = timer_lock(timers, number);
     if (!timer)
         return -ABI_EINVAL;
-    timer_describe(timer, out);
+    timer_describe(timer, timer_now(timer), out);
     spin_unlock(&timers->lock);
     return 0;
 }

@@ -23,6 +23,7 @@ struct process *process_allocate(void)
     list_init(&process->group_link);
     list_init(&process->threads);
     list_init(&process->signals.infos);
+    list_init(&process->cpu_alarms);
     wait_queue_init(&process->child_wait);
     wait_queue_init(&process->signal_wait);
     process->start_time = clock_monotonic();

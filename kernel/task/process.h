@@ -122,6 +122,8 @@ struct process {
     uint64_t minor_faults, major_faults;
     struct itimers *timers; /* interval timers: itimer.c */
     struct posix_timers *_Atomic posix_timers;
+    spinlock_t alarm_lock;  /* cpu_clock.c */
+    struct list cpu_alarms; /* on clocks of this process and its threads */
     bool dumpable;
     int32_t oom_adjust;
     struct list all_link; /* every process, for /proc; pid_lock */

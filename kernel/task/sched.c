@@ -27,8 +27,8 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space.h"
+#include "kernel/task/cpu_clock.h"
 #include "kernel/task/defer.h"
-#include "kernel/task/itimer.h"
 #include "kernel/task/pheap.h"
 #include "kernel/task/timer.h"
 
@@ -381,7 +381,7 @@ void sched_tick(void)
     sched_charge(current, now);
     spin_unlock(&queue->lock);
     if (current->process)
-        itimers_tick(current->process);
+        cpu_clock_tick(current->process);
     if (!queue->ready_count) {
         /* Nobody waits, but run times are sampled while anybody runs. */
         if (current != queue->idle)
@@ -572,4 +572,21 @@ void thread_charge(void)
     sched_charge(current_thread(), clock_monotonic());
     spin_unlock(&queue->lock);
     preempt_enable();
+}
+
+/* A thread may go to another CPU before its queue is locked: then that one's. */
+uint64_t thread_runtime(const struct thread *thread)
+{
+    for (;;) {
+        uint32_t cpu = __atomic_load_n(&thread->cpu, __ATOMIC_RELAXED);
+        struct run_queue *queue = run_queue_of(cpu);
+        spin_lock(&queue->lock);
+        bool here = thread->cpu == cpu;
+        uint64_t time = thread->cpu_time;
+        if (queue->current == thread)
+            time += clock_monotonic() - thread->switched_at;
+        spin_unlock(&queue->lock);
+        if (here)
+            return time;
+    }
 }

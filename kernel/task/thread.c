@@ -110,10 +110,10 @@ void thread_discard(struct thread *thread)
 
 void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system)
 {
-    uint64_t ticks = thread->user_ticks + thread->system_ticks;
-    *user =
-        ticks ? (uint64_t)((unsigned __int128)thread->cpu_time * thread->user_ticks / ticks) : 0;
-    *system = thread->cpu_time - *user;
+    uint64_t time = thread_runtime(thread);
+    uint64_t in_user = thread->user_ticks, ticks = in_user + thread->system_ticks;
+    *user = ticks ? (uint64_t)((unsigned __int128)time * in_user / ticks) : 0;
+    *system = time - *user;
 }
 
 void thread_exit(void)

@@ -150,7 +150,9 @@ void schedule(void);
 void thread_set_affinity(struct thread *thread, uint64_t mask);
 void thread_set_nice(struct thread *thread, int nice);
 
-/* Time in user mode and in the kernel, ns: the exact run time, split by what the ticks saw. */
+/* How long THREAD has run, ns, exact also while it runs. Takes its queue's lock. */
+uint64_t thread_runtime(const struct thread *thread);
+/* That time in user mode and in the kernel, split by what the ticks saw. */
 void thread_times(const struct thread *thread, uint64_t *user, uint64_t *system);
 /* Adds the time since it got the CPU, or since the last tick, to the current thread's times: what
  * they say then is exact. */

@@ -393,6 +393,9 @@ int main(void)
     }
     mount_missing("devtmpfs", "/dev", CONSOLE);
     mount_missing("proc", "/proc", "/proc/self");
+    /* Where shm_open and sem_open make their files, as everybody may. */
+    mount_missing("tmpfs", "/dev/shm", "/dev/shm");
+    chmod("/dev/shm", 01777);
     open_standard_files();
     set_default_environment();
     sigemptyset(&child);

@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/pages.h"
+#include "kernel/mem/space.h"
 #include "kernel/mem/usercopy.h"
 #include "kernel/mem/vmap.h"
 #include "kernel/random.h"
@@ -52,6 +53,17 @@ void env_page_unref(void *page)
 bool env_page_shared(const void *page)
 {
     return page_references(page) > 1;
+}
+
+void env_reclaim_register(struct env_reclaim *reclaim)
+{
+    pages_reclaim_register(reclaim);
+}
+
+oskit_error_t env_user_pin(const void *user, size_t count, bool write, void **pages)
+{
+    int error = space_pin(current_thread()->space, (uint64_t)user, count, write, pages);
+    return error ? OSKIT_EFAULT : OSKIT_SUCCESS;
 }
 
 size_t env_page_total(void)

@@ -4,6 +4,7 @@
 #include <sluice/device.h>
 #include <sluice/memdev.h>
 #include <sluice/namespace.h>
+#include <sluice/pagecache.h>
 #include <sluice/pci.h>
 #include <sluice/pty.h>
 #include <sluice/ramfs.h>
@@ -192,6 +193,7 @@ void kernel_start(void *arg)
 {
     (void)arg;
     random_init();
+    must(pagecache_start(), "page cache");
     start_devices();
     start_root();
     command_report_unknown();

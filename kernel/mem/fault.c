@@ -10,6 +10,7 @@
  * Locks: space.h.
  */
 #include <sluice/string.h>
+#include "kernel/abi/errno.h"
 #include "kernel/abi/mman.h"
 #include "kernel/abi/signal.h"
 #include "kernel/cpu/msr.h"
@@ -283,6 +284,21 @@ static bool move_in_page(struct space *space, uint64_t address, char *buffer, si
         mutex_unlock(&space->mutex);
     } while (outcome == FAULT_NO_MEMORY && process_out_of_memory());
     return outcome == FAULT_DONE;
+}
+
+int space_pin(struct space *space, uint64_t address, size_t count, bool write, void **pages)
+{
+    int access = write ? ABI_PROT_WRITE : ABI_PROT_READ;
+    size_t done = 0;
+    if (space == NULL || address > USER_END || count > (USER_END - address) >> PAGE_SHIFT)
+        return -ABI_EFAULT;
+    while (done < count && (pages[done] = page_hold(space, address + done * PAGE_SIZE, access)))
+        done++;
+    if (done == count)
+        return 0;
+    while (done > 0)
+        page_unref(pages[--done]);
+    return -ABI_EFAULT;
 }
 
 /* Moves between BUFFER and the space's memory, page by page. */

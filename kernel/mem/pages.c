@@ -4,11 +4,14 @@
  */
 #include "kernel/mem/pages.h"
 
+#include <sluice/env.h>
+
 #include "kernel/cpu/spinlock.h"
 #include "kernel/log.h"
 #include "kernel/mem/bootmem.h"
 #include "kernel/mem/buddy.h"
 #include "kernel/mem/tables.h"
+#include "kernel/task/thread.h"
 
 /* Single pages of one CPU: taken and given without a lock. Lives in a page of its own. */
 #define CACHE_SIZE   256u
@@ -28,6 +31,9 @@ static struct buddy buddy;
 static bool ready;
 /* What programs leave to the kernel. */
 static size_t reserve;
+/* With fewer free than this, others are asked to give memory up. */
+static size_t shortage;
+static struct env_reclaim *_Atomic reclaims;
 
 void page_zero(void *page)
 {
@@ -138,14 +144,67 @@ static void single_give(void *address)
     preempt_enable();
 }
 
+/* ---- Shortage ---- */
+
+#define RECLAIM_BATCH 32u
+
+void pages_reclaim_register(struct env_reclaim *reclaim)
+{
+    reclaim->next = atomic_load(&reclaims);
+    while (!atomic_compare_exchange_weak(&reclaims, &reclaim->next, reclaim))
+        ;
+}
+
+/* Asks for memory back, if this is a place where others may be called: no spinlock is held and
+ * nobody is being asked already, for what they allocate comes here as well. */
+static size_t pages_reclaim(size_t wanted)
+{
+    size_t freed = 0;
+    struct thread *self = current_thread();
+    if (atomic_load_explicit(&reclaims, memory_order_relaxed) == NULL || preempt_count() != 0 ||
+        self == NULL || self->reclaiming)
+        return 0;
+    self->reclaiming = true;
+    for (struct env_reclaim *at = atomic_load(&reclaims); at && freed < wanted; at = at->next)
+        freed += at->reclaim(at->arg, wanted - freed);
+    self->reclaiming = false;
+    return freed;
+}
+
+/* When memory is short of what nobody can give back, asking at each allocation would only cost:
+ * after a vain try this many go by. */
+#define RECLAIM_PAUSE 64
+
+static __attribute__((noinline)) void pages_replenish(void)
+{
+    static _Atomic int pause;
+    if (atomic_load_explicit(&pause, memory_order_relaxed) > 0)
+        atomic_fetch_sub_explicit(&pause, 1, memory_order_relaxed);
+    else if (pages_reclaim(RECLAIM_BATCH) < RECLAIM_BATCH / 4)
+        atomic_store_explicit(&pause, RECLAIM_PAUSE, memory_order_relaxed);
+}
+
+static void *page_take(unsigned order, bool *zeroed)
+{
+    return order == 0 ? single_take(zeroed) : block_take(order);
+}
+
+/* ---- Allocation ---- */
+
 void *page_alloc(unsigned order, unsigned flags)
 {
     if (__builtin_expect(!ready, 0))
         return order == 0 ? bootmem_page() : NULL;
+    if (__builtin_expect(buddy.free < shortage, 0))
+        pages_replenish();
     if ((flags & PAGES_USER) && __builtin_expect(buddy.free < reserve, 0))
         return NULL;
     bool zeroed = flags & PAGES_ZERO;
-    char *address = order == 0 ? single_take(&zeroed) : block_take(order);
+    char *address = page_take(order, &zeroed);
+    if (__builtin_expect(address == NULL, 0) && pages_reclaim(4 * RECLAIM_BATCH << order) > 0) {
+        zeroed = flags & PAGES_ZERO;
+        address = page_take(order, &zeroed);
+    }
     if (address == NULL)
         return NULL;
     page_begin(page_of(address), order);
@@ -218,6 +277,7 @@ size_t pages_free(void)
 static void reserve_set(void)
 {
     reserve = buddy.total / 128;
+    shortage = buddy.total / 64;
 }
 
 void pages_release_reserved(uint64_t physical, size_t size)

@@ -28,6 +28,10 @@ uint32_t page_references(const void *page);
 void page_zero(void *page);
 size_t pages_total(void); /* pages given to the allocator */
 size_t pages_free(void);  /* of these not handed out now */
+/* Memory that others give up when it is short: asked from page_alloc, where the caller may sleep.
+ * RECLAIM stays registered for good. [thread] */
+struct env_reclaim;
+void pages_reclaim_register(struct env_reclaim *reclaim);
 /* true when PHYSICAL is RAM with a record in the page map. */
 bool pages_is_ram(uint64_t physical);
 /* Gives a range of RAM that was reserved (the initial RAM disk) to the allocator. */

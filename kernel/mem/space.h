@@ -83,6 +83,13 @@ void space_set_limits(struct space *space, uint64_t address_space, uint64_t data
 size_t space_read(struct space *space, uint64_t address, void *to, size_t size);
 size_t space_write(struct space *space, uint64_t address, const void *from, size_t size);
 
+/*
+ * Pins COUNT pages from ADDRESS (page-aligned): PAGES[i] is the kernel's address of each, with a
+ * reference. WRITE: for being written, so what is shared copy-on-write is copied first. 0 or
+ * -ABI_EFAULT, nothing pinned. [thread]
+ */
+int space_pin(struct space *space, uint64_t address, size_t count, bool write, void **pages);
+
 /* Numbers for /proc, in pages. */
 struct space_usage {
     uint64_t total, resident, shared, text, data, stack;

@@ -64,9 +64,10 @@ struct thread {
     _Atomic uint32_t state;
     enum sleep_kind sleep_kind;
     /* Guarded by the lock of the run queue of `cpu`. */
-    bool queued;    /* on the run queue's heap */
-    bool migrating; /* preempted where it may no longer run: goes to another queue after the switch
-                     */
+    bool queued;     /* on the run queue's heap */
+    bool migrating;  /* preempted where it may no longer run: goes to another queue after the switch
+                      */
+    bool reclaiming; /* its own: asks others for memory, kernel/mem/pages.c */
     struct pheap_node run_node;
     struct list run_link; /* on the list of the dead */
     uint64_t slice_end;   /* ns */

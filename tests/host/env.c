@@ -411,6 +411,11 @@ static size_t user_good(const void *user, size_t size)
     return at < bad ? bad - at : 0;
 }
 
+bool env_test_user_good(const void *user, size_t size)
+{
+    return user_good(user, size) == size;
+}
+
 size_t env_copy_from_user(void *to, const void *user, size_t size)
 {
     size_t good = user_good(user, size);
@@ -623,6 +628,7 @@ const char *env_test_panic_text(void)
 void env_test_reset(void)
 {
     env_test_fail_after(0);
+    env_test_page_limit(0);
     env_test_clock_manual(false);
     env_test_set_device_memory(0, NULL, 0);
     env_test_set_ports(NULL, NULL, NULL);

@@ -22,6 +22,7 @@
 struct env_test_memory {
     size_t blocks, bytes; /* live from env_alloc */
     size_t pages;         /* live from env_page_alloc, in single pages */
+    size_t pins;          /* references from env_user_pin */
 };
 struct env_test_memory env_test_memory(void);
 /* Prints who allocated the blocks that live and were not there at MARK (a value of
@@ -30,6 +31,12 @@ uint64_t env_test_memory_mark(void);
 void env_test_memory_report(uint64_t mark);
 /* References of the page that starts at PAGE; 0 when it is free. */
 uint32_t env_test_page_count(const void *page);
+
+/* From LIVE pages on (0: no limit) env_page_alloc asks for memory back, and fails when that brings
+ * nothing. */
+void env_test_page_limit(size_t live);
+/* Asks those who registered to give up about PAGES pages; how many they did. */
+size_t env_test_reclaim(size_t pages);
 
 /* The Nth allocation from now (1 is the next; pages count too) fails, later ones succeed; 0
  * disarms. */
@@ -109,6 +116,9 @@ void env_test_set_ports(uint32_t (*in)(void *arg, uint16_t port, unsigned width)
 /* User copies stop at the first byte of [START, START + SIZE); SIZE 0: all memory is good. NULL
  * never is. */
 void env_test_bad_user(const void *start, size_t size);
+
+/* Whether all of it is good. */
+bool env_test_user_good(const void *user, size_t size);
 
 /* Identity of the calling thread; threads begin as root with umask 022. GROUPS must stay valid. */
 void env_test_set_identity(uint32_t uid, uint32_t gid, uint32_t umask, bool root);

@@ -61,6 +61,17 @@ static size_t arena_hand, live_pages;
 static atomic_size_t fail_countdown;
 static atomic_bool fail_happened;
 
+/* Pages of "programs": memory outside the arena that env_user_pin gave away. */
+#define PINS_MAX 4096
+static struct {
+    const void *page;
+    uint32_t count;
+} pins[PINS_MAX]; /* guarded by arena_lock */
+static size_t pins_used, live_pins;
+
+static struct env_reclaim *reclaims; /* guarded by arena_lock; never shrinks */
+static atomic_size_t page_limit;     /* live pages from which on there are none; 0: no such limit */
+
 static uint64_t device_phys;
 static unsigned char *device_base;
 static size_t device_size;
@@ -158,6 +169,7 @@ struct env_test_memory env_test_memory(void)
     pthread_mutex_unlock(&blocks_lock);
     pthread_mutex_lock(&arena_lock);
     now.pages = live_pages;
+    now.pins = live_pins;
     pthread_mutex_unlock(&arena_lock);
     return now;
 }
@@ -237,11 +249,60 @@ static void *run_take(unsigned order)
     return arena + first * ENV_PAGE_SIZE;
 }
 
+/* ---- Memory that can be given up ---- */
+
+void env_reclaim_register(struct env_reclaim *reclaim)
+{
+    pthread_mutex_lock(&arena_lock);
+    bool known = false;
+    for (struct env_reclaim *at = reclaims; at != NULL && !known; at = at->next)
+        known = at == reclaim;
+    if (!known) {
+        reclaim->next = reclaims;
+        reclaims = reclaim;
+    }
+    pthread_mutex_unlock(&arena_lock);
+}
+
+size_t env_test_reclaim(size_t pages)
+{
+    size_t freed = 0;
+
+    env_test_assert_may_sleep("reclaim");
+    pthread_mutex_lock(&arena_lock);
+    struct env_reclaim *at = reclaims;
+    pthread_mutex_unlock(&arena_lock);
+    for (; at != NULL; at = at->next)
+        freed += at->reclaim(at->arg, pages);
+    return freed;
+}
+
+void env_test_page_limit(size_t pages)
+{
+    atomic_store(&page_limit, pages);
+}
+
+static bool over_limit(unsigned order)
+{
+    size_t most = atomic_load(&page_limit);
+
+    if (most == 0)
+        return false;
+    pthread_mutex_lock(&arena_lock);
+    bool over = live_pages + ((size_t)1 << order) > most;
+    pthread_mutex_unlock(&arena_lock);
+    return over;
+}
+
 void *env_page_alloc(unsigned order, unsigned flags)
 {
     if (!(flags & ENV_NOSLEEP))
         env_test_assert_may_sleep("env_page_alloc without ENV_NOSLEEP");
     if (order > 16 || must_fail())
+        return NULL;
+    if (over_limit(order) && !(flags & ENV_NOSLEEP))
+        env_test_reclaim((size_t)32 << order);
+    if (over_limit(order))
         return NULL;
     pthread_mutex_lock(&arena_lock);
     void *page = run_take(order);
@@ -251,6 +312,67 @@ void *env_page_alloc(unsigned order, unsigned flags)
     PAGE_UNPOISON(page, (size_t)ENV_PAGE_SIZE << order);
     memset(page, flags & ENV_ZERO ? 0 : FRESH_BYTE, (size_t)ENV_PAGE_SIZE << order);
     return page;
+}
+
+/* ---- Pages of programs ---- */
+
+/* The pin of PAGE, or NULL. Called with arena_lock held. */
+static uint32_t *pin_find(const void *page)
+{
+    for (size_t i = 0; i < pins_used; i++)
+        if (pins[i].page == page && pins[i].count != 0)
+            return &pins[i].count;
+    return NULL;
+}
+
+static void pin_add(const void *page)
+{
+    uint32_t *count = pin_find(page);
+    size_t i = 0;
+
+    live_pins++;
+    if (count != NULL) {
+        ++*count;
+        return;
+    }
+    while (i < pins_used && pins[i].count != 0)
+        i++;
+    if (i == PINS_MAX)
+        env_test_fault("more than %d pages are pinned", PINS_MAX);
+    if (i == pins_used)
+        pins_used++;
+    pins[i].page = page;
+    pins[i].count = 1;
+}
+
+oskit_error_t env_user_pin(const void *user, size_t count, bool write, void **pages)
+{
+    const char *at = user;
+
+    (void)write;
+    if ((uintptr_t)user % ENV_PAGE_SIZE != 0)
+        env_test_fault("env_user_pin(%p): not the start of a page", user);
+    if (!env_test_user_good(user, count * ENV_PAGE_SIZE))
+        return OSKIT_EFAULT;
+    pthread_mutex_lock(&arena_lock);
+    for (size_t i = 0; i < count; i++) {
+        pages[i] = (void *)(uintptr_t)(at + i * ENV_PAGE_SIZE);
+        pin_add(pages[i]);
+    }
+    pthread_mutex_unlock(&arena_lock);
+    return OSKIT_SUCCESS;
+}
+
+/* A reference to a pinned page is given back; false: it is none. Called with arena_lock held. */
+static bool pin_unref(const void *page)
+{
+    uint32_t *count = pin_find(page);
+
+    if (count == NULL)
+        return false;
+    --*count;
+    live_pins--;
+    return true;
 }
 
 /* The index of an allocated run's first page. Called with arena_lock held. */
@@ -275,6 +397,10 @@ void env_page_ref(void *page)
 void env_page_unref(void *page)
 {
     pthread_mutex_lock(&arena_lock);
+    if (pin_unref(page)) {
+        pthread_mutex_unlock(&arena_lock);
+        return;
+    }
     size_t index = run_index(page, "env_page_unref");
     if (--page_count[index] == 0) {
         size_t pages = (size_t)1 << page_order[index];
@@ -301,13 +427,18 @@ bool env_page_shared(const void *page)
 
 size_t env_page_total(void)
 {
-    return ARENA_PAGES;
+    size_t limit = atomic_load(&page_limit);
+
+    return limit != 0 ? limit : ARENA_PAGES;
 }
 
 size_t env_page_free(void)
 {
+    size_t limit = atomic_load(&page_limit);
+    size_t most = limit != 0 ? limit : ARENA_PAGES;
+
     pthread_mutex_lock(&arena_lock);
-    size_t free_pages = ARENA_PAGES - live_pages;
+    size_t free_pages = most > live_pages ? most - live_pages : 0;
     pthread_mutex_unlock(&arena_lock);
     return free_pages;
 }

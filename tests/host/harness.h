@@ -49,11 +49,11 @@ static inline int harness_teardown(void **state)
     env_test_join_threads();
     struct env_test_memory now = env_test_memory();
     bool leaked = now.blocks != baseline.memory.blocks || now.bytes != baseline.memory.bytes ||
-                  now.pages != baseline.memory.pages;
+                  now.pages != baseline.memory.pages || now.pins != baseline.memory.pins;
     if (leaked) {
-        print_error("leak: %zu blocks (%zu bytes), %zu pages\n",
+        print_error("leak: %zu blocks (%zu bytes), %zu pages, %zu pins\n",
                     now.blocks - baseline.memory.blocks, now.bytes - baseline.memory.bytes,
-                    now.pages - baseline.memory.pages);
+                    now.pages - baseline.memory.pages, now.pins - baseline.memory.pins);
         env_test_memory_report(baseline.mark);
     }
     oskit_u32_t objects = sluice_object_count();

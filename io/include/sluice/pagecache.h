@@ -167,8 +167,20 @@ extern const struct pagecache_ops pagecache_device_ops; /* byte N of the cache i
 
 /* ---- All caches together ---- */
 
+/* How much may be dirty, and how long: /proc/sys/vm/dirty_*. Whoever sets one sees to it that it
+ * makes sense: percents up to 100, of memory that is free or cached. */
+struct pagecache_limits {
+    oskit_u32_t background_ratio;       /* from where on it is written without waiting */
+    oskit_u32_t ratio;                  /* from where on writers wait */
+    oskit_u32_t writeback_centiseconds; /* how often the thread looks; 0: when called only */
+    oskit_u32_t expire_centiseconds;    /* how old dirty pages may become */
+};
+extern struct pagecache_limits pagecache_limits;
+
 /* Starts the write-back thread and hooks reclaim into the host. Once, at start. [thread] */
 oskit_error_t pagecache_start(void);
+/* Ends the thread, for a host that stops; nothing is written. [thread] */
+void pagecache_stop(void);
 /* Writes every dirty page of every cache back, or of those on DEVICE when it is not NULL; WAIT as
  * above. [thread] */
 void pagecache_sync(sluice_blockqueue_t *device, bool wait);

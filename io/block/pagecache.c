@@ -279,6 +279,7 @@ void pagecache_init(struct pagecache *cache, const struct pagecache_ops *ops,
     list_init(&cache->dirty);
     list_init(&cache->writeback);
     list_init(&cache->all);
+    mappings_init(&cache->mappings);
 }
 
 void pagecache_fini(struct pagecache *cache)

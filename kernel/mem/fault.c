@@ -286,15 +286,35 @@ static bool move_in_page(struct space *space, uint64_t address, char *buffer, si
     return outcome == FAULT_DONE;
 }
 
+/* Pins pages from *DONE on as far as they can be had without more memory. */
+static enum fault_outcome pin_some(struct space *space, uint64_t address, size_t count, int access,
+                                   void **pages, size_t *done)
+{
+    enum fault_outcome outcome = FAULT_DONE;
+    mutex_lock(&space->mutex);
+    for (; *done < count; ++*done) {
+        uint64_t at = address + *done * PAGE_SIZE;
+        outcome = space_fault(space, at, access);
+        if (outcome != FAULT_DONE)
+            break;
+        pages[*done] = entry_page(*user_entry(&space->tables, at, false));
+        page_ref(pages[*done]);
+    }
+    mutex_unlock(&space->mutex);
+    return outcome;
+}
+
 int space_pin(struct space *space, uint64_t address, size_t count, bool write, void **pages)
 {
     int access = write ? ABI_PROT_WRITE : ABI_PROT_READ;
+    enum fault_outcome outcome;
     size_t done = 0;
     if (space == NULL || address > USER_END || count > (USER_END - address) >> PAGE_SHIFT)
         return -ABI_EFAULT;
-    while (done < count && (pages[done] = page_hold(space, address + done * PAGE_SIZE, access)))
-        done++;
-    if (done == count)
+    do {
+        outcome = pin_some(space, address, count, access, pages, &done);
+    } while (outcome == FAULT_NO_MEMORY && process_out_of_memory());
+    if (outcome == FAULT_DONE)
         return 0;
     while (done > 0)
         page_unref(pages[--done]);

@@ -23,6 +23,7 @@
 #include <sluice/blockqueue.h>
 #include <sluice/env.h>
 #include <sluice/list.h>
+#include <sluice/mappings.h>
 #include <sluice/radix.h>
 #include <sluice/uio.h>
 #include <sluice/vecio.h>
@@ -90,7 +91,7 @@ struct pagecache {
     oskit_u32_t holds;             /* visits that go through that list; the list's lock */
     oskit_u64_t visit;             /* the last of them; the list's lock */
     struct env_sleep *gone;        /* who waits for holds to be 0; the list's lock */
-    void *mappings;                /* programs' mappings of this cache; see vecio.h */
+    struct mappings mappings;      /* of programs: what a pager's method `mappings` answers */
 };
 
 /* What a reader of one open file remembers, for read-ahead; all zeros at first. */

@@ -50,12 +50,37 @@ struct class_faces {
     ptrdiff_t offset[FACE_SLOTS]; /* from the object; 0: not answered */
 };
 
-#define FACES_CACHE 64u
+/* Hashed by the class's address, a place that is taken passing on to the next; entries are never
+ * taken out. Classes beyond so many are asked each time. */
+#define FACES_CACHE 128u
 static struct class_faces *_Atomic faces_cache[FACES_CACHE];
 
-static struct class_faces *_Atomic *faces_place(const struct sluice_class *class)
+static struct class_faces *_Atomic *faces_place(const struct sluice_class *class, uint32_t step)
 {
-    return &faces_cache[((uintptr_t) class >> 5) % FACES_CACHE];
+    return &faces_cache[(((uintptr_t) class >> 5) + step) % FACES_CACHE];
+}
+
+static const struct class_faces *faces_find(const struct sluice_class *class)
+{
+    for (uint32_t step = 0; step < FACES_CACHE; step++) {
+        const struct class_faces *faces = atomic_load(faces_place(class, step));
+        if (!faces || faces->class == class)
+            return faces;
+    }
+    return NULL;
+}
+
+/* Takes FACES over, unless somebody else was here first with the same. */
+static bool faces_keep(struct class_faces *faces)
+{
+    for (uint32_t step = 0; step < FACES_CACHE; step++) {
+        struct class_faces *there = NULL;
+        if (atomic_compare_exchange_strong(faces_place(faces->class, step), &there, faces))
+            return true;
+        if (there->class == faces->class)
+            return false;
+    }
+    return false;
 }
 
 /* Fills FILE's slots from FACES. */
@@ -79,10 +104,10 @@ static void openfile_release_faces(struct openfile *file)
             oskit_iunknown_release((oskit_iunknown_t *)*openfile_slot(file, i));
 }
 
-/* Remembers the class's answers. Two may do so at once: the loser's table is thrown away. */
+/* Remembers the class's answers. */
 static void faces_learn(struct openfile *file, const struct sluice_class *class)
 {
-    struct class_faces *none = NULL, *faces = heap_alloc(sizeof *faces, HEAP_ZERO);
+    struct class_faces *faces = heap_alloc(sizeof *faces, HEAP_ZERO);
     char *object = (char *)SLUICE_OBJECT(file->object);
     if (!faces)
         return;
@@ -90,7 +115,7 @@ static void faces_learn(struct openfile *file, const struct sluice_class *class)
     for (size_t i = 0; i < FACE_SLOTS; i++)
         if (*openfile_slot(file, i))
             faces->offset[i] = (char *)*openfile_slot(file, i) - object;
-    if (!atomic_compare_exchange_strong(faces_place(class), &none, faces))
+    if (!faces_keep(faces))
         heap_free(faces);
 }
 
@@ -103,8 +128,8 @@ static void openfile_gather(struct openfile *file)
         return;
     }
     const struct sluice_class *class = SLUICE_OBJECT(file->object)->class;
-    const struct class_faces *faces = atomic_load(faces_place(class));
-    if (faces && faces->class == class) {
+    const struct class_faces *faces = faces_find(class);
+    if (faces) {
         openfile_apply(file, faces);
         return;
     }

@@ -374,6 +374,11 @@ sluice_filex_t *location_filex(const struct location *loc)
     return loc->name->filex;
 }
 
+oskit_u32_t location_type(const struct location *loc)
+{
+    return loc->name->type;
+}
+
 oskit_filesystem_t *location_filesystem(const struct location *loc)
 {
     return loc->mount->fs;

@@ -25,8 +25,9 @@ static inline bool walker_component(struct walker *w, struct component *c)
     while (*p == '/')
         p++;
     c->text = p;
-    for (; *p != '\0' && *p != '/'; p++)
-        hash = namehash_step(hash, *p);
+    /* Few characters of names come before the slash, and the end does: one question for most. */
+    for (unsigned char byte; (byte = (unsigned char)*p) > '/' || (byte != '/' && byte != '\0'); p++)
+        hash = namehash_step(hash, (char)byte);
     c->length = (size_t)(p - c->text);
     c->hash = namehash_end(hash);
     c->slash = *p == '/';
@@ -225,14 +226,16 @@ static oskit_error_t walker_follow(struct walker *w, struct name *link)
 
 oskit_error_t walker_start(struct walker *w, const struct walk *walk, const char *path, bool follow)
 {
-    *w = (struct walker){
-        .ns = walk->ns,
-        .root = walk->root,
-        .at = path[0] == '/' ? *walk->root : *walk->base,
-        .path = path,
-        .rest = path,
-        .follow = follow,
-    };
+    /* One by one: an initialiser as a whole would clear the memory first. */
+    w->ns = walk->ns;
+    w->root = walk->root;
+    w->at = path[0] == '/' ? *walk->root : *walk->base;
+    w->own_mount = w->own_name = w->directory = false;
+    w->path = w->rest = path;
+    w->storage = NULL;
+    w->storage_size = 0;
+    w->links = 0;
+    w->follow = follow;
     return path[0] == '\0' ? OSKIT_ENOENT : OSKIT_SUCCESS;
 }
 

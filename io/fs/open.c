@@ -40,20 +40,36 @@ static oskit_error_t open_seed(oskit_file_t *file, oskit_u32_t oflags, oskit_iun
     return OSKIT_SUCCESS;
 }
 
+static oskit_error_t open_filex(oskit_file_t *file, sluice_filex_t *filex, oskit_u32_t oflags,
+                                oskit_iunknown_t **out)
+{
+    struct filex_stat stat;
+    oskit_error_t err = filex->ops->open(filex, oflags, out);
+
+    if (err != OSKIT_E_NOTIMPL)
+        return err;
+    err = filex->ops->stat(filex, &stat);
+    return OSKIT_FAILED(err) ? err : open_by_type(file, stat.mode, stat.rdev, oflags, out);
+}
+
 oskit_error_t file_open_object(oskit_file_t *file, oskit_u32_t oflags, oskit_iunknown_t **out)
 {
     sluice_filex_t *filex = sluice_query_face(file, &sluice_filex_iid);
-    struct filex_stat stat;
 
     *out = NULL;
     if (!filex)
         return open_seed(file, oflags, out);
-    oskit_error_t err = filex->ops->open(filex, oflags, out);
-    if (err == OSKIT_E_NOTIMPL) {
-        err = filex->ops->stat(filex, &stat);
-        if (OSKIT_SUCCEEDED(err))
-            err = open_by_type(file, stat.mode, stat.rdev, oflags, out);
-    }
+    oskit_error_t err = open_filex(file, filex, oflags, out);
     filex->ops->release(filex);
     return err;
+}
+
+oskit_error_t location_open_object(const struct location *loc, oskit_u32_t oflags,
+                                   oskit_iunknown_t **out)
+{
+    sluice_filex_t *filex = location_filex(loc);
+
+    *out = NULL;
+    return filex ? open_filex(location_file(loc), filex, oflags, out)
+                 : open_seed(location_file(loc), oflags, out);
 }

@@ -140,16 +140,15 @@ static oskit_u64_t ramfs_node_size(struct ramfs_node *node)
 
 static void ramfs_node_stat(struct ramfs_node *node, struct filex_stat *out)
 {
-    memset(out, 0, sizeof *out);
     out->ino = node->ino;
     out->dev = node->fs->dev;
     out->rdev = node->rdev;
     out->blksize = ENV_PAGE_SIZE;
     env_spin_lock(&node->lock);
     out->size = ramfs_node_size(node);
-    if (OSKIT_S_ISREG(node->mode))
-        out->blocks =
-            container_of(node, struct ramfs_file, node)->page_count * (ENV_PAGE_SIZE / 512);
+    oskit_u64_t pages =
+        OSKIT_S_ISREG(node->mode) ? container_of(node, struct ramfs_file, node)->page_count : 0;
+    out->blocks = pages * (ENV_PAGE_SIZE / 512);
     out->mode = node->mode;
     out->uid = node->uid;
     out->gid = node->gid;

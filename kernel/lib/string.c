@@ -132,18 +132,36 @@ void *memset(void *to, int byte, size_t n)
     return to;
 }
 
+/* By their bytes in memory. */
+static inline int compare_words(uint64_t a, uint64_t b)
+{
+    a = __builtin_bswap64(a);
+    b = __builtin_bswap64(b);
+    return (a > b) - (a < b);
+}
+
+/* Fewer than eight bytes, as one word: its halves may overlap. */
+static inline int compare_small(const unsigned char *a, const unsigned char *b, size_t n)
+{
+    if (n >= 4)
+        return compare_words(*(const word32 *)a | (uint64_t) * (const word32 *)(a + n - 4) << 32,
+                             *(const word32 *)b | (uint64_t) * (const word32 *)(b + n - 4) << 32);
+    for (; n; n--, a++, b++)
+        if (*a != *b)
+            return *a - *b;
+    return 0;
+}
+
 int memcmp(const void *a, const void *b, size_t n)
 {
     const unsigned char *x = a, *y = b;
-    for (; n >= 8; n -= 8, x += 8, y += 8) {
-        uint64_t p = *(const word64 *)x, q = *(const word64 *)y;
-        if (p != q)
-            return __builtin_bswap64(p) < __builtin_bswap64(q) ? -1 : 1;
-    }
-    for (; n; n--, x++, y++)
-        if (*x != *y)
-            return *x - *y;
-    return 0;
+    if (n < 8)
+        return compare_small(x, y, n);
+    for (; n > 8; n -= 8, x += 8, y += 8)
+        if (*(const word64 *)x != *(const word64 *)y)
+            return compare_words(*(const word64 *)x, *(const word64 *)y);
+    /* The last eight, some of which were equal before. */
+    return compare_words(*(const word64 *)(x + n - 8), *(const word64 *)(y + n - 8));
 }
 
 void *memchr(const void *s, int byte, size_t n)

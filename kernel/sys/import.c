@@ -7,7 +7,8 @@
 
 #define IOV_MAX 1024
 
-long path_get(struct path *path, long user)
+/* A long one is copied again: it may have changed. */
+static long path_get_long(struct path *path, long user)
 {
     path->text = heap_alloc(PATH_SIZE, 0);
     if (!path->text)
@@ -16,24 +17,33 @@ long path_get(struct path *path, long user)
     return length < 0 ? length : 0;
 }
 
+long path_get(struct path *path, long user)
+{
+    path->text = path->brief;
+    long length = string_from_user(path->brief, (const char *)user, PATH_BRIEF);
+    if (__builtin_expect(length == -ABI_ENAMETOOLONG, 0))
+        return path_get_long(path, user);
+    return length < 0 ? length : 0;
+}
+
 void path_free(struct path *path)
 {
-    heap_free(path->text);
+    if (__builtin_expect(path->text != path->brief, 0))
+        heap_free(path->text);
 }
 
 long path_walk_begin(struct path_walk *walk, long dirfd, long user_path)
 {
-    *walk = (struct path_walk){0};
     long error = path_get(&walk->path, user_path);
-    return error ? error : walk_begin(&walk->context, (int)dirfd, walk->path.text);
+    if (!error)
+        return walk_begin(&walk->context, (int)dirfd, walk->path.text);
+    walk->context.root.name = walk->context.base.name = NULL;
+    return error;
 }
 
 void path_walk_end(struct path_walk *walk)
 {
-    if (walk->context.base.name)
-        location_release(&walk->context.base);
-    if (walk->context.root.name)
-        location_release(&walk->context.root);
+    walk_end(&walk->context);
     path_free(&walk->path);
 }
 
@@ -44,7 +54,7 @@ static long descriptor_location(long dirfd, struct location *out)
         long error = walk_begin(&context, ABI_AT_FDCWD, ".");
         if (error)
             return error;
-        location_copy(out, &context.base);
+        location_copy(out, context.walk.base);
         walk_end(&context);
         return 0;
     }
@@ -60,17 +70,15 @@ static long descriptor_location(long dirfd, struct location *out)
 
 long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct location *out)
 {
-    struct path_walk walk = {0};
+    struct path_walk walk;
     long error = path_get(&walk.path, user_path);
     if (!error && empty && !*walk.path.text) {
-        path_free(&walk.path);
-        return descriptor_location(dirfd, out);
-    }
-    if (!error)
-        error = walk_begin(&walk.context, (int)dirfd, walk.path.text);
-    if (!error)
+        error = descriptor_location(dirfd, out);
+    } else if (!error && !(error = walk_begin(&walk.context, (int)dirfd, walk.path.text))) {
         error = errno_from_oskit(namespace_lookup(&walk.context.walk, walk.path.text, how, out));
-    path_walk_end(&walk);
+        walk_end(&walk.context);
+    }
+    path_free(&walk.path);
     return error;
 }
 

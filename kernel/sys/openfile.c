@@ -16,29 +16,22 @@
 
 /* ---- The interfaces of an object ---- */
 
-/* Where an open file keeps the answer to which query. */
-struct face_slot {
-    const oskit_guid_t *iid;
-    size_t slot; /* offset in struct openfile */
+/* Where an open file keeps the answer to which query: its members from streamvec on. */
+#define FACE_INDEX(member) \
+    ((offsetof(struct openfile, member) - offsetof(struct openfile, streamvec)) / sizeof(void *))
+#define FACE_SLOTS FACE_INDEX(readiness)
+static const oskit_guid_t *const face_iids[FACE_SLOTS] = {
+    [FACE_INDEX(streamvec)] = &sluice_streamvec_iid, [FACE_INDEX(absvec)] = &sluice_absvec_iid,
+    [FACE_INDEX(pollable)] = &sluice_pollable_iid,   [FACE_INDEX(posixio)] = &oskit_posixio_iid,
+    [FACE_INDEX(pager)] = &sluice_pager_iid,         [FACE_INDEX(terminal)] = &sluice_terminal_iid,
+    [FACE_INDEX(tty)] = &oskit_ttystream_iid,        [FACE_INDEX(control)] = &sluice_control_iid,
+    [FACE_INDEX(asyncio)] = &oskit_asyncio_iid,      [FACE_INDEX(stream)] = &oskit_stream_iid,
+    [FACE_INDEX(absio)] = &oskit_absio_iid,          [FACE_INDEX(epoll)] = &sluice_epoll_iid,
 };
-
-#define FACE(member, id)                         \
-    {                                            \
-        &(id), offsetof(struct openfile, member) \
-    }
-static const struct face_slot face_slots[] = {
-    FACE(streamvec, sluice_streamvec_iid), FACE(absvec, sluice_absvec_iid),
-    FACE(pollable, sluice_pollable_iid),   FACE(posixio, oskit_posixio_iid),
-    FACE(pager, sluice_pager_iid),         FACE(terminal, sluice_terminal_iid),
-    FACE(tty, oskit_ttystream_iid),        FACE(control, sluice_control_iid),
-    FACE(asyncio, oskit_asyncio_iid),      FACE(stream, oskit_stream_iid),
-    FACE(absio, oskit_absio_iid),          FACE(epoll, sluice_epoll_iid),
-};
-#define FACE_SLOTS SLUICE_COUNT(face_slots)
 
 static void **openfile_slot(struct openfile *file, size_t i)
 {
-    return (void **)((char *)file + face_slots[i].slot);
+    return (void **)&file->streamvec + i;
 }
 
 /*
@@ -87,6 +80,7 @@ static bool faces_keep(struct class_faces *faces)
 static void openfile_apply(struct openfile *file, const struct class_faces *faces)
 {
     char *object = (char *)SLUICE_OBJECT(file->object);
+#pragma GCC unroll 16
     for (size_t i = 0; i < FACE_SLOTS; i++)
         *openfile_slot(file, i) = faces->offset[i] ? object + faces->offset[i] : NULL;
 }
@@ -94,7 +88,7 @@ static void openfile_apply(struct openfile *file, const struct class_faces *face
 static void openfile_query_all(struct openfile *file)
 {
     for (size_t i = 0; i < FACE_SLOTS; i++)
-        *openfile_slot(file, i) = sluice_query_face(file->object, face_slots[i].iid);
+        *openfile_slot(file, i) = sluice_query_face(file->object, face_iids[i]);
 }
 
 static void openfile_release_faces(struct openfile *file)
@@ -146,14 +140,24 @@ static void openfile_find_readiness(struct openfile *file)
         file->readiness = asyncready_create(file->asyncio);
 }
 
+/* All but what openfile_gather is going to fill. */
+static void openfile_clear(struct openfile *file)
+{
+    const size_t from = offsetof(struct openfile, streamvec);
+    const size_t to = offsetof(struct openfile, readiness);
+    __builtin_memset(file, 0, from);
+    __builtin_memset((char *)file + to, 0, sizeof *file - to);
+}
+
 struct openfile *openfile_create(oskit_iunknown_t *object, const struct location *location,
                                  uint32_t flags)
 {
-    struct openfile *file = heap_alloc(sizeof *file, HEAP_ZERO);
+    struct openfile *file = heap_alloc(sizeof *file, 0);
     if (!file) {
         oskit_iunknown_release(object);
         return NULL;
     }
+    openfile_clear(file);
     atomic_init(&file->references, 1);
     atomic_init(&file->flags, flags);
     epoll_owner_init(&file->watchers);

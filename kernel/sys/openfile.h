@@ -35,24 +35,24 @@ struct openfile {
     oskit_iunknown_t *object;
     struct location location; /* its name; cleared for pipes and the like */
 
-    /* What the object answered, or NULL. Each with a reference when the object is not of a class of
-     * ours (foreign); else parts of the object. */
     bool foreign;
     _Atomic bool locked; /* it has owned file locks (locks.h) */
     bool writes;         /* it counts as a writer of what PAGER shows */
+    /* What the object answered, or NULL. Each with a reference when the object is not of a class of
+     * ours (foreign); else parts of the object. In the order of openfile.c's table. */
     sluice_streamvec_t *streamvec;
-    oskit_stream_t *stream;
     sluice_absvec_t *absvec;
-    oskit_absio_t *absio;
-    oskit_asyncio_t *asyncio;
+    sluice_pollable_t *pollable;
     oskit_posixio_t *posixio;
+    sluice_pager_t *pager;
     sluice_terminal_t *terminal;
     oskit_ttystream_t *tty;
-    sluice_pager_t *pager;
     sluice_control_t *control;
+    oskit_asyncio_t *asyncio;
+    oskit_stream_t *stream;
+    oskit_absio_t *absio;
     sluice_epoll_t *epoll;
-    struct readiness *readiness; /* of its pollable, which is held below; NULL: always ready */
-    sluice_pollable_t *pollable;
+    struct readiness *readiness; /* of its pollable; NULL: always ready */
 
     struct env_mutex offset_mutex;
     int64_t offset;              /* bytes; for directories the cookie of the next entry */

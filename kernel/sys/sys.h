@@ -22,9 +22,11 @@
 #undef SYSCALL_PROTOTYPES
 
 /* A user path in kernel memory. */
-#define PATH_SIZE 4096
+#define PATH_SIZE  4096
+#define PATH_BRIEF 176 /* most paths fit, and need no memory of their own */
 struct path {
-    char *text; /* a page, or NULL */
+    char *text; /* `brief`, a page, or NULL */
+    char brief[PATH_BRIEF];
 };
 /* -ABI_EFAULT, -ABI_ENAMETOOLONG, -ABI_ENOMEM. path_free also after a failure. */
 long path_get(struct path *path, long user);

@@ -333,11 +333,11 @@ long sys_getcwd(long user, long size)
     char *text = heap_alloc(PATH_SIZE, 0);
     if (!text)
         error = -ABI_ENOMEM;
-    else if (location_deleted(&context.base))
+    else if (location_deleted(context.walk.base))
         error = -ABI_ENOENT;
     else
         error = errno_from_oskit(
-            namespace_path(&context.root, &context.base, text, PATH_SIZE, &length));
+            namespace_path(context.walk.root, context.walk.base, text, PATH_SIZE, &length));
     if (!error && length > (size_t)size)
         error = -ABI_ERANGE;
     if (!error)

@@ -38,23 +38,22 @@ static long open_locate(struct path_walk *walk, long flags, long mode, struct lo
                                                   created));
 }
 
-static long open_check_access(oskit_file_t *file, long flags, oskit_mode_t mode,
+static long open_check_access(oskit_file_t *file, long flags, oskit_u32_t type,
                               oskit_u32_t mount_flags)
 {
     static const oskit_u32_t want[4] = {OSKIT_R_OK, OSKIT_W_OK, OSKIT_R_OK | OSKIT_W_OK,
                                         OSKIT_R_OK | OSKIT_W_OK};
     bool writes = (flags & ABI_O_ACCMODE) != ABI_O_RDONLY || flags & ABI_O_TRUNC;
-    bool regular = (mode & OSKIT_S_IFMT) == OSKIT_S_IFREG;
-    if (writes && regular && mount_flags & MOUNT_RDONLY)
+    if (writes && type == OSKIT_S_IFREG && mount_flags & MOUNT_RDONLY)
         return -ABI_EROFS;
     return errno_from_oskit(
         oskit_file_access(file, want[flags & ABI_O_ACCMODE] | (writes ? OSKIT_W_OK : 0)));
 }
 
 /* What the type of the file has to say about the flags. */
-static long open_check_type(oskit_mode_t mode, long flags, oskit_u32_t mount_flags)
+static long open_check_type(oskit_u32_t type, long flags, oskit_u32_t mount_flags)
 {
-    switch (mode & OSKIT_S_IFMT) {
+    switch (type) {
     case OSKIT_S_IFLNK:
         return flags & ABI_O_PATH ? 0 : -ABI_ELOOP;
     case OSKIT_S_IFDIR:
@@ -69,20 +68,13 @@ static long open_check_type(oskit_mode_t mode, long flags, oskit_u32_t mount_fla
     }
 }
 
-static long open_check(const struct location *location, long flags, bool created,
-                       oskit_mode_t *mode)
+static long open_check(const struct location *location, long flags, bool created, oskit_u32_t type)
 {
-    oskit_file_t *file = location_file(location);
     oskit_u32_t mount_flags = location_mount_flags(location);
-    oskit_stat_t stat;
-    long error = errno_from_oskit(oskit_file_stat(file, &stat));
-    if (error)
-        return error;
-    *mode = stat.mode;
-    error = open_check_type(stat.mode, flags, mount_flags);
+    long error = open_check_type(type, flags, mount_flags);
     /* Who created the file may use it as asked, whatever its mode says from now on. */
     if (!error && !created && !(flags & ABI_O_PATH))
-        error = open_check_access(file, flags, stat.mode, mount_flags);
+        error = open_check_access(location_file(location), flags, type, mount_flags);
     return error;
 }
 
@@ -118,7 +110,7 @@ static long open_truncate(const struct location *location)
     return error;
 }
 
-static long open_object(const struct location *location, long flags, oskit_mode_t mode,
+static long open_object(const struct location *location, long flags, oskit_u32_t type,
                         struct openfile **out)
 {
     oskit_iunknown_t *object;
@@ -126,10 +118,10 @@ static long open_object(const struct location *location, long flags, oskit_mode_
     if (flags & ABI_O_PATH) {
         object = (oskit_iunknown_t *)file;
         oskit_iunknown_addref(object);
-    } else if ((mode & OSKIT_S_IFMT) == OSKIT_S_IFIFO && (flags & ABI_O_ACCMODE) == ABI_O_ACCMODE) {
+    } else if (type == OSKIT_S_IFIFO && (flags & ABI_O_ACCMODE) == ABI_O_ACCMODE) {
         return -ABI_EINVAL; /* a file may be open for neither, a FIFO's end must be one */
     } else {
-        oskit_error_t error = file_open_object(file, oskit_open_flags(flags), &object);
+        oskit_error_t error = location_open_object(location, oskit_open_flags(flags), &object);
         if (error)
             return errno_from_oskit(error);
     }
@@ -139,7 +131,7 @@ static long open_object(const struct location *location, long flags, oskit_mode_
     long error = 0;
     if (openfile_writable(*out) && !(flags & ABI_O_PATH) && !openfile_count_writer(*out))
         error = -ABI_ETXTBSY;
-    if (!error && (mode & OSKIT_S_IFMT) == OSKIT_S_IFIFO && !(flags & ABI_O_PATH))
+    if (!error && type == OSKIT_S_IFIFO && !(flags & ABI_O_PATH))
         error = open_wait_peer(*out, flags);
     if (error) {
         openfile_unref(*out);
@@ -152,14 +144,13 @@ static long open_object(const struct location *location, long flags, oskit_mode_
 
 long open_location(const struct location *location, long flags, bool created, struct openfile **out)
 {
-    oskit_mode_t mode;
-    long error = open_check(location, flags, created, &mode);
-    bool truncate =
-        !error && flags & ABI_O_TRUNC && !created && (mode & OSKIT_S_IFMT) == OSKIT_S_IFREG;
+    oskit_u32_t type = location_type(location);
+    long error = open_check(location, flags, created, type);
+    bool truncate = !error && flags & ABI_O_TRUNC && !created && type == OSKIT_S_IFREG;
     if (truncate)
         error = open_truncate(location);
     if (!error)
-        error = open_object(location, flags, mode, out);
+        error = open_object(location, flags, type, out);
     if (!error && notify_watched() && !(flags & ABI_O_PATH)) {
         notify_location(location, NOTIFY_OPEN);
         if (truncate)

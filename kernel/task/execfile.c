@@ -53,7 +53,7 @@ static long executable_check(struct executable *file)
 static long executable_object(struct executable *file)
 {
     oskit_iunknown_t *object;
-    oskit_error_t error = file_open_object(location_file(&file->location), OSKIT_O_RDONLY, &object);
+    oskit_error_t error = location_open_object(&file->location, OSKIT_O_RDONLY, &object);
     if (error)
         return errno_from_oskit(error);
     file->absvec = sluice_query_face(object, &sluice_absvec_iid);

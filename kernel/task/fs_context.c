@@ -73,27 +73,43 @@ static int walk_base(struct walk_context *context, int dirfd)
     return directory ? 0 : -ABI_ENOTDIR;
 }
 
+/* Only the calling thread can change FS, its process's. */
+static bool fs_context_is_own(const struct fs_context *fs, const struct process *process)
+{
+    return process->thread_count == 1 &&
+           atomic_load_explicit(&fs->references, memory_order_relaxed) == 1;
+}
+
 int walk_begin(struct walk_context *context, int dirfd, const char *path)
 {
-    struct fs_context *fs = current_process()->fs;
+    const struct process *process = current_process();
+    struct fs_context *fs = process->fs;
     bool relative = path[0] != '/';
-    *context = (struct walk_context){0};
+    const struct location *start = relative ? &fs->cwd : &fs->root;
+    context->root.name = context->base.name = NULL;
     if (relative && dirfd != ABI_AT_FDCWD) {
         int error = walk_base(context, dirfd);
         if (error)
             return error;
+        start = &context->base;
     }
+    context->walk = (struct walk){root_namespace, &fs->root, start};
+    if (__builtin_expect(fs_context_is_own(fs, process), 1))
+        return 0;
     spin_lock(&fs->lock);
     location_copy(&context->root, &fs->root);
     if (!context->base.name)
-        location_copy(&context->base, relative ? &fs->cwd : &fs->root);
+        location_copy(&context->base, start);
     spin_unlock(&fs->lock);
-    context->walk = (struct walk){root_namespace, &context->root, &context->base};
+    context->walk.root = &context->root;
+    context->walk.base = &context->base;
     return 0;
 }
 
 void walk_end(struct walk_context *context)
 {
-    location_release(&context->root);
-    location_release(&context->base);
+    if (context->root.name)
+        location_release(&context->root);
+    if (context->base.name)
+        location_release(&context->base);
 }

@@ -226,14 +226,14 @@ void cred_unref(struct cred *cred);
 bool cred_is_root(void); /* effective uid 0 */
 
 /* ---- fs_context (fs_context.c) ---- */
-/* Counted copies of the current process's root and cwd (location_release both), and a walk over
- * them. */
+/* Where a walk of the current process begins: WALK points to its root and to BASE or its working
+ * directory. Counted copies of these where another thread could change them meanwhile. */
 struct walk_context {
-    struct location root, base;
+    struct location root, base; /* empty when borrowed */
     struct walk walk;
 };
 /* DIRFD: ABI_AT_FDCWD or a directory descriptor (-ABI_EBADF, -ABI_ENOTDIR); ignored for absolute
- * PATH. */
+ * PATH. On failure there is nothing to end. */
 int walk_begin(struct walk_context *context, int dirfd, const char *path);
 void walk_end(struct walk_context *context);
 extern struct namespace *root_namespace;

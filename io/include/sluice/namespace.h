@@ -54,6 +54,8 @@ oskit_file_t *location_file(const struct location *loc);
 oskit_dir_t *location_dir(const struct location *loc);
 /* Its filex (borrowed), or NULL when the file system has none: stat without a query. */
 sluice_filex_t *location_filex(const struct location *loc);
+/* What kind of file: OSKIT_S_IFMT bits. It never changes. */
+oskit_u32_t location_type(const struct location *loc);
 /* The file system of the mount (borrowed). */
 oskit_filesystem_t *location_filesystem(const struct location *loc);
 bool location_same(const struct location *a, const struct location *b);
@@ -147,5 +149,8 @@ void namespace_each_mount(struct namespace *ns,
  * OFLAGS are OSKIT_O_*. Permission was checked by the caller. *out carries a reference.
  */
 oskit_error_t file_open_object(oskit_file_t *file, oskit_u32_t oflags, oskit_iunknown_t **out);
+/* The same of the file at LOC, without asking it for its interfaces anew. */
+oskit_error_t location_open_object(const struct location *loc, oskit_u32_t oflags,
+                                   oskit_iunknown_t **out);
 
 #endif

@@ -15,6 +15,7 @@
 #define EVENTS_ALL  0u
 #define EVENTS_NONE 1u
 #define EVENTS_AT   2u /* when the entry named is passed */
+#define WRAP_BIT    0x8000u
 
 size_t virtqueue_packed_bytes(unsigned size, size_t *driver_at, size_t *device_at)
 {
@@ -23,10 +24,18 @@ size_t virtqueue_packed_bytes(unsigned size, size_t *driver_at, size_t *device_a
     return *device_at + sizeof(uint32_t);
 }
 
+static void wish_store(struct virtqueue *queue, uint32_t wish)
+{
+    __atomic_store_n((volatile uint32_t *)queue->driver_area, wish, __ATOMIC_RELEASE);
+}
+
+/* Like a split ring's, a fresh one interrupts for the first entry. */
 static void packed_clear(struct virtqueue *queue)
 {
     size_t driver_at, device_at;
     memset(queue->memory, 0, virtqueue_packed_bytes(queue->size, &driver_at, &device_at));
+    if (queue->event_idx)
+        wish_store(queue, WRAP_BIT | EVENTS_AT << 16);
 }
 
 /* ---- To the device ---- */
@@ -152,11 +161,6 @@ static uint32_t packed_next(struct virtqueue *queue, uint32_t *written)
     return slot;
 }
 
-static void wish_store(struct virtqueue *queue, uint32_t wish)
-{
-    __atomic_store_n((volatile uint32_t *)queue->driver_area, wish, __ATOMIC_RELEASE);
-}
-
 static bool packed_interrupt_on(struct virtqueue *queue, unsigned after)
 {
     uint16_t at = queue->used;
@@ -164,7 +168,7 @@ static bool packed_interrupt_on(struct virtqueue *queue, unsigned after)
     uint32_t tail;
     if (queue->event_idx) {
         position_advance(queue, &at, &wrap, after - 1);
-        wish_store(queue, at | (uint32_t)wrap << 15 | EVENTS_AT << 16);
+        wish_store(queue, at | (wrap ? WRAP_BIT : 0) | EVENTS_AT << 16);
     } else {
         wish_store(queue, EVENTS_ALL << 16);
     }

@@ -266,11 +266,17 @@ def test_gdb_waits_on_a_port_that_is_printed():
 
 
 def test_options_to_come_are_refused_in_one_line():
-    for words in (["--disk", "x.img"], ["--net", "user"], ["--hostfwd", "tcp:1:2"]):
+    for words in (["--net", "user"], ["--hostfwd", "tcp:1:2"]):
         done = subprocess.run([RUN, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         same((done.returncode, done.stderr.count(b"\n")), (2, 1), f"status and lines of {words}")
         assert b"not yet" in done.stderr, done.stderr
     gives(shell("exit 4", "--net", "none"), 4, b"")
+
+
+def test_a_disk_is_refused_that_is_not_there_or_not_understood():
+    for disk in ("/nowhere/x.img", "", ",ro", "x.img,fast", "x.img,queues=0"):
+        done = subprocess.run([RUN, "--disk", disk], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+        same((done.returncode, done.stderr.count(b"\n")), (2, 1), f"status and lines of --disk {disk}")
 
 
 def test_a_signal_ends_qemu_too():

@@ -107,7 +107,7 @@ struct blk_queue {
     bool stopped;        /* nothing goes out: reset, or dead */
     bool dead;
     struct block_statistics counts;
-} __attribute__((aligned(64)));
+};
 
 struct blk {
     struct sluice_object object;

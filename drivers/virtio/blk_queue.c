@@ -214,8 +214,10 @@ static void queue_submit(struct blk_queue *queue, struct block_request *const *r
     }
     if (!atomic_load_explicit(&blk->plugged, memory_order_relaxed))
         queue_tell(queue);
+    bool busy = queue->counts.in_flight != 0;
     env_spin_unlock(&queue->lock);
-    blk_watch(blk);
+    if (busy)
+        blk_watch(blk);
     blk_requests_done(&over);
 }
 

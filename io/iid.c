@@ -39,6 +39,7 @@
 #include <sluice/blockqueue.h>
 #include <sluice/dynamic.h>
 #include <sluice/epoll.h>
+#include <sluice/filesystemx.h>
 #include <sluice/filex.h>
 #include <sluice/pipe.h>
 #include <sluice/pty.h>
@@ -97,5 +98,7 @@ const struct oskit_guid sluice_epoll_iid = SLUICE_GUID(0x5ac10030);
 const struct oskit_guid sluice_blockqueue_iid = SLUICE_GUID(0x5ac10050);
 const struct oskit_guid sluice_sync_iid = SLUICE_GUID(0x5ac10060);
 const struct oskit_guid sluice_sgbuf_iid = SLUICE_GUID(0x5ac10051);
+const struct oskit_guid sluice_filesystemx_iid = SLUICE_GUID(0x5ac10058);
+const struct oskit_guid sluice_xattr_iid = SLUICE_GUID(0x5ac10059);
 const struct oskit_guid sluice_pty_iid = SLUICE_GUID(0x5ac10040);
 const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);

@@ -41,6 +41,7 @@
 #include <oskit/types.h>
 #include <sluice/blockqueue.h>
 #include <sluice/dynamic.h>
+#include <sluice/filesystemx.h>
 #include <sluice/filex.h>
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
@@ -505,6 +506,8 @@ static const struct identifier identifiers[] = {
     OURS(control, 0x5ac10005),
     OURS(terminal, 0x5ac10006),
     OURS(pipe, 0x5ac10010),
+    OURS(filesystemx, 0x5ac10058),
+    OURS(xattr, 0x5ac10059),
     OURS(filex, 0x5ac10020),
     OURS(dynamic, 0x5ac10021),
 };

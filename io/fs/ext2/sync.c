@@ -1,0 +1,142 @@
+/* From memory to the disk: sync, and the beginning and end of writing. */
+#include "ext2.h"
+
+/* With the superblock's buffer ours to change. */
+static void ext2_super_counts(struct ext2 *fs)
+{
+    struct ext2_super_block *super = fs->super;
+
+    env_mutex_lock(&fs->alloc_mutex);
+    super->free_blocks_count_lo = (oskit_u32_t)fs->free_blocks;
+    if (fs->g.incompat & EXT2_INCOMPAT_64BIT)
+        super->free_blocks_count_hi = (oskit_u32_t)(fs->free_blocks >> 32);
+    super->free_inodes_count = (oskit_u32_t)fs->free_inodes;
+    super->wtime = (oskit_u32_t)(env_time_real() / 1000000000);
+    env_mutex_unlock(&fs->alloc_mutex);
+}
+
+/* Past the journal: nothing of it is under way. */
+static oskit_error_t ext2_super_write(struct ext2 *fs, oskit_u16_t state, bool recover)
+{
+    if (atomic_load(&fs->damaged))
+        state = (state | EXT2_STATE_ERRORS) & ~EXT2_STATE_CLEAN;
+    fs->super->state = state;
+    if (recover)
+        fs->super->feature_incompat |= EXT2_INCOMPAT_RECOVER;
+    else
+        fs->super->feature_incompat &= ~EXT2_INCOMPAT_RECOVER;
+    ext2_super_counts(fs);
+    oskit_error_t err = buffer_write(fs->super_block);
+    oskit_error_t flushed = buffer_flush(fs->buffers);
+    return OSKIT_FAILED(err) ? err : flushed;
+}
+
+/* The present counts, for who looks at the disk without replaying. */
+static oskit_error_t ext2_super_log(struct ext2 *fs)
+{
+    struct journal_handle handle;
+    oskit_error_t err = journal_begin(fs->journal, 1, &handle);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    env_mutex_lock(&fs->orphan_mutex); /* the other who changes the superblock */
+    err = journal_access(&handle, fs->super_block);
+    if (OSKIT_SUCCEEDED(err)) {
+        ext2_super_counts(fs);
+        journal_dirty(&handle, fs->super_block);
+    }
+    env_mutex_unlock(&fs->orphan_mutex);
+    journal_end(&handle);
+    return err;
+}
+
+static void ext2_first_error(oskit_error_t *first, oskit_error_t err)
+{
+    if (OSKIT_SUCCEEDED(*first))
+        *first = err;
+}
+
+oskit_error_t ext2_sync(struct ext2 *fs, bool wait)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if (atomic_load(&fs->read_only))
+        return OSKIT_SUCCESS;
+    pagecache_sync(fs->device, wait);
+    ext2_first_error(&err, ext2_nodes_flush(fs));
+    ext2_first_error(&err, ext2_super_log(fs));
+    if (fs->journal)
+        ext2_first_error(&err, journal_sync(fs->journal, wait));
+    else if (wait)
+        ext2_first_error(&err, buffer_sync(fs->buffers));
+    if (wait)
+        ext2_first_error(&err, buffer_flush(fs->buffers));
+    return err;
+}
+
+oskit_error_t ext2_start_writing(struct ext2 *fs)
+{
+    if (fs->never_write)
+        return OSKIT_EROFS;
+    oskit_error_t err = journal_error(fs->journal);
+    if (OSKIT_SUCCEEDED(err) && !fs->journal)
+        err = ext2_journal_open(fs, false);
+    if (OSKIT_FAILED(err))
+        return err;
+    fs->super->mnt_count++;
+    fs->super->mtime = (oskit_u32_t)(env_time_real() / 1000000000);
+    /* A journal makes the state on the disk true at any time; without one it is "in use". */
+    oskit_u16_t state = fs->journal ? fs->state : fs->state & ~EXT2_STATE_CLEAN;
+    err = ext2_super_write(fs, state, fs->journal != NULL);
+    if (OSKIT_FAILED(err))
+        return err;
+    atomic_store(&fs->read_only, false);
+    ext2_orphans_recover(fs);
+    return OSKIT_SUCCESS;
+}
+
+/* All in place, the log empty. Whoever comes in between with a change is refused, by read_only or
+ * by what it finds. */
+oskit_error_t ext2_stop_writing(struct ext2 *fs)
+{
+    if (atomic_load(&fs->writers) > 0)
+        return OSKIT_EBUSY;
+    oskit_error_t err = ext2_sync(fs, true);
+    atomic_store(&fs->read_only, true);
+    if (fs->journal)
+        ext2_first_error(&err, journal_checkpoint(fs->journal));
+    else
+        ext2_first_error(&err, buffer_sync(fs->buffers));
+    if (OSKIT_SUCCEEDED(err))
+        err = ext2_super_write(fs, fs->state, false);
+    return err;
+}
+
+static oskit_error_t ext2_close(struct ext2 *fs)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    if (!fs->journal)
+        err = buffer_sync(fs->buffers);
+    else
+        err = journal_close(fs->journal);
+    fs->journal = NULL;
+    if (OSKIT_SUCCEEDED(err) && !atomic_load(&fs->read_only))
+        err = ext2_super_write(fs, fs->state, false);
+    return err;
+}
+
+void ext2_end(struct ext2 *fs)
+{
+    oskit_error_t err = fs->buffers ? ext2_close(fs) : OSKIT_SUCCESS;
+
+    if (OSKIT_FAILED(err))
+        env_log(ENV_LOG_ERROR, "ext2: %s: not all could be written (%#x)", fs->name, err);
+    buffer_put(fs->super_block);
+    ext2_groups_free(fs);
+    buffer_cache_destroy(fs->buffers);
+    sluice_blockqueue_release(fs->device);
+    if (fs->claim)
+        oskit_iunknown_release(fs->claim);
+    env_free(fs, sizeof *fs);
+}

@@ -24,6 +24,7 @@ test  | libcmocka-dev   | /usr/include/cmocka.h            | the host tests are 
 test  | clang           | clang                            | builds the fuzz targets; a second opinion on warnings
 test  | libclang-rt-14-dev | /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a | fuzzes with it
 test  | python3-pexpect | python:pexpect                   | the interactive tests type on a terminal
+test  | bsdutils        | script                           | run as a stranger in the guest
 test  | musl-tools      | musl-gcc                         | static musl programs, run as strangers in the guest
 check | clang-format    | clang-format                     | the formatting
 check | cppcheck        | cppcheck                         | static analysis

@@ -89,7 +89,8 @@ class Consoles:
 
     GIVE_UP_AFTER = 2
 
-    def __init__(self):
+    def __init__(self, *run_options):
+        self.run_options = run_options
         self.console = None
         self.failed_boots = 0
 
@@ -103,7 +104,7 @@ class Consoles:
                 self.close()
         if self.console is None:
             self.failed_boots += 1
-            self.console = Console()
+            self.console = Console(*self.run_options)
             self.failed_boots = 0
         return (self.console,)
 
@@ -113,8 +114,8 @@ class Consoles:
         self.console = None
 
 
-def main(module_name):
-    consoles = Consoles()
+def main(module_name, *run_options):
+    consoles = Consoles(*run_options)
     try:
         return tap.run_tests(tap.tests_in(sys.modules[module_name]), consoles.lend)
     finally:

@@ -87,6 +87,44 @@ def test_less_shows_a_page_and_quits(console):
     console.wait_for_prompt()
 
 
+def wait_for_page(console, last):
+    """A page of less that ends with the line LAST, drawn down to the row for less's own words."""
+    console.wait_for(rf"[^0-9]{last}\r\n\x1b\[{ROWS};0H\x1b\[K")
+
+
+def test_less_moves_by_pages_and_lines(console):
+    page = ROWS - 1
+    console.type("seq 500 | less\r")
+    wait_for_page(console, page)
+    console.type(" ")
+    wait_for_page(console, 2 * page)
+    console.type("b")
+    wait_for_page(console, page)
+    console.type("j")
+    wait_for_page(console, page + 1)
+    console.type("G")
+    console.wait_for(r"[^0-9]500\r\n.*\(END\)")
+    console.type("g")
+    wait_for_page(console, page)
+    console.type("q")
+    console.wait_for_prompt()
+
+
+def test_less_searches(console):
+    page = ROWS - 1
+    console.command("seq 500 >/tmp/numbers")
+    console.type("less /tmp/numbers\r")
+    wait_for_page(console, page)
+    console.type("/^33.$\r")
+    wait_for_page(console, 330 + page - 1)
+    console.type("n")
+    wait_for_page(console, 331 + page - 1)
+    console.type("?^1.9$\r")
+    wait_for_page(console, 199 + page - 1)
+    console.type("q")
+    console.wait_for_prompt()
+
+
 def test_end_of_file_ends_the_shell(console):
     """The last test of its machine: with the shell the machine goes off, orderly."""
     console.type(CTRL_D)

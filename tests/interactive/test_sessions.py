@@ -8,7 +8,7 @@ import time
 import pexpect.fdpexpect
 
 import console as console_module
-from console import CTRL_C, CTRL_Q, CTRL_S, PROMPT, SECONDS, Console
+from console import COLUMNS, CTRL_C, CTRL_Q, CTRL_S, PROMPT, ROWS, SECONDS, Console
 from tap import run_tests, same, tests_in
 
 
@@ -80,6 +80,18 @@ def test_a_lot_of_output_on_both_at_once(first, second):
         text = side.wait_for(r"done\.\r\n").partition("\n")[2]
         assert text == "abcdefghi\n" * 5000, (len(text), text[:80])
         side.wait_for_prompt()
+
+
+def test_a_program_on_the_screen_hears_of_a_new_size(first, second):
+    first.type("seq 500 | less\r")
+    first.wait_for(rf"[^0-9]{ROWS - 1}\r\n\x1b\[{ROWS};")
+    second.command(f"stty -F /dev/console rows 12 cols {COLUMNS}")
+    # Redrawn in eleven lines, and a prompt in the last row.
+    first.wait_for(r"[^0-9]11\r\n\x1b\[12;")
+    second.command(f"stty -F /dev/console rows {ROWS} cols {COLUMNS}")
+    first.wait_for(rf"[^0-9]{ROWS - 1}\r\n\x1b\[{ROWS};")
+    first.type("q")
+    first.wait_for_prompt()
 
 
 def test_what_a_shell_leaves_behind_loses_the_terminal(first, second):

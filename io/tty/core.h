@@ -108,6 +108,8 @@ struct tty *tty_port_lock(struct tty_port *port);
 /* Under the lock: flow control towards the sender, and bytes kept aside, after a reader or flush
  * made room. Returns events. */
 uint32_t tty_made_room(struct tty *tty);
+/* Under the lock: notes the size, and SIGWINCH for it when it is another. */
+void tty_set_size(struct tty *tty, const struct terminal_size *size);
 
 /* ---- read.c, write.c, control.c ---- */
 

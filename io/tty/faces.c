@@ -158,12 +158,7 @@ static oskit_error_t terminal_setsize(sluice_terminal_t *self, const struct term
     struct tty *tty = tty_of(self);
 
     tty_lock(tty);
-    const struct terminal_size *old = &tty->port->size;
-    bool changed = old->rows != size->rows || old->columns != size->columns ||
-                   old->xpixels != size->xpixels || old->ypixels != size->ypixels;
-    tty->port->size = *size;
-    if (changed)
-        tty->line.signals |= 1u << SIGNAL_WINCH;
+    tty_set_size(tty, size);
     tty_unlock(tty, 0);
     return OSKIT_SUCCESS;
 }

@@ -135,6 +135,31 @@ void tty_receive_overrun(struct tty_port *port, unsigned count)
     env_spin_unlock(&port->lock);
 }
 
+void tty_set_size(struct tty *tty, const struct terminal_size *size)
+{
+    const struct terminal_size *old = &tty->port->size;
+    bool changed = old->rows != size->rows || old->columns != size->columns ||
+                   old->xpixels != size->xpixels || old->ypixels != size->ypixels;
+
+    tty->port->size = *size;
+    if (changed)
+        tty->line.signals |= 1u << SIGNAL_WINCH;
+}
+
+void tty_port_resize(struct tty_port *port, const struct terminal_size *size)
+{
+    struct tty *tty = tty_port_lock(port);
+
+    if (tty) {
+        tty_set_size(tty, size);
+        port_unlock(tty, 0);
+        return;
+    }
+    env_spin_lock(&port->lock);
+    port->size = *size;
+    env_spin_unlock(&port->lock);
+}
+
 void tty_transmit_ready(struct tty_port *port)
 {
     struct tty *tty = tty_port_lock(port);

@@ -15,7 +15,8 @@
      tty         the terminal stays as the kernel set it up (the default)
      noctty      the session gets no controlling terminal, so no byte of its input raises a signal
      noinput     descriptor 0 is /dev/null instead of the console
-     second=TTY  a login shell runs on /dev/TTY too, in a session of its own, and again when it ends
+     login=TTY   a login shell runs on /dev/TTY too, in a session of its own, and again when it
+                 ends; may be given for several terminals
      start=WORD  WORD and a newline are written to the console right before the program starts, so
                  that a reader can tell its output from what a loader or the firmware wrote
 
@@ -48,12 +49,19 @@
 
 enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
+/* A terminal that has a session besides the console's. */
+struct login {
+    const char *name; /* below /dev */
+    pid_t pid;        /* its shell, or 0 */
+};
+
 struct session {
     bool plain;
     bool noctty;
     bool noinput;
     const char *start_word; /* or NULL */
-    const char *second;     /* the second session's terminal, or NULL */
+    struct login *logins;
+    size_t login_count;
     const char *directory;
     char **arguments; /* NULL-terminated, as execve(2) wants it */
     size_t argument_count;
@@ -128,6 +136,18 @@ static char *read_file(const char *path, size_t *length)
     return text;
 }
 
+static bool add_login(struct session *session, const char *name)
+{
+    struct login *larger =
+        realloc(session->logins, (session->login_count + 1) * sizeof *session->logins);
+
+    if (!larger)
+        return false;
+    larger[session->login_count++] = (struct login){name, 0};
+    session->logins = larger;
+    return true;
+}
+
 static bool parse_options(struct session *session, char *options)
 {
     char *rest = NULL;
@@ -141,9 +161,8 @@ static bool parse_options(struct session *session, char *options)
             session->noinput = true;
         else if (strncmp(word, "start=", 6) == 0)
             session->start_word = word + 6;
-        else if (strncmp(word, "second=", 7) == 0)
-            session->second = word + 7;
-        else if (strcmp(word, "tty") != 0)
+        else if (strncmp(word, "login=", 6) == 0 ? !add_login(session, word + 6)
+                                                 : strcmp(word, "tty") != 0)
             return false;
     }
     return true;
@@ -280,7 +299,7 @@ static void hang_up(const char *path)
 }
 
 /* In the child. Never returns. */
-static void run_second_session(const char *name, const sigset_t *mask)
+static void run_login(const char *name, const sigset_t *mask)
 {
     const struct session session = {.arguments = shell_arguments};
     char path[64];
@@ -298,16 +317,13 @@ static void run_second_session(const char *name, const sigset_t *mask)
     _exit(EXIT_CANNOT_RUN);
 }
 
-/* One that can't run stays away: the next would fare no better. */
-static pid_t start_second(const struct session *session, const sigset_t *mask)
+static void start_login(struct login *login, const sigset_t *mask)
 {
-    pid_t pid = session->second ? fork() : 0;
-
-    if (session->second && pid == 0)
-        run_second_session(session->second, mask);
-    if (pid < 0)
+    login->pid = fork();
+    if (login->pid == 0)
+        run_login(login->name, mask);
+    if (login->pid < 0)
         complain("fork");
-    return pid;
 }
 
 static bool could_run(int status)
@@ -315,17 +331,33 @@ static bool could_run(int status)
     return !WIFEXITED(status) || WEXITSTATUS(status) != EXIT_CANNOT_RUN;
 }
 
-/* Reaps orphans with the rest, and starts the second session anew when it ends; returns the wait
- * status of pid. */
+/* A login's shell has ended: the next one. One that can't run stays away, for the next would fare
+ * no better. */
+static void renew_login(const struct session *session, pid_t ended, int status,
+                        const sigset_t *mask)
+{
+    for (size_t i = 0; i < session->login_count; i++) {
+        struct login *login = &session->logins[i];
+        if (login->pid != ended)
+            continue;
+        login->pid = 0;
+        if (could_run(status))
+            start_login(login, mask);
+    }
+}
+
+/* Reaps orphans with the rest, and keeps the logins going; returns the wait status of pid. */
 static int wait_for(pid_t pid, const struct session *session, const sigset_t *mask)
 {
-    pid_t ended, second = start_second(session, mask);
+    pid_t ended;
     int status;
 
+    for (size_t i = 0; i < session->login_count; i++)
+        start_login(&session->logins[i], mask);
     do {
         ended = waitpid(-1, &status, 0);
-        if (ended > 0 && ended == second)
-            second = could_run(status) ? start_second(session, mask) : 0;
+        if (ended > 0)
+            renew_login(session, ended, status, mask);
     } while (ended != pid && (ended >= 0 || errno == EINTR));
     return ended == pid ? status : EXIT_CANNOT_RUN << 8;
 }

@@ -1,8 +1,10 @@
-"""Two sessions at a time: the console, and a second serial port with a shell of its own."""
+"""Two sessions at a time: the console, and another line with a shell of its own: a serial port, or a virtio console."""
 import os
+import queue
 import socket
 import sys
 import tempfile
+import threading
 import time
 
 import pexpect.fdpexpect
@@ -12,13 +14,54 @@ from console import COLUMNS, CTRL_C, CTRL_Q, CTRL_S, PROMPT, ROWS, SECONDS, Cons
 from tap import run_tests, same, tests_in
 
 
-class Second(Console):
-    """A person at the other end of /dev/ttyS2."""
+class Relay:
+    """Reads what the guest sends at once and keeps it until it is asked for: QEMU's virtio console throws away what its
+    socket doesn't take."""
 
-    def __init__(self, path):  # pylint: disable=super-init-not-called
-        self.socket = socket.socket(socket.AF_UNIX)
-        connect(self.socket, path)
-        self.child = pexpect.fdpexpect.fdspawn(self.socket, timeout=SECONDS, encoding="utf-8", codec_errors="replace")
+    def __init__(self, path):
+        self.guest = socket.socket(socket.AF_UNIX)
+        connect(self.guest, path)
+        self.near, self.far = socket.socketpair()
+        self.kept = queue.SimpleQueue()
+        for work in (self.keep, self.hand_on, self.send):
+            threading.Thread(target=work, daemon=True).start()
+
+    def keep(self):
+        while piece := receive(self.guest):
+            self.kept.put(piece)
+        self.kept.put(b"")
+
+    def hand_on(self):
+        while piece := self.kept.get():
+            try:
+                self.far.sendall(piece)
+            except OSError:
+                break
+        self.far.close()
+
+    def send(self):
+        while piece := receive(self.far):
+            self.guest.sendall(piece)
+
+    def close(self):
+        self.near.close()
+        self.guest.close()
+
+
+def receive(end):
+    try:
+        return end.recv(65536)
+    except OSError:
+        return b""
+
+
+class Second(Console):
+    """A person at the other end of a line."""
+
+    def __init__(self, path, device):  # pylint: disable=super-init-not-called
+        self.device = device
+        self.relay = Relay(path)
+        self.child = pexpect.fdpexpect.fdspawn(self.relay.near, timeout=SECONDS, encoding="utf-8", codec_errors="replace")
         self.child.delaybeforesend = None
         self.take_prompt()
 
@@ -30,7 +73,7 @@ class Second(Console):
         self.wait_for("\n" + PROMPT)
 
     def close(self):
-        self.socket.close()
+        self.relay.close()
 
 
 def connect(end, path):
@@ -46,7 +89,7 @@ def connect(end, path):
 
 def test_each_has_its_own_terminal_and_session(first, second):
     same(first.command("tty"), "/dev/console\n")
-    same(second.command("tty"), "/dev/ttyS2\n")
+    same(second.command("tty"), f"{second.device}\n")
     sids = [side.command("cut -d' ' -f6 /proc/$$/stat") for side in (first, second)]
     assert sids[0] != sids[1], sids
 
@@ -111,19 +154,36 @@ def test_a_shell_that_ends_is_followed_by_another(first, second):
     same(first.command("echo still here"), "still here\n")
 
 
+# scripts/run's option, and what the line is called in the guest.
+LINES = {"--tty2": "/dev/ttyS2", "--hvc": "/dev/hvc0"}
+
+
+class On:
+    """A test with the second session on one of the lines."""
+
+    def __init__(self, test, option):
+        self.test, self.option = test, option
+        self.__name__ = f"{test.__name__}_on_{os.path.basename(LINES[option])}"
+
+    def __call__(self, first, second):
+        self.test(first, second)
+
+
 class Pairs:
-    """Lends both sides of one machine to test after test, and a new machine after a test that failed."""
+    """Lends both sides of one machine to test after test, and a new machine after a test that failed or for the next
+    line."""
 
     def __init__(self, place):
         self.path = os.path.join(place, "second")
-        self.pair = None
+        self.pair = self.option = None
 
-    def lend(self, _test):
-        if self.pair and not all(self.usable(side) for side in self.pair):
+    def lend(self, test):
+        if self.pair and (test.option != self.option or not all(self.usable(side) for side in self.pair)):
             self.close()
         if not self.pair:
-            first = Console("--tty2", f"unix:{self.path}")
-            self.pair = (first, Second(self.path))
+            self.option = test.option
+            first = Console(self.option, f"unix:{self.path}")
+            self.pair = (first, Second(self.path, LINES[self.option]))
         return self.pair
 
     @staticmethod
@@ -145,6 +205,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="sluice-sessions-") as folder:
         pairs = Pairs(folder)
         try:
-            sys.exit(run_tests(tests_in(sys.modules[__name__]), pairs.lend))
+            found = tests_in(sys.modules[__name__])
+            sys.exit(run_tests([On(test, option) for option in LINES for test in found], pairs.lend))
         finally:
             pairs.close()

@@ -153,6 +153,8 @@ void tty_receive_overrun(struct tty_port *port, unsigned count);
 /* The hardware can take more: calls ops->start. Not with the
  * driver's lock held. [any] */
 void tty_transmit_ready(struct tty_port *port);
+/* The other side's window has another size: as sluice_terminal's setsize. [any] */
+void tty_port_resize(struct tty_port *port, const struct terminal_size *size);
 /* The other side is gone (carrier lost, master closed): as sluice_terminal's hangup. [any] */
 void tty_port_hangup(struct tty_port *port);
 

@@ -4,6 +4,7 @@
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
+#include "kernel/diskfs.h"
 #include "kernel/mem/pages.h"
 #include "kernel/proc/proc.h"
 #include "kernel/task/mutex.h"
@@ -38,25 +39,34 @@ static oskit_error_t create_devtmpfs(oskit_filesystem_t **out)
 
 struct fstype {
     const char *name;
-    oskit_error_t (*create)(oskit_filesystem_t **out);
+    oskit_error_t (*create)(oskit_filesystem_t **out); /* NULL: on a device */
 };
 
 static const struct fstype fstypes[] = {
-    {"proc", proc_create},         {"ramfs", create_ramfs},   {"tmpfs", create_tmpfs},
-    {"devtmpfs", create_devtmpfs}, {"devpts", devpts_create},
+    {"proc", proc_create},
+    {"ramfs", create_ramfs},
+    {"tmpfs", create_tmpfs},
+    {"devtmpfs", create_devtmpfs},
+    {"devpts", devpts_create},
+    {"ext3", NULL}, /* one for all three: what is on the device says which */
+    {"ext2", NULL},
+    {"ext4", NULL},
 };
+
+#define FSTYPES (sizeof fstypes / sizeof fstypes[0])
 
 const char *fstype_name(unsigned i, bool *nodev)
 {
-    *nodev = true;
-    return i < sizeof fstypes / sizeof fstypes[0] ? fstypes[i].name : NULL;
+    *nodev = i >= FSTYPES || fstypes[i].create;
+    return i < FSTYPES ? fstypes[i].name : NULL;
 }
 
-long fstype_create(const char *type, const char *source, oskit_filesystem_t **out)
+long fstype_create(const char *type, const char *source, const struct walk *walk, uint32_t flags,
+                   oskit_filesystem_t **out)
 {
-    (void)source;
-    for (size_t i = 0; i < sizeof fstypes / sizeof fstypes[0]; i++)
+    for (size_t i = 0; i < FSTYPES; i++)
         if (!strcmp(fstypes[i].name, type))
-            return errno_from_oskit(fstypes[i].create(out));
+            return fstypes[i].create ? errno_from_oskit(fstypes[i].create(out))
+                                     : diskfs_mount(walk, source, flags, out);
     return -ABI_ENODEV;
 }

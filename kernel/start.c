@@ -12,6 +12,7 @@
 #include <sluice/uart.h>
 #include "kernel/abi/errno.h"
 #include "kernel/boot_info.h"
+#include "kernel/diskfs.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/fstypes.h"
 #include "kernel/log.h"
@@ -137,19 +138,14 @@ static void unpack_initrd(oskit_dir_t *root)
     pages_release_reserved(boot_info.initrd_start, boot_info.initrd_size);
 }
 
-static void mount_at(const char *path, const char *type)
+static void mount_at(const char *path, const char *type, oskit_filesystem_t *fs)
 {
     struct location root, at;
-    oskit_filesystem_t *fs;
     namespace_root(root_namespace, &root);
     struct walk walk = {root_namespace, &root, &root};
     oskit_error_t error = namespace_lookup(&walk, path, NAMESPACE_DIRECTORY, &at);
     if (!error) {
-        error = errno_to_oskit(fstype_create(type, type, &fs));
-        if (!error) {
-            error = namespace_mount(root_namespace, &at, fs, type, type, 0);
-            oskit_filesystem_release(fs);
-        }
+        error = namespace_mount(root_namespace, &at, fs, type, type, 0);
         location_release(&at);
     }
     location_release(&root);
@@ -157,9 +153,21 @@ static void mount_at(const char *path, const char *type)
         log_write(LOG_WARNING, "%s isn't mounted: error %ld", path, -errno_from_oskit(error));
 }
 
+static void mount_type_at(const char *path, const char *type)
+{
+    oskit_filesystem_t *fs;
+    long error = fstype_create(type, type, NULL, 0, &fs);
+    if (error) {
+        log_write(LOG_WARNING, "%s isn't mounted: error %ld", path, -error);
+        return;
+    }
+    mount_at(path, type, fs);
+    oskit_filesystem_release(fs);
+}
+
 /* A quarter of memory stays out of the root's reach, so that a full one leaves room to clean it up.
  */
-static void start_root(void)
+static oskit_filesystem_t *start_initrd(void)
 {
     oskit_filesystem_t *fs;
     oskit_dir_t *root;
@@ -168,10 +176,53 @@ static void start_root(void)
     must(oskit_filesystem_getroot(fs, &root), "root directory");
     unpack_initrd(root);
     oskit_dir_release(root);
-    must(namespace_create(fs, "rootfs", "rootfs", &root_namespace), "namespace");
-    oskit_filesystem_release(fs);
-    mount_at("/dev", "devtmpfs");
-    mount_at("/proc", "proc");
+    return fs;
+}
+
+/* root=/dev/NAME: the file system on that disk instead; rootfstype= may name its type. NULL when
+ * the command line says nothing of it. */
+static oskit_filesystem_t *start_disk_root(const char *device)
+{
+    oskit_filesystem_t *fs;
+    uint32_t flags = command_option("ro") ? DISKFS_RDONLY : 0;
+    if (!device)
+        return NULL;
+    command_option("rw");
+    long error = diskfs_mount_named(device, flags, &fs);
+    if (error)
+        panic("root=%s: error %ld", device, -error);
+    return fs;
+}
+
+static void remount_root(oskit_filesystem_t *fs)
+{
+    struct location root;
+    oskit_statfs_t stat;
+    if (oskit_filesystem_statfs(fs, &stat) || !(stat.flag & OSKIT_FS_RDONLY))
+        return;
+    namespace_root(root_namespace, &root);
+    namespace_remount(&root, MOUNT_RDONLY);
+    location_release(&root);
+}
+
+/* The initial RAM disk is the root, or lies below /initrd when the root is on a disk and has such a
+ * directory. */
+static void start_root(void)
+{
+    const char *device = command_option("root"), *type = command_option("rootfstype");
+    oskit_filesystem_t *initrd = start_initrd(), *disk = start_disk_root(device);
+    if (disk)
+        must(namespace_create(disk, type ? type : "ext3", device, &root_namespace), "namespace");
+    else
+        must(namespace_create(initrd, "rootfs", "rootfs", &root_namespace), "namespace");
+    if (disk) {
+        remount_root(disk);
+        mount_at("/initrd", "rootfs", initrd);
+        oskit_filesystem_release(disk);
+    }
+    oskit_filesystem_release(initrd);
+    mount_type_at("/dev", "devtmpfs");
+    mount_type_at("/proc", "proc");
 }
 
 /* ---- Init ---- */

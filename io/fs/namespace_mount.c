@@ -293,6 +293,32 @@ oskit_error_t namespace_unmount(struct namespace *ns, const struct location *at,
     return OSKIT_SUCCESS;
 }
 
+/* The file system of the mount at place INDEX of the list, with a reference, or NULL. */
+static oskit_filesystem_t *mount_filesystem(struct namespace *ns, unsigned index)
+{
+    oskit_filesystem_t *fs = NULL;
+
+    env_spin_lock(&ns->mount_lock);
+    list_for_each (pos, &ns->mounts)
+        if (index-- == 0)
+            fs = container_of(pos, struct mount, link)->fs;
+    if (fs)
+        oskit_filesystem_addref(fs);
+    env_spin_unlock(&ns->mount_lock);
+    return fs;
+}
+
+void namespace_each_filesystem(struct namespace *ns, void (*fn)(void *arg, oskit_filesystem_t *fs),
+                               void *arg)
+{
+    oskit_filesystem_t *fs;
+
+    for (unsigned i = 0; (fs = mount_filesystem(ns, i)); i++) {
+        fn(arg, fs);
+        oskit_filesystem_release(fs);
+    }
+}
+
 /* ---- The namespace ---- */
 
 /* Names kept beyond use cost some 300 bytes each and what their file system keeps for the file. */

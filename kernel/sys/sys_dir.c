@@ -1,5 +1,6 @@
 /* Names: creating, removing, renaming, reading directories, and where the process stands. */
 #include <sluice/filex.h>
+#include <sluice/pagecache.h>
 #include <sluice/notify.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
@@ -7,6 +8,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/mount.h"
 #include "kernel/abi/stat.h"
+#include "kernel/diskfs.h"
 #include "kernel/fstypes.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
@@ -349,19 +351,51 @@ long sys_getcwd(long user, long size)
 
 /* ---- Mounts ---- */
 
-static long mount_new(const struct location *at, const char *type, const char *source,
-                      uint32_t flags)
+#define MOUNT_KEPT (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
+
+/* Read-only when the file system says that it can't be otherwise. */
+static uint32_t mount_flags_of(oskit_filesystem_t *fs, uint32_t flags)
 {
-    oskit_filesystem_t *fs;
-    long error = fstype_create(type, source, &fs);
+    oskit_statfs_t stat;
+    if (!oskit_filesystem_statfs(fs, &stat) && stat.flag & OSKIT_FS_RDONLY)
+        flags |= MOUNT_RDONLY;
+    return flags;
+}
+
+static long mount_make(const char *type, const char *source, long flags, oskit_filesystem_t **out)
+{
+    struct walk_context context;
+    uint32_t how =
+        (flags & ABI_MS_RDONLY ? DISKFS_RDONLY : 0) | (flags & ABI_MS_NOATIME ? DISKFS_NOATIME : 0);
+    long error = walk_begin(&context, ABI_AT_FDCWD, source);
     if (error)
         return error;
-    error = errno_from_oskit(namespace_mount(root_namespace, at, fs, type, source, flags));
+    error = fstype_create(type, source, &context.walk, how, out);
+    walk_end(&context);
+    return error;
+}
+
+static long mount_new(const struct location *at, const char *type, const char *source, long flags)
+{
+    oskit_filesystem_t *fs;
+    long error = mount_make(type, source, flags, &fs);
+    if (error)
+        return error;
+    error = errno_from_oskit(namespace_mount(root_namespace, at, fs, type, source,
+                                             mount_flags_of(fs, (uint32_t)flags & MOUNT_KEPT)));
     oskit_filesystem_release(fs);
     return error;
 }
 
-#define MOUNT_KEPT (MOUNT_RDONLY | MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
+/* What has no medium has nothing to do for it. */
+static long mount_again(const struct location *at, uint32_t flags)
+{
+    oskit_filesystem_t *fs = location_filesystem(at);
+    oskit_error_t error = oskit_filesystem_remount(fs, flags & MOUNT_RDONLY ? OSKIT_FS_RDONLY : 0);
+    if (error && error != OSKIT_E_NOTIMPL)
+        return errno_from_oskit(error);
+    return errno_from_oskit(namespace_remount(at, flags));
+}
 
 long sys_mount(long user_source, long target, long user_type, long flags, long data)
 {
@@ -376,14 +410,13 @@ long sys_mount(long user_source, long target, long user_type, long flags, long d
     if (error)
         return error;
     if (flags & ABI_MS_REMOUNT) {
-        error = errno_from_oskit(namespace_remount(&at, (uint32_t)flags & MOUNT_KEPT));
+        error = mount_again(&at, (uint32_t)flags & MOUNT_KEPT);
     } else {
         error = path_get(&type, user_type);
         if (!error && user_source)
             error = path_get(&source, user_source);
         if (!error)
-            error = mount_new(&at, type.text, source.text ? source.text : "none",
-                              (uint32_t)flags & MOUNT_KEPT);
+            error = mount_new(&at, type.text, source.text ? source.text : "none", flags);
     }
     path_free(&source);
     path_free(&type);
@@ -407,9 +440,19 @@ long sys_umount2(long target, long flags)
     return error;
 }
 
-/* Nothing is kept back from RAM; disks come with their own. */
+static void sync_filesystem(void *arg, oskit_filesystem_t *fs)
+{
+    oskit_filesystem_sync(fs, *(bool *)arg);
+}
+
+/* All begin before the first is waited for. Devices that are open as such come last. */
 long sys_sync(void)
 {
+    bool wait = false;
+    namespace_each_filesystem(root_namespace, sync_filesystem, &wait);
+    wait = true;
+    namespace_each_filesystem(root_namespace, sync_filesystem, &wait);
+    pagecache_sync(NULL, true);
     return 0;
 }
 

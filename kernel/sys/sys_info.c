@@ -1,5 +1,6 @@
 /* About the system, usage and limits; the log; the end. */
 #include <sluice/string.h>
+#include "kernel/diskfs.h"
 #include "kernel/abi/random.h"
 #include "kernel/abi/reboot.h"
 #include "kernel/abi/resource.h"
@@ -331,10 +332,13 @@ long sys_reboot(long magic, long magic2, long command, long argument)
         return -ABI_EINVAL;
     switch ((uint32_t)command) {
     case ABI_LINUX_REBOOT_CMD_RESTART:
+        diskfs_shutdown();
         power_reset();
     case ABI_LINUX_REBOOT_CMD_HALT:
+        diskfs_shutdown();
         power_halt();
     case ABI_LINUX_REBOOT_CMD_POWER_OFF:
+        diskfs_shutdown();
         power_off(0);
     case ABI_LINUX_REBOOT_CMD_CAD_ON:
     case ABI_LINUX_REBOOT_CMD_CAD_OFF:

@@ -1,5 +1,7 @@
 /* stat and its relatives: what a file says of itself, in the ABI's layouts. */
+#include <sluice/filesystemx.h>
 #include <sluice/filex.h>
+#include <sluice/object.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
 #include "kernel/sys/sys.h"
@@ -187,26 +189,56 @@ long sys_statx(long dirfd, long path, long flags, long mask, long user)
 #define RAMFS_MAGIC \
     0x858458f6 /* what Linux's ramfs says; programs look only for network file systems */
 
-static long statfs_put(const struct location *location, long user)
+static void statfs_seed(const oskit_statfs_t *stat, struct abi_statfs *out)
 {
+    out->f_type = RAMFS_MAGIC;
+    out->f_bsize = stat->bsize;
+    out->f_frsize = stat->frsize ? stat->frsize : stat->bsize;
+    out->f_blocks = stat->blocks;
+    out->f_bfree = stat->bfree;
+    out->f_bavail = stat->bavail;
+    out->f_files = stat->files;
+    out->f_ffree = stat->ffree;
+    out->f_namelen = stat->namemax;
+    out->f_fsid[0] = (int32_t)stat->fsid;
+}
+
+static void statfs_wide(const struct filesystemx_stat *stat, struct abi_statfs *out)
+{
+    out->f_type = stat->type;
+    out->f_bsize = out->f_frsize = stat->bsize;
+    out->f_blocks = stat->blocks;
+    out->f_bfree = stat->bfree;
+    out->f_bavail = stat->bavail;
+    out->f_files = stat->files;
+    out->f_ffree = stat->ffree;
+    out->f_namelen = stat->namemax;
+    out->f_fsid[0] = (int32_t)stat->fsid;
+}
+
+static long statfs_fill(oskit_filesystem_t *fs, struct abi_statfs *out)
+{
+    struct filesystemx_stat wide;
     oskit_statfs_t stat;
-    oskit_error_t error = oskit_filesystem_statfs(location_filesystem(location), &stat);
+    sluice_filesystemx_t *filesystemx = sluice_query_face(fs, &sluice_filesystemx_iid);
+    oskit_error_t error = filesystemx ? filesystemx->ops->stat(filesystemx, &wide)
+                                      : oskit_filesystem_statfs(fs, &stat);
+    if (filesystemx)
+        filesystemx->ops->release(filesystemx);
     if (error)
         return errno_from_oskit(error);
-    struct abi_statfs out = {
-        .f_type = RAMFS_MAGIC,
-        .f_bsize = stat.bsize,
-        .f_blocks = stat.blocks,
-        .f_bfree = stat.bfree,
-        .f_bavail = stat.bavail,
-        .f_files = stat.files,
-        .f_ffree = stat.ffree,
-        .f_namelen = stat.namemax,
-        .f_frsize = stat.frsize ? stat.frsize : stat.bsize,
-        .f_flags = location_mount_flags(location) | 0x20, /* ST_VALID */
-    };
-    out.f_fsid[0] = (int32_t)stat.fsid;
-    return put_user(user, &out, sizeof out);
+    if (filesystemx)
+        statfs_wide(&wide, out);
+    else
+        statfs_seed(&stat, out);
+    return 0;
+}
+
+static long statfs_put(const struct location *location, long user)
+{
+    struct abi_statfs out = {.f_flags = location_mount_flags(location) | 0x20}; /* ST_VALID */
+    long error = statfs_fill(location_filesystem(location), &out);
+    return error ? error : put_user(user, &out, sizeof out);
 }
 
 long sys_statfs(long path, long user)

@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/space.h"
 #include "kernel/mem/usercopy.h"
+#include "kernel/diskfs.h"
 #include "kernel/power.h"
 #include "kernel/sys/fdtab.h"
 #include "kernel/task/fs_context.h"
@@ -226,6 +227,7 @@ static void process_end(struct process *self)
     if (self->pid == 1) {
         int status = ABI_WIFEXITED(self->wait_status) ? ABI_WEXITSTATUS(self->wait_status)
                                                       : 128 + ABI_WTERMSIG(self->wait_status);
+        diskfs_shutdown();
         power_off(status);
     }
     /* Before its descriptors go: the last close of a terminal unties the session without a word. */

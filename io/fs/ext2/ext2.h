@@ -181,8 +181,7 @@ extern const struct sluice_filesystemx_ops ext2_filesystemx_ops;
 
 /* Everything to the disk; the superblock's counts, too. */
 oskit_error_t ext2_sync(struct ext2 *fs, bool wait);
-/* The disk says "in use" from now on, and changes are let in; or the other way. OSKIT_EROFS;
- * OSKIT_EBUSY: files are open for writing. */
+/* The disk says "in use" from now on, and changes are let in; or the other way. OSKIT_EROFS. */
 oskit_error_t ext2_start_writing(struct ext2 *fs);
 oskit_error_t ext2_stop_writing(struct ext2 *fs);
 /* The last holder's: writes what is left, frees FS. */

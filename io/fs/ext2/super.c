@@ -97,16 +97,16 @@ static oskit_error_t ext2_remount(oskit_filesystem_t *self, oskit_u32_t flags)
 
     if (read_only == atomic_load(&fs->read_only))
         return OSKIT_SUCCESS;
+    if (read_only && atomic_load(&fs->writers) > 0)
+        return OSKIT_EBUSY;
     return read_only ? ext2_stop_writing(fs) : ext2_start_writing(fs);
 }
 
-/* Held files keep it going: who unmounts sees to it that there are none. */
+/* Held files can be read from then on, as far as that goes without changing anything. */
 static oskit_error_t ext2_unmount(oskit_filesystem_t *self)
 {
     struct ext2 *fs = ext2_of(self);
 
-    if (atomic_load(&fs->holders) > 2) /* this object and the root */
-        return OSKIT_EBUSY;
     return atomic_load(&fs->read_only) ? OSKIT_SUCCESS : ext2_stop_writing(fs);
 }
 

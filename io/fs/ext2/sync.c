@@ -99,8 +99,6 @@ oskit_error_t ext2_start_writing(struct ext2 *fs)
  * by what it finds. */
 oskit_error_t ext2_stop_writing(struct ext2 *fs)
 {
-    if (atomic_load(&fs->writers) > 0)
-        return OSKIT_EBUSY;
     oskit_error_t err = ext2_sync(fs, true);
     atomic_store(&fs->read_only, true);
     if (fs->journal)

@@ -138,6 +138,11 @@ struct mount_info {
 void namespace_each_mount(struct namespace *ns,
                           bool (*show)(void *arg, const struct mount_info *info), void *arg);
 
+/* Calls FN for the file system of each mount in order, one mounted twice twice; what is mounted
+ * meanwhile may be left out. */
+void namespace_each_filesystem(struct namespace *ns, void (*fn)(void *arg, oskit_filesystem_t *fs),
+                               void *arg);
+
 /*
  * Opens the object behind a file: what reads and writes go to.
  *   regular file   an object with absvec/absio (usually the file itself), pager

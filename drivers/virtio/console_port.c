@@ -18,8 +18,6 @@
 #define HVC_SPEED 38400 /* what Linux begins with; nothing goes by it */
 #define INDEX_MAX 99
 
-static _Atomic unsigned shown_count; /* numbers given to terminals */
-
 static struct console_port *port_of(struct tty_port *tty)
 {
     return container_of(tty, struct console_port, tty);
@@ -334,22 +332,28 @@ static void buffers_give(struct console_port *p)
     receive_all(p);
 }
 
-oskit_error_t console_port_show(struct console_port *p)
+/* OSKIT_EEXIST: INDEX is another one's. */
+static oskit_error_t name_take(struct console_port *p, unsigned index)
 {
-    unsigned index = atomic_fetch_add(&shown_count, 1);
     char name[8];
 
-    if (p->shown || index > INDEX_MAX)
-        return OSKIT_ENOSPC;
     name_make(name, index);
     tty_port_init(&p->tty, &port_ops, name, DEVICE_NUMBER(HVC_MAJOR, index), HVC_SPEED);
     oskit_error_t error = tty_port_register(&p->tty, 0660);
-    if (OSKIT_FAILED(error)) {
+    if (OSKIT_FAILED(error))
         tty_port_fini(&p->tty);
-        return error;
-    }
-    buffers_give(p);
-    return OSKIT_SUCCESS;
+    return error;
+}
+
+oskit_error_t console_port_show(struct console_port *p)
+{
+    oskit_error_t error = OSKIT_EEXIST;
+
+    for (unsigned index = 0; index <= INDEX_MAX && error == OSKIT_EEXIST; index++)
+        error = name_take(p, index);
+    if (!OSKIT_FAILED(error))
+        buffers_give(p);
+    return error;
 }
 
 bool console_port_quiet(struct console_port *p)

@@ -68,7 +68,7 @@ FREESTANDING := -std=gnu17 -ffreestanding -nostdinc -D_LIBC_LIMITS_H_
 KERNEL_CODE := -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
                -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing \
                -fno-asynchronous-unwind-tables
-KERNEL_INC  := -Iio/include -I. -I$(BUILD)/gen
+KERNEL_INC  := -Iio/include -I. -I$(BUILD)/gen '-DSLUICE_ENV_INLINE="kernel/env_inline.h"'
 KERNEL_OPT  ?= -O2 -g
 KERNEL_CFLAGS = $(FREESTANDING) -isystem $(CC_INCLUDE) $(KERNEL_OPT) $(KERNEL_CODE) $(WARNINGS) \
                $(KERNEL_INC) $(KERNEL_EXTRA)

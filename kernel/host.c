@@ -86,19 +86,19 @@ void *env_map_device(uint64_t phys, size_t size)
     return vmap_device(phys, size);
 }
 
-/* ---- Locks ---- */
+/* ---- Locks: in parentheses, for env_inline.h has macros of these names ---- */
 
-void env_spin_lock(struct env_spinlock *lock)
+void(env_spin_lock)(struct env_spinlock *lock)
 {
     spin_lock(lock);
 }
 
-void env_spin_unlock(struct env_spinlock *lock)
+void(env_spin_unlock)(struct env_spinlock *lock)
 {
     spin_unlock(lock);
 }
 
-void env_mutex_lock(struct env_mutex *mutex)
+void(env_mutex_lock)(struct env_mutex *mutex)
 {
     mutex_lock(mutex);
 }
@@ -108,7 +108,7 @@ bool env_mutex_trylock(struct env_mutex *mutex)
     return mutex_trylock(mutex);
 }
 
-void env_mutex_unlock(struct env_mutex *mutex)
+void(env_mutex_unlock)(struct env_mutex *mutex)
 {
     mutex_unlock(mutex);
 }

@@ -232,7 +232,7 @@ static oskit_error_t ramfs_rmdir(oskit_dir_t *self, const char *name)
 {
     struct ramfs_dir *dir = ramfs_dir_of(self);
     oskit_error_t err = ramfs_name_check(name);
-    struct ramfs_node *node;
+    struct ramfs_node *node = NULL;
 
     if (OSKIT_FAILED(err))
         return err;

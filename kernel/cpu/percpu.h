@@ -56,9 +56,9 @@ struct cpu {
 
 _Static_assert(offsetof(struct cpu, syscall_frame) == 8, "entry.S");
 _Static_assert(offsetof(struct cpu, user_stack) == 16, "entry.S");
-_Static_assert(offsetof(struct cpu, preempt) == 24, "entry.S");
+_Static_assert(offsetof(struct cpu, preempt) == 24, "entry.S, env_inline.h");
 _Static_assert(offsetof(struct cpu, id) == 28, "cpu_index");
-_Static_assert(offsetof(struct cpu, current) == 32, "entry.S");
+_Static_assert(offsetof(struct cpu, current) == 32, "entry.S, env_inline.h");
 _Static_assert(offsetof(struct cpu, interrupt_depth) == 40, "entry.S");
 
 extern struct cpu *cpus[CPU_MAX]; /* by id; entries 0 .. cpu_count-1 */

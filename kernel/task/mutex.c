@@ -22,6 +22,7 @@ struct mutex_state {
 };
 
 _Static_assert(sizeof(struct mutex_state) <= sizeof(struct env_mutex), "env_mutex is too small");
+_Static_assert(offsetof(struct mutex_state, owner) == 0, "env_inline.h");
 
 #define MUTEX_WAITERS 1ul
 

@@ -235,4 +235,15 @@ void env_log(enum env_log_level level, const char *format, ...)
 /* Says why and stops the machine. [any] */
 _Noreturn void env_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ---- Inline forms ---- */
+
+/*
+ * A host may compile io/ and drivers/ with SLUICE_ENV_INLINE defined as the name of a header, in
+ * quotes or angles. It may then define macros that stand before functions above, for what costs
+ * less than a call; the functions must exist all the same.
+ */
+#ifdef SLUICE_ENV_INLINE
+#include SLUICE_ENV_INLINE
+#endif
+
 #endif

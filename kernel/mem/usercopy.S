@@ -8,6 +8,8 @@
         /* usercopy.c asserts these. */
         .set USER_LIMIT, 0x00007ffffffff000
         .set FEATURE_SMAP, 0x5e
+        .set ERROR_FAULT, -14
+        .set ERROR_TOO_LONG, -36
 
 /* Dear where they are emulated: once a call. */
         .macro window_open
@@ -210,56 +212,64 @@ user_range_refused:
         ret
 
 /*
- * long user_string(char *to, const char *from, size_t size): length without the NUL, -1 when SIZE
- * bytes hold none, -2 when a byte before it can't be read. Words may reach past the string's end
- * into a page that is absent: then its last bytes are read singly.
+ * long string_from_user(char *to, const char *user, size_t size). Words may reach past the string's
+ * end into a page that is absent: then its last bytes are read singly. R8 counts; R11 is the answer
+ * where no NUL comes: too long, or up to the end of what programs can have.
  */
         .balign 16
-        .globl user_string
-        .type user_string, @function
-user_string:
-        movq %rdi, %r8
+        .globl string_from_user
+        .type string_from_user, @function
+string_from_user:
+        movabsq $USER_LIMIT, %rax
+        subq %rsi, %rax
+        jb 75f
+        movq $ERROR_TOO_LONG, %r11
+        cmpq %rdx, %rax
+        jae 5f
+        movq %rax, %rdx
+        movq $ERROR_FAULT, %r11
+5:      window_open
         movabsq $0x0101010101010101, %r9
         movabsq $0x8080808080808080, %r10
-10:     cmpq $8, %rdx
-        jb 30f
-20:     movq (%rsi), %rax
-        movq %rax, (%rdi)
-        movq %rax, %rcx
-        notq %rcx
-        subq %r9, %rax
-        andq %rcx, %rax
-        andq %r10, %rax
-        jnz 50f
-        addq $8, %rsi
-        addq $8, %rdi
+        xorl %r8d, %r8d
         subq $8, %rdx
-        jmp 10b
-30:     testq %rdx, %rdx
-        jz 60f
-40:     movb (%rsi), %al
-        movb %al, (%rdi)
+        jb 30f
+20:     movq (%rsi, %r8), %rax
+        movq %rax, (%rdi, %r8)
+        movq %rax, %rcx
+        subq %r9, %rax
+        notq %rcx
+        andq %r10, %rax
+        andq %rcx, %rax
+        jnz 50f
+        addq $8, %r8
+        cmpq %rdx, %r8
+        jbe 20b
+30:     addq $8, %rdx
+35:     cmpq %rdx, %r8
+        jae 60f
+40:     movb (%rsi, %r8), %al
+        movb %al, (%rdi, %r8)
         testb %al, %al
         jz 55f
-        incq %rsi
-        incq %rdi
-        decq %rdx
-        jnz 40b
-        jmp 60f
+        incq %r8
+        jmp 35b
 50:     bsfq %rax, %rax
         shrl $3, %eax
-        addq %rax, %rdi
-55:     movq %rdi, %rax
-        subq %r8, %rax
+        addq %rax, %r8
+55:     window_close
+        movq %r8, %rax
         ret
-60:     movq $-1, %rax
+60:     window_close
+        movq %r11, %rax
         ret
-70:     movq $-2, %rax
+70:     window_close
+75:     movq $ERROR_FAULT, %rax
         ret
 
         extable 20b, 30b
         extable 40b, 70b
-        .size user_string, . - user_string
+        .size string_from_user, . - string_from_user
 
 /* Single words. They return 0, or -1 without effect.
  *

@@ -8,14 +8,14 @@
 #include "kernel/cpu/features.h"
 #include "kernel/mem/layout.h"
 
-long user_string(char *to, const char *from, size_t size);
 int user_load32(uint32_t *value, const uint32_t *user);
 int user_store32(uint32_t *user, uint32_t value);
 int user_store64(uint64_t *user, uint64_t value);
 int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t *seen);
 int user_store_every8(uint16_t *user, const uint16_t *from, size_t count);
 
-_Static_assert(USER_END == 0x00007ffffffff000 && offsetof(struct cpu_features, smap) == 0x5e,
+_Static_assert(USER_END == 0x00007ffffffff000 && offsetof(struct cpu_features, smap) == 0x5e &&
+                   ABI_EFAULT == 14 && ABI_ENAMETOOLONG == 36,
                "usercopy.S");
 
 static inline bool range_good(const void *user, size_t size)
@@ -35,21 +35,6 @@ static inline void window_close(void)
     if (cpu_features.smap)
         __asm__ volatile("clac" ::: "memory", "cc");
 }
-
-long string_from_user(char *to, const char *user, size_t size)
-{
-    if (!range_good(user, 0))
-        return -ABI_EFAULT;
-    size_t room = USER_END - (uint64_t)user;
-    window_open();
-    long length = user_string(to, user, size < room ? size : room);
-    window_close();
-    if (length >= 0)
-        return length;
-    return length == -1 && size <= room ? -ABI_ENAMETOOLONG : -ABI_EFAULT;
-}
-
-/* ---- Single words ---- */
 
 int load_user32(uint32_t *value, const uint32_t *user)
 {

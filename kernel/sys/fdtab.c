@@ -231,11 +231,15 @@ static uint32_t fdtab_lowest_free(const struct fdtab *table, uint32_t least)
     return table->capacity > least ? table->capacity : least;
 }
 
-static void fdtab_put(struct fdtab *table, uint32_t fd, struct openfile *file, bool cloexec)
+/* Inlined, for most callers know whether there is a FILE. */
+static inline __attribute__((always_inline)) void fdtab_put(struct fdtab *table, uint32_t fd,
+                                                            struct openfile *file, bool cloexec)
 {
+    uint64_t *used = &table->used[fd / 64], *marks = &table->cloexec[fd / 64];
+    uint64_t bit = 1ull << fd % 64;
     table->files[fd] = file;
-    bit_assign(table->used, fd, file != NULL);
-    bit_assign(table->cloexec, fd, cloexec && file);
+    *marks = file && cloexec ? *marks | bit : *marks & ~bit;
+    *used = file ? *used | bit : *used & ~bit;
     if (file && fd == table->lowest)
         table->lowest = fd + 1;
     else if (!file && fd < table->lowest)

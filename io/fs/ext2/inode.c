@@ -19,12 +19,17 @@ oskit_error_t ext2_inode_get(struct ext2 *fs, oskit_u32_t ino, struct buffer **o
 
 /* ---- Times ---- */
 
+/* The last second that fits into 64 bits of nanoseconds, in 2262. */
+#define LAST_SECOND (INT64_MAX / NANOSECONDS - 1)
+
 /* Seconds have 34 bits and nanoseconds 30, when the inode has room for EXTRA. */
 static oskit_s64_t ext2_time_load(oskit_u32_t base, oskit_u32_t extra)
 {
     oskit_s64_t seconds = (oskit_s32_t)base + ((oskit_s64_t)(extra & 3) << 32);
     oskit_u32_t rest = extra >> 2;
 
+    if (seconds > LAST_SECOND)
+        seconds = LAST_SECOND;
     return seconds * NANOSECONDS + (rest < NANOSECONDS ? rest : 0);
 }
 

@@ -24,6 +24,9 @@
    session and a process group of its own, in the console's foreground, with the console as
    descriptors 0, 1 and 2.
 
+   The file system on the first disk, /dev/vda, is mounted on /mnt before the session starts; a disk
+   without one is left alone.
+
    init exits with the session's exit status, with 128 + N when signal N killed it, with 127 when
    the program was not found and 126 when it could not be run. The kernel then powers the machine
    off with that status. Before that init ends whatever still runs: SIGHUP, SIGTERM and SIGCONT, two
@@ -44,7 +47,10 @@
 #include <unistd.h>
 
 #define SESSION_FILE  "/etc/session"
+#define INITRD        "/initrd" /* where the kernel puts it when the root is on a disk */
 #define CONSOLE       "/dev/console"
+#define DISK          "/dev/vda"
+#define DISK_PLACE    "/mnt"
 #define GRACE_SECONDS 2
 
 enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
@@ -136,6 +142,18 @@ static char *read_file(const char *path, size_t *length)
     return text;
 }
 
+/* The first disk, when there is one that holds a file system and isn't the root. */
+static void mount_disk(void)
+{
+    struct stat disk, root;
+
+    if (stat(DISK, &disk) < 0 || stat("/", &root) < 0 || root.st_dev == disk.st_rdev)
+        return;
+    mkdir(DISK_PLACE, 0755);
+    if (mount(DISK, DISK_PLACE, "ext3", 0, NULL) < 0 && errno != EINVAL)
+        complain(DISK);
+}
+
 static bool add_login(struct session *session, const char *name)
 {
     struct login *larger =
@@ -214,6 +232,8 @@ static bool load_session(struct session *session)
     size_t length;
     char *text = read_file(SESSION_FILE, &length);
 
+    if (!text && errno == ENOENT)
+        text = read_file(INITRD SESSION_FILE, &length);
     if (text && parse_session(session, text, length))
         return true;
     if (text)
@@ -428,6 +448,7 @@ int main(void)
     /* Where shm_open and sem_open make their files, as everybody may. */
     mount_missing("tmpfs", "/dev/shm", "/dev/shm");
     chmod("/dev/shm", 01777);
+    mount_disk();
     open_standard_files();
     set_default_environment();
     sigemptyset(&child);

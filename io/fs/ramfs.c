@@ -1,9 +1,6 @@
 /* The filesystem object of ramfs. Ownership and lock order: ramfs_private.h. */
 #include "ramfs_private.h"
 
-/* Device numbers of file systems without a device: minor numbers of major 0, as Linux does it. */
-static _Atomic oskit_u32_t ramfs_last_dev;
-
 static struct ramfs *ramfs_of(oskit_filesystem_t *self)
 {
     return container_of(SLUICE_OBJECT(self), struct ramfs, object);
@@ -16,8 +13,10 @@ void ramfs_hold(struct ramfs *fs)
 
 void ramfs_drop(struct ramfs *fs)
 {
-    if (atomic_fetch_sub_explicit(&fs->holders, 1, memory_order_acq_rel) == 1)
-        env_free(fs, sizeof *fs);
+    if (atomic_fetch_sub_explicit(&fs->holders, 1, memory_order_acq_rel) != 1)
+        return;
+    fs_number_give(&fs->number);
+    env_free(fs, sizeof *fs);
 }
 
 bool ramfs_reserve_page(struct ramfs *fs)
@@ -45,7 +44,7 @@ static oskit_error_t ramfs_statfs(oskit_filesystem_t *self, oskit_statfs_t *out)
 
     memset(out, 0, sizeof *out);
     out->bsize = out->frsize = ENV_PAGE_SIZE;
-    out->fsid = fs->dev;
+    out->fsid = fs->number.dev;
     out->namemax = 255;
     out->files = ramfs_clamp(atomic_load(&fs->nodes));
     if (fs->page_limit != RAMFS_UNLIMITED) {
@@ -145,7 +144,7 @@ oskit_error_t ramfs_create(oskit_u64_t page_limit, oskit_u32_t flags, oskit_file
     fs->holders = 1;
     fs->page_limit = page_limit;
     fs->flags = flags;
-    fs->dev = atomic_fetch_add(&ramfs_last_dev, 1) + 1;
+    fs_number_take(&fs->number);
     oskit_error_t err = ramfs_dir_create(fs, NULL, 0755, &root);
     if (OSKIT_FAILED(err)) {
         sluice_object_release(&fs->object);

@@ -141,7 +141,7 @@ static oskit_u64_t ramfs_node_size(struct ramfs_node *node)
 static void ramfs_node_stat(struct ramfs_node *node, struct filex_stat *out)
 {
     out->ino = node->ino;
-    out->dev = node->fs->dev;
+    out->dev = node->fs->number.dev;
     out->rdev = node->rdev;
     out->blksize = ENV_PAGE_SIZE;
     env_spin_lock(&node->lock);

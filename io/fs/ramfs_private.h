@@ -33,6 +33,7 @@
 #include <sluice/dynamic.h>
 #include <sluice/env.h>
 #include <sluice/filex.h>
+#include <sluice/fsnumber.h>
 #include <sluice/list.h>
 #include <sluice/object.h>
 #include <sluice/pipe.h>
@@ -49,7 +50,7 @@ struct ramfs {
     SLUICE_FACE(oskit_filesystem_t) filesystem;
     _Atomic oskit_u32_t holders; /* the filesystem object and every node; the last frees this */
     oskit_u32_t flags;           /* RAMFS_*; immutable */
-    oskit_u32_t dev;             /* immutable */
+    struct fs_number number;     /* immutable */
     oskit_u64_t page_limit;      /* immutable */
     _Atomic oskit_u64_t pages;   /* in files */
     _Atomic oskit_u64_t nodes;

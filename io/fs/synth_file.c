@@ -48,7 +48,7 @@ static oskit_error_t synth_filex_stat(sluice_filex_t *self, struct filex_stat *o
 
     memset(out, 0, sizeof *out);
     out->ino = file->parent ? synth_ino(file->node, file->key) : 1;
-    out->dev = file->fs->dev;
+    out->dev = file->fs->number.dev;
     out->mode = synth_mode(file);
     out->nlink = OSKIT_S_ISDIR(file->node->mode) ? 2 : 1;
     out->blksize = ENV_PAGE_SIZE;

@@ -14,6 +14,7 @@
 #include <sluice/dynamic.h>
 #include <sluice/env.h>
 #include <sluice/filex.h>
+#include <sluice/fsnumber.h>
 #include <sluice/list.h>
 #include <sluice/object.h>
 #include <sluice/string.h>
@@ -24,7 +25,7 @@ struct synthfs {
     struct sluice_object object;
     SLUICE_FACE(oskit_filesystem_t) filesystem;
     const struct synth_node *root;
-    oskit_u32_t dev;
+    struct fs_number number;
     oskit_s64_t start; /* the times of all files */
 };
 

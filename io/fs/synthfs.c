@@ -1,11 +1,6 @@
 /* The filesystem object of synthfs. */
 #include "synth_private.h"
 
-/* Above the numbers of RAM file systems. */
-#define SYNTHFS_FIRST_DEV 0x80000u
-
-static _Atomic oskit_u32_t synthfs_last_dev;
-
 static struct synthfs *synthfs_of(oskit_filesystem_t *self)
 {
     return container_of(SLUICE_OBJECT(self), struct synthfs, object);
@@ -15,7 +10,7 @@ static oskit_error_t synthfs_statfs(oskit_filesystem_t *self, oskit_statfs_t *ou
 {
     memset(out, 0, sizeof *out);
     out->bsize = out->frsize = ENV_PAGE_SIZE;
-    out->fsid = synthfs_of(self)->dev;
+    out->fsid = synthfs_of(self)->number.dev;
     out->namemax = 255;
     return OSKIT_SUCCESS;
 }
@@ -65,6 +60,7 @@ static void synthfs_destroy(struct sluice_object *object)
     struct synthfs *fs = container_of(object, struct synthfs, object);
 
     sluice_object_fini(object);
+    fs_number_give(&fs->number);
     env_free(fs, sizeof *fs);
 }
 
@@ -99,7 +95,7 @@ oskit_error_t synthfs_create(const struct synth_node *root, oskit_filesystem_t *
         return OSKIT_ENOMEM;
     sluice_object_init(&fs->object, &synthfs_class);
     fs->root = root;
-    fs->dev = SYNTHFS_FIRST_DEV + atomic_fetch_add(&synthfs_last_dev, 1);
+    fs_number_take(&fs->number);
     fs->start = env_time_real();
     *out = &fs->filesystem.i;
     return OSKIT_SUCCESS;

@@ -1,6 +1,6 @@
 /* Bringing arguments in from user memory: paths, buffers, iovecs, times. */
 #include "kernel/abi/fcntl.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
@@ -119,7 +119,7 @@ long deadline_from_timespec(long user, uint64_t *out)
         return 0;
     if (copy_from_user(&spec, (const void *)user, sizeof spec))
         return -ABI_EFAULT;
-    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= 1000000000)
+    if (!timespec_valid(&spec))
         return -ABI_EINVAL;
     uint64_t now = clock_monotonic(), ns;
     if (!__builtin_mul_overflow((uint64_t)spec.tv_sec, 1000000000ull, &ns) &&

@@ -10,7 +10,7 @@
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/poll.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/mem/layout.h"
@@ -18,7 +18,6 @@
 #include "kernel/task/signal.h"
 
 #define CHUNK_NODES ((PAGE_SIZE - sizeof(struct poll_chunk)) / sizeof(struct poll_node))
-#define NS_PER_S    1000000000ull
 
 /* ---- Levels ---- */
 
@@ -166,7 +165,7 @@ void poll_wait_end(struct poll_wait *wait)
 long deadline_after(int64_t seconds, int64_t nanoseconds, uint64_t *out)
 {
     uint64_t ns;
-    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= (int64_t)NS_PER_S)
+    if (seconds < 0 || nanoseconds < 0 || nanoseconds >= NS_PER_S)
         return -ABI_EINVAL;
     *out = DEADLINE_NOW;
     if (!seconds && !nanoseconds)
@@ -193,7 +192,7 @@ long poll_finish(long result, uint64_t deadline, long user_timespec)
     if (!user_timespec || deadline == DEADLINE_NOW)
         return result;
     uint64_t left = deadline_left(deadline);
-    struct abi_timespec spec = {(int64_t)(left / NS_PER_S), (int64_t)(left % NS_PER_S)};
+    struct abi_timespec spec = timespec_from_ns((int64_t)left);
     if (put_user(user_timespec, &spec, sizeof spec) && result == -ERESTARTNOHAND)
         return -ABI_EINTR;
     return result;

@@ -3,7 +3,7 @@
 #include <sluice/notify.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
 
@@ -132,8 +132,8 @@ static bool time_part(const struct abi_timespec *spec, uint32_t set, uint32_t no
         return true;
     }
     *mask |= set;
-    return spec->tv_nsec >= 0 && spec->tv_nsec < 1000000000 &&
-           !__builtin_mul_overflow(spec->tv_sec, (int64_t)1000000000, ns) &&
+    return spec->tv_nsec >= 0 && spec->tv_nsec < NS_PER_S &&
+           !__builtin_mul_overflow(spec->tv_sec, NS_PER_S, ns) &&
            !__builtin_add_overflow(*ns, spec->tv_nsec, ns);
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/abi/resource.h"
 #include "kernel/abi/sched.h"
 #include "kernel/abi/sysinfo.h"
+#include "kernel/abi/timens.h"
 #include "kernel/abi/syslog.h"
 #include "kernel/abi/utsname.h"
 #include "kernel/cpu/clock.h"

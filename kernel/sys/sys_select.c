@@ -1,7 +1,7 @@
 /* select and pselect6: bitmaps, a word of 64 descriptors at a time. */
 #include <sluice/string.h>
 #include "kernel/abi/poll.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/pollwait.h"
 #include "kernel/sys/sys.h"
@@ -198,7 +198,7 @@ static long select_finish(long result, uint64_t deadline, long user_time)
     if (!user_time || deadline == DEADLINE_NOW)
         return result;
     uint64_t left = deadline_left(deadline);
-    struct abi_timeval time = {(int64_t)(left / 1000000000), (int64_t)(left % 1000000000 / 1000)};
+    struct abi_timeval time = timeval_from_ns((int64_t)left);
     if (put_user(user_time, &time, sizeof time) && result == -ERESTARTNOHAND)
         return -ABI_EINTR;
     return result;

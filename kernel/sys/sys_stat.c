@@ -4,20 +4,10 @@
 #include <sluice/object.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
+#include "kernel/abi/timens.h"
 #include "kernel/sys/sys.h"
 
-#define NS_PER_S        1000000000
 #define ANONYMOUS_INODE 1 /* one for all objects without attributes, as Linux has it */
-
-static struct abi_timespec timespec_of(int64_t ns)
-{
-    int64_t seconds = ns / NS_PER_S, rest = ns % NS_PER_S;
-    if (rest < 0) {
-        seconds--;
-        rest += NS_PER_S;
-    }
-    return (struct abi_timespec){seconds, rest};
-}
 
 /* ---- Gathering ---- */
 
@@ -113,9 +103,9 @@ static long stat_put(long user, const struct filex_stat *stat)
         .st_size = (int64_t)stat->size,
         .st_blksize = stat->blksize,
         .st_blocks = (int64_t)stat->blocks,
-        .st_atim = timespec_of(stat->atime),
-        .st_mtim = timespec_of(stat->mtime),
-        .st_ctim = timespec_of(stat->ctime),
+        .st_atim = timespec_from_ns(stat->atime),
+        .st_mtim = timespec_from_ns(stat->mtime),
+        .st_ctim = timespec_from_ns(stat->ctime),
     };
     return put_user(user, &out, sizeof out);
 }
@@ -148,7 +138,7 @@ long sys_fstat(long fd, long user)
 
 static struct abi_statx_timestamp statx_time(int64_t ns)
 {
-    struct abi_timespec spec = timespec_of(ns);
+    struct abi_timespec spec = timespec_from_ns(ns);
     return (struct abi_statx_timestamp){spec.tv_sec, (uint32_t)spec.tv_nsec, 0};
 }
 

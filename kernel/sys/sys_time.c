@@ -1,12 +1,10 @@
 /* Clocks, sleeping, interval timers. */
 #include <sluice/timerfd.h>
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/sys/sys.h"
 #include "kernel/task/cpu_clock.h"
 #include "kernel/task/itimer.h"
-
-#define NS_PER_S 1000000000
 
 #define TICK_NS 4000000 /* how finely CPU time is told where ticks count it */
 
@@ -42,7 +40,7 @@ static long clock_read(long clock, int64_t *ns)
 
 static long put_timespec(long user, int64_t ns)
 {
-    struct abi_timespec spec = {ns / NS_PER_S, ns % NS_PER_S};
+    struct abi_timespec spec = timespec_from_ns(ns);
     return put_user(user, &spec, sizeof spec);
 }
 
@@ -87,8 +85,7 @@ long sys_clock_settime(long clock, long user)
 
 long sys_gettimeofday(long user, long zone)
 {
-    int64_t ns = clock_real();
-    struct abi_timeval value = {ns / NS_PER_S, ns % NS_PER_S / 1000};
+    struct abi_timeval value = timeval_from_ns(clock_real());
     struct abi_timezone none = {0, 0};
     if (user && put_user(user, &value, sizeof value))
         return -ABI_EFAULT;
@@ -172,13 +169,12 @@ static long sleep_absolute(long clock, long user)
     int64_t now;
     if (get_user(&spec, user, sizeof spec))
         return -ABI_EFAULT;
-    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= NS_PER_S)
+    if (!timespec_valid(&spec))
         return -ABI_EINVAL;
     long error = clock_read(clock, &now);
     if (error)
         return error;
-    int64_t target =
-        spec.tv_sec > INT64_MAX / NS_PER_S - 1 ? INT64_MAX : spec.tv_sec * NS_PER_S + spec.tv_nsec;
+    int64_t target = timespec_ns(&spec);
     if (target <= now)
         return 0;
     return sleep_until(clock_monotonic() + (uint64_t)(target - now)) ? -ERESTARTNOHAND : 0;
@@ -245,7 +241,7 @@ static long cpu_sleep(int32_t number, bool absolute, long user, long user_left)
     struct cpu_clock clock;
     if (get_user(&spec, user, sizeof spec))
         return -ABI_EFAULT;
-    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= NS_PER_S)
+    if (!timespec_valid(&spec))
         return -ABI_EINVAL;
     long error = cpu_clock_open(number, false, &clock);
     if (error)
@@ -256,9 +252,7 @@ static long cpu_sleep(int32_t number, bool absolute, long user, long user_left)
         return -ABI_EINVAL;
     }
     uint64_t now = cpu_clock_read(&clock);
-    uint64_t until = spec.tv_sec > INT64_MAX / NS_PER_S / 2
-                         ? INT64_MAX
-                         : (uint64_t)(spec.tv_sec * NS_PER_S + spec.tv_nsec);
+    uint64_t until = (uint64_t)timespec_ns(&spec);
     if (absolute)
         return cpu_sleep_until(&clock, until) ? -ERESTARTNOHAND : 0;
     cpu_clock_close(&clock);

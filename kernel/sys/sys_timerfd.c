@@ -2,10 +2,8 @@
 #include <sluice/object.h>
 #include <sluice/timerfd.h>
 #include "kernel/abi/fcntl.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/sys/sys.h"
-
-#define NS_PER_S 1000000000
 
 /* The machine never sleeps, so the clocks that count sleep, and the alarms that would end it, are
  * the plain ones. */
@@ -46,22 +44,10 @@ long sys_timerfd_create(long clock, long flags)
                            flags & ABI_TFD_CLOEXEC);
 }
 
-/* What is beyond the clock's range is its end. */
-static bool ns_of(const struct abi_timespec *spec, int64_t *out)
-{
-    if (spec->tv_sec < 0 || spec->tv_nsec < 0 || spec->tv_nsec >= NS_PER_S)
-        return false;
-    if (__builtin_mul_overflow(spec->tv_sec, NS_PER_S, out) ||
-        __builtin_add_overflow(*out, spec->tv_nsec, out))
-        *out = INT64_MAX;
-    return true;
-}
-
 static struct abi_itimerspec itimerspec_of(const struct timerfd_time *time)
 {
-    return (struct abi_itimerspec){
-        .it_value = {time->value / NS_PER_S, time->value % NS_PER_S},
-        .it_interval = {time->interval / NS_PER_S, time->interval % NS_PER_S}};
+    return (struct abi_itimerspec){.it_value = timespec_from_ns(time->value),
+                                   .it_interval = timespec_from_ns(time->interval)};
 }
 
 /* The timer behind descriptor NUMBER, with a reference. */
@@ -84,13 +70,15 @@ static uint32_t settime_flags(long flags)
 long sys_timerfd_settime(long number, long flags, long user_new, long user_old)
 {
     struct abi_itimerspec spec;
-    struct timerfd_time time, old;
+    struct timerfd_time old;
     sluice_timerfd_t *timer;
     if (get_user(&spec, user_new, sizeof spec))
         return -ABI_EFAULT;
     if (flags & ~(long)(ABI_TFD_TIMER_ABSTIME | ABI_TFD_TIMER_CANCEL_ON_SET) ||
-        !ns_of(&spec.it_value, &time.value) || !ns_of(&spec.it_interval, &time.interval))
+        !timespec_valid(&spec.it_value) || !timespec_valid(&spec.it_interval))
         return -ABI_EINVAL;
+    struct timerfd_time time = {.value = timespec_ns(&spec.it_value),
+                                .interval = timespec_ns(&spec.it_interval)};
     long error = timerfd_get(number, &timer);
     if (error)
         return error;

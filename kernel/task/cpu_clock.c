@@ -8,11 +8,9 @@
  */
 #include "kernel/task/cpu_clock.h"
 #include "kernel/abi/errno.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/task/itimer.h"
 #include "kernel/task/signal.h"
-
-#define NS_PER_S 1000000000ull
 
 #define CLOCK_WHICH_MASK 3
 #define CLOCK_VIRTUAL    1

@@ -7,6 +7,7 @@
  */
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
+#include "kernel/abi/timens.h"
 #include "kernel/abi/wait.h"
 #include "kernel/log.h"
 #include "kernel/mem/space.h"

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include "kernel/abi/errno.h"
 #include "kernel/abi/futex.h"
-#include "kernel/abi/time.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/space.h"
 #include "kernel/mem/usercopy.h"
@@ -342,12 +342,11 @@ static long futex_deadline(uint64_t timeout, int operation, uint64_t *out)
         return 0;
     if (copy_from_user(&spec, (const void *)timeout, sizeof spec))
         return -ABI_EFAULT;
-    if (spec.tv_sec < 0 || spec.tv_nsec < 0 || spec.tv_nsec >= 1000000000)
+    if (!timespec_valid(&spec))
         return -ABI_EINVAL;
-    if (spec.tv_sec > (int64_t)(INT64_MAX / 1000000000) - 1)
+    if (timespec_ns(&spec) == INT64_MAX)
         return 0;
-    uint64_t ns = (uint64_t)spec.tv_sec * 1000000000 + (uint64_t)spec.tv_nsec,
-             now = clock_monotonic();
+    uint64_t ns = (uint64_t)timespec_ns(&spec), now = clock_monotonic();
     if ((operation & ABI_FUTEX_CMD_MASK) == ABI_FUTEX_WAIT) {
         *out = now + ns; /* relative */
     } else if (operation & ABI_FUTEX_CLOCK_REALTIME) {

@@ -6,6 +6,7 @@
  */
 #include "kernel/task/itimer.h"
 #include "kernel/abi/errno.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/task/signal.h"
@@ -88,28 +89,17 @@ static uint64_t itimer_now(int which)
     return which == ABI_ITIMER_VIRTUAL ? user : user + system;
 }
 
-static bool timeval_valid(const struct abi_timeval *value)
-{
-    return value->tv_sec >= 0 && value->tv_usec >= 0 && value->tv_usec < 1000000;
-}
-
-static uint64_t timeval_ns(const struct abi_timeval *value)
-{
-    const int64_t most = (int64_t)(UINT64_MAX / 4 / 1000000000);
-    int64_t seconds = value->tv_sec < most ? value->tv_sec : most;
-    return (uint64_t)seconds * 1000000000 + (uint64_t)value->tv_usec * 1000;
-}
-
 static void itimer_describe(const struct itimers *timers, int which, struct abi_itimerval *out)
 {
     bool real = which == ABI_ITIMER_REAL;
     uint64_t deadline = real ? timers->deadline : timers->cpu[which - 1].deadline;
     uint64_t interval = real ? timers->interval : timers->cpu[which - 1].interval;
     uint64_t now = itimer_now(which);
-    out->it_interval = timeval_from_ns(interval);
+    out->it_interval = timeval_from_ns((int64_t)interval);
     /* Armed never reads as zero, which would mean disarmed. */
-    out->it_value = deadline ? timeval_from_ns(deadline > now + 1000 ? deadline - now : 1000)
-                             : (struct abi_timeval){0};
+    out->it_value = deadline
+                        ? timeval_from_ns(deadline > now + 1000 ? (int64_t)(deadline - now) : 1000)
+                        : (struct abi_timeval){0};
 }
 
 long itimer_get(int which, struct abi_itimerval *out)
@@ -131,13 +121,13 @@ long itimer_set(int which, const struct abi_itimerval *value, struct abi_itimerv
     struct itimers *timers = itimers_get();
     if (!timers)
         return -ABI_ENOMEM;
-    uint64_t first = timeval_ns(&value->it_value);
+    uint64_t first = timeval_delay(&value->it_value);
     uint64_t deadline = first ? itimer_now(which) + first : 0;
     bool real = which == ABI_ITIMER_REAL;
     itimer_describe(timers, which, old);
     spin_lock(&timers->lock);
     *(real ? &timers->interval : &timers->cpu[which - 1].interval) =
-        timeval_ns(&value->it_interval);
+        timeval_delay(&value->it_interval);
     *(real ? &timers->deadline : &timers->cpu[which - 1].deadline) = deadline;
     /* Under the lock, for timer_start by two threads at once would queue the timer twice. A timer
      * that is disarmed stays queued; nothing is due when it fires. */

@@ -10,13 +10,12 @@
  */
 #include "kernel/task/posix_timer.h"
 #include "kernel/abi/errno.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/task/cpu_clock.h"
 #include "kernel/task/signal.h"
 #include "kernel/task/timer.h"
-
-#define NS_PER_S 1000000000
 
 struct posix_timers {
     spinlock_t lock;
@@ -272,24 +271,6 @@ long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t
 
 /* ---- Setting ---- */
 
-static bool spec_valid(const struct abi_timespec *spec)
-{
-    return spec->tv_sec >= 0 && spec->tv_nsec >= 0 && spec->tv_nsec < NS_PER_S;
-}
-
-/* Beyond what deadlines can be: a time that never comes. */
-static uint64_t spec_ns(const struct abi_timespec *spec)
-{
-    const int64_t most = (int64_t)(UINT64_MAX / 8 / NS_PER_S);
-    int64_t seconds = spec->tv_sec < most ? spec->tv_sec : most;
-    return (uint64_t)seconds * NS_PER_S + (uint64_t)spec->tv_nsec;
-}
-
-static struct abi_timespec spec_of(uint64_t ns)
-{
-    return (struct abi_timespec){(int64_t)(ns / NS_PER_S), (int64_t)(ns % NS_PER_S)};
-}
-
 /* The deadline for a first time that isn't 0, NOW on the timer's scale; one that is past is now. */
 static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first, uint64_t now)
 {
@@ -309,23 +290,23 @@ static void timer_describe(const struct posix_timer *timer, uint64_t now,
     uint64_t left = 0;
     if (timer->deadline)
         left = timer->deadline > now ? timer->deadline - now : 1;
-    out->it_interval = spec_of(timer->interval);
-    out->it_value = spec_of(left);
+    out->it_interval = timespec_from_ns((int64_t)timer->interval);
+    out->it_value = timespec_from_ns((int64_t)left);
 }
 
 long posix_timer_set(int32_t number, bool absolute, const struct abi_itimerspec *value,
                      struct abi_itimerspec *old)
 {
-    if (!spec_valid(&value->it_value) || !spec_valid(&value->it_interval))
+    if (!timespec_valid(&value->it_value) || !timespec_valid(&value->it_interval))
         return -ABI_EINVAL;
     struct posix_timers *timers = current_process()->posix_timers;
     struct posix_timer *timer = timer_lock(timers, number);
     if (!timer)
         return -ABI_EINVAL;
-    uint64_t first = spec_ns(&value->it_value), now = timer_now(timer);
+    uint64_t first = timespec_delay(&value->it_value), now = timer_now(timer);
     timer_describe(timer, now, old);
     timer->deadline = first ? deadline_of(timer->clock, absolute, first, now) : 0;
-    timer->interval = first ? spec_ns(&value->it_interval) : 0;
+    timer->interval = first ? timespec_delay(&value->it_interval) : 0;
     timer->overrun = 0;
     /* One that is disarmed stays queued; nothing is due when it fires. */
     if (timer->deadline)

@@ -2,6 +2,7 @@
 #include "kernel/task/process.h"
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
+#include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
@@ -142,11 +143,6 @@ void process_name(struct process *process, char out[THREAD_NAME_SIZE])
 }
 
 /* ---- Times ---- */
-
-struct abi_timeval timeval_from_ns(uint64_t ns)
-{
-    return (struct abi_timeval){(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / 1000)};
-}
 
 void process_times(struct process *process, uint64_t *user, uint64_t *system)
 {

@@ -203,9 +203,8 @@ void process_unref(struct process *process);
 void process_each(bool (*show)(void *arg, struct process *process), void *arg);
 void process_usage(struct process *process, bool children, struct abi_rusage *out);
 void process_times(struct process *process, uint64_t *user,
-                   uint64_t *system);   /* ns, ended threads included */
-struct process *process_allocate(void); /* an empty record with one reference */
-struct abi_timeval timeval_from_ns(uint64_t ns);
+                   uint64_t *system);      /* ns, ended threads included */
+struct process *process_allocate(void);    /* an empty record with one reference */
 uint64_t process_limit(unsigned resource); /* soft limit of the current process */
 
 /* Parts of another process, with a reference; NULL when it has ended or is about to. */

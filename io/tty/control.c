@@ -2,12 +2,21 @@
  * with TOSTOP is. */
 #include "core.h"
 
-static oskit_error_t check_change(struct tty *tty)
+/* Locks TTY for a change: the caller may make it, and the line is still there. On success the
+ * caller unlocks. [thread: job control may stop the caller] */
+static oskit_error_t change_begin(struct tty *tty)
 {
     tty_lock(tty);
     bool hung_up = tty->hung_up;
     tty_unlock_quietly(tty);
-    return hung_up ? OSKIT_EIO : tty_check_job(tty, SIGNAL_TTOU);
+    oskit_error_t error = hung_up ? OSKIT_EIO : tty_check_job(tty, SIGNAL_TTOU);
+    if (error != OSKIT_SUCCESS)
+        return error;
+    tty_lock(tty);
+    if (!tty->hung_up)
+        return OSKIT_SUCCESS;
+    tty_unlock_quietly(tty);
+    return OSKIT_EIO;
 }
 
 /* What is asked for, as this terminal has it. */
@@ -64,15 +73,12 @@ static uint32_t apply(struct tty *tty, enum terminal_when when,
 oskit_error_t tty_set_settings(struct tty *tty, enum terminal_when when,
                                const struct terminal_settings *settings)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
+    uint32_t events = 0;
 
     if (error != OSKIT_SUCCESS)
         return error;
-    uint32_t events = 0;
-    tty_lock(tty);
-    if (tty->hung_up)
-        error = OSKIT_EIO;
-    else if (when != TERMINAL_NOW && !tty_drain(tty))
+    if (when != TERMINAL_NOW && !tty_drain(tty))
         error = OSKIT_EWOULDBLOCK;
     else
         events = apply(tty, when, settings);
@@ -82,11 +88,10 @@ oskit_error_t tty_set_settings(struct tty *tty, enum terminal_when when,
 
 oskit_error_t tty_flush(struct tty *tty, bool input, bool output)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
 
     if (error != OSKIT_SUCCESS)
         return error;
-    tty_lock(tty);
     if (input) {
         discipline_flush_input(&tty->line);
         tty->held_tail = tty->held_head;
@@ -101,11 +106,10 @@ oskit_error_t tty_flush(struct tty *tty, bool input, bool output)
 
 oskit_error_t tty_suspend_output(struct tty *tty, bool on)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
 
     if (error != OSKIT_SUCCESS)
         return error;
-    tty_lock(tty);
     tty->line.suspended = on;
     tty_settle(tty);
     tty_unlock(tty, 0);
@@ -114,11 +118,10 @@ oskit_error_t tty_suspend_output(struct tty *tty, bool on)
 
 oskit_error_t tty_suspend_input(struct tty *tty, bool on)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
 
     if (error != OSKIT_SUCCESS)
         return error;
-    tty_lock(tty);
     tty->flow_reply = tty->port->settings.cc[on ? TERM_VSTOP : TERM_VSTART];
     tty->reply_pending = tty->flow_reply != 0;
     tty_settle(tty);
@@ -129,14 +132,11 @@ oskit_error_t tty_suspend_input(struct tty *tty, bool on)
 /* A break holds the line low; output waits for its end, which the port's line timer brings. */
 oskit_error_t tty_send_break(struct tty *tty, uint32_t milliseconds)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
 
     if (error != OSKIT_SUCCESS)
         return error;
-    tty_lock(tty);
-    if (tty->hung_up) {
-        error = OSKIT_EIO;
-    } else if (!tty_drain(tty)) {
+    if (!tty_drain(tty)) {
         error = OSKIT_EWOULDBLOCK;
     } else if (tty->port->ops->set_break) {
         tty->breaking = true;
@@ -150,14 +150,11 @@ oskit_error_t tty_send_break(struct tty *tty, uint32_t milliseconds)
 
 oskit_error_t tty_set_break(struct tty *tty, bool on)
 {
-    oskit_error_t error = check_change(tty);
+    oskit_error_t error = change_begin(tty);
 
     if (error != OSKIT_SUCCESS)
         return error;
-    tty_lock(tty);
-    if (tty->hung_up) {
-        error = OSKIT_EIO;
-    } else if (tty->port->ops->set_break) {
+    if (tty->port->ops->set_break) {
         tty->breaking = on;
         tty->port->ops->set_break(tty->port, on);
         tty_settle(tty);

@@ -1,17 +1,11 @@
-/* POSIX permission checks for file systems that keep mode, owner and group. */
+/* Beside <sluice/permission.h>: what only file systems need. */
 #ifndef IO_FS_PERMISSION_H
 #define IO_FS_PERMISSION_H
 
 #include <stdbool.h>
 #include <oskit/error.h>
 #include <oskit/types.h>
-
-/*
- * Whether the caller (env_identity) may do WANT (OSKIT_R_OK, W_OK, X_OK ored; 0 always passes) to a
- * file with these attributes: OSKIT_SUCCESS or OSKIT_EACCES. [thread]
- */
-oskit_error_t permission_check(oskit_u32_t mode, oskit_u32_t uid, oskit_u32_t gid,
-                               oskit_u32_t want);
+#include <sluice/permission.h>
 
 /* Whether everybody may do WANT: the common case, which needs no identity and no lock. [any] */
 static inline bool permission_all(oskit_u32_t mode, oskit_u32_t want)

@@ -68,6 +68,14 @@ static long descriptor_location(long dirfd, struct location *out)
     return named ? 0 : -ABI_ENOENT;
 }
 
+long path_is_empty(long dirfd, long user_path, long flags)
+{
+    char first;
+    if (!(flags & ABI_AT_EMPTY_PATH) || (int)dirfd == ABI_AT_FDCWD)
+        return 0;
+    return get_user(&first, user_path, 1) ? -ABI_EFAULT : !first;
+}
+
 long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct location *out)
 {
     struct path_walk walk;

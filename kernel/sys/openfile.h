@@ -74,6 +74,12 @@ bool openfile_count_writer(struct openfile *file);
 /* OSKIT_S_IF*, 0 where nobody knows. [thread] */
 oskit_mode_t openfile_type(const struct openfile *file);
 
+/* It has neither name nor attributes: an eventfd, epoll and the like. */
+static inline bool openfile_is_anonymous(const struct openfile *file)
+{
+    return !file->location.name && !file->posixio;
+}
+
 static inline bool openfile_readable(const struct openfile *file)
 {
     uint32_t mode = atomic_load_explicit(&file->flags, memory_order_relaxed) & 3;

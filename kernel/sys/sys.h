@@ -7,6 +7,7 @@
 #define KERNEL_SYS_SYS_H
 
 #include <stdint.h>
+#include <sluice/filex.h>
 #include <sluice/uio.h>
 #include "kernel/abi/errno.h"
 #include "kernel/abi/types.h"
@@ -39,6 +40,8 @@ struct path_walk {
 };
 long path_walk_begin(struct path_walk *walk, long dirfd, long user_path);
 void path_walk_end(struct path_walk *walk);
+/* Whether DIRFD's own file is meant, which may have no location: 1 or 0, or -ABI_EFAULT. */
+long path_is_empty(long dirfd, long user_path, long flags);
 /* The location a path leads to; the caller releases it. EMPTY: an empty path is the descriptor's
  * own file (AT_EMPTY_PATH). */
 long path_lookup(long dirfd, long user_path, uint32_t how, bool empty, struct location *out);
@@ -82,6 +85,8 @@ long deadline_from_timespec(long user, uint64_t *out);
 
 /* open: the checks and the object behind LOCATION, for openat and whatever else opens by location.
  */
+/* What descriptor NUMBER, opened by O_PATH or else, says of itself. */
+long descriptor_stat(long number, struct filex_stat *out);
 /* FILE is about to be changed though it isn't open for writing: -ABI_ETXTBSY when it is executed.
  * On success mappings_write_end(*OUT) afterwards. */
 long file_write_begin(oskit_file_t *file, struct mappings **out);

@@ -1,9 +1,11 @@
 /* Changing attributes: mode, owner, times, size; and access(2). */
 #include <sluice/filex.h>
 #include <sluice/notify.h>
+#include <sluice/permission.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
 #include "kernel/abi/timens.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
 
@@ -22,18 +24,33 @@ static long setattr_location(const struct location *location, uint32_t mask,
     return error;
 }
 
+static oskit_timespec_t seed_time(bool now, int64_t given)
+{
+    struct abi_timespec spec = timespec_from_ns(now ? clock_real() : given);
+    int64_t seconds = spec.tv_sec < INT32_MIN   ? INT32_MIN
+                      : spec.tv_sec > INT32_MAX ? INT32_MAX
+                                                : spec.tv_sec;
+    return (oskit_timespec_t){(oskit_time_t)seconds, (oskit_s32_t)spec.tv_nsec};
+}
+
 /* A pipe's end: the seed's setstat. */
 static long setattr_object(struct openfile *file, uint32_t mask,
                            const struct filex_attributes *attributes)
 {
-    oskit_stat_t stat = {
-        .mode = (oskit_mode_t)attributes->mode, .uid = attributes->uid, .gid = attributes->gid};
+    oskit_stat_t stat = {.mode = (oskit_mode_t)attributes->mode,
+                         .uid = attributes->uid,
+                         .gid = attributes->gid,
+                         .atime = seed_time(mask & FILEX_ATIME_NOW, attributes->atime),
+                         .mtime = seed_time(mask & FILEX_MTIME_NOW, attributes->mtime)};
     oskit_u32_t seed = (mask & FILEX_MODE ? OSKIT_STAT_MODE : 0) |
                        (mask & FILEX_UID ? OSKIT_STAT_UID : 0) |
-                       (mask & FILEX_GID ? OSKIT_STAT_GID : 0);
-    return file->posixio && seed
-               ? errno_from_oskit(oskit_posixio_setstat(file->posixio, seed, &stat))
-               : -ABI_EINVAL;
+                       (mask & FILEX_GID ? OSKIT_STAT_GID : 0) |
+                       (mask & (FILEX_ATIME | FILEX_ATIME_NOW) ? OSKIT_STAT_ATIME : 0) |
+                       (mask & (FILEX_MTIME | FILEX_MTIME_NOW) ? OSKIT_STAT_MTIME : 0);
+    if (mask & FILEX_SIZE)
+        return -ABI_EINVAL;
+    return file->posixio ? errno_from_oskit(oskit_posixio_setstat(file->posixio, seed, &stat))
+                         : -ABI_EOPNOTSUPP;
 }
 
 static long setattr_file(struct openfile *file, uint32_t mask,
@@ -43,10 +60,9 @@ static long setattr_file(struct openfile *file, uint32_t mask,
                                : setattr_object(file, mask, attributes);
 }
 
-static long setattr_descriptor(long number, uint32_t mask,
-                               const struct filex_attributes *attributes)
+/* Consumes FD. */
+static long setattr_fd(struct fd fd, uint32_t mask, const struct filex_attributes *attributes)
 {
-    struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long error = setattr_file(fd.file, mask, attributes);
@@ -59,6 +75,9 @@ static long setattr_path(long dirfd, long path, long flags, uint32_t mask,
 {
     struct location location;
     uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
+    long own = path_is_empty(dirfd, path, flags);
+    if (own)
+        return own < 0 ? own : setattr_fd(fd_get_path((int)dirfd), mask, attributes);
     long error = path_lookup(dirfd, path, how, flags & ABI_AT_EMPTY_PATH, &location);
     if (error)
         return error;
@@ -83,7 +102,7 @@ long sys_chmod(long path, long mode)
 long sys_fchmod(long fd, long mode)
 {
     struct filex_attributes attributes = {.mode = (uint32_t)mode & 07777};
-    return setattr_descriptor(fd, FILEX_MODE, &attributes);
+    return setattr_fd(fd_get((int)fd), FILEX_MODE, &attributes);
 }
 
 /* -1 leaves as is. */
@@ -117,7 +136,7 @@ long sys_fchown(long fd, long uid, long gid)
 {
     struct filex_attributes attributes;
     uint32_t mask = owner_attributes(uid, gid, &attributes);
-    return setattr_descriptor(fd, mask, &attributes);
+    return setattr_fd(fd_get((int)fd), mask, &attributes);
 }
 
 /* ---- Times ---- */
@@ -145,7 +164,7 @@ static long set_times(long dirfd, long path, long flags, const struct abi_timesp
         !time_part(&times[1], FILEX_MTIME, FILEX_MTIME_NOW, &mask, &attributes.mtime))
         return -ABI_EINVAL;
     if (!path)
-        return setattr_descriptor(dirfd, mask, &attributes);
+        return setattr_fd(fd_get((int)dirfd), mask, &attributes);
     return setattr_path(dirfd, path, flags, mask, &attributes);
 }
 
@@ -292,10 +311,29 @@ static long access_location(const struct location *location, long mode)
     return errno_from_oskit(oskit_file_access(file, (oskit_u32_t)mode));
 }
 
+static long access_descriptor(long number, long mode)
+{
+    struct fd fd = fd_get_path((int)number);
+    struct filex_stat stat;
+    if (!fd.file)
+        return -ABI_EBADF;
+    long error;
+    if (fd.file->location.name)
+        error = access_location(&fd.file->location, mode);
+    else if (!(error = descriptor_stat(number, &stat)))
+        error =
+            errno_from_oskit(permission_check(stat.mode, stat.uid, stat.gid, (oskit_u32_t)mode));
+    fd_put(fd);
+    return error;
+}
+
 static long access_path(long dirfd, long path, long mode, long flags)
 {
     struct location location;
     uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
+    long own = path_is_empty(dirfd, path, flags);
+    if (own)
+        return own < 0 ? own : access_descriptor(dirfd, mode);
     long error = path_lookup(dirfd, path, how, flags & ABI_AT_EMPTY_PATH, &location);
     if (error)
         return error;

@@ -240,8 +240,8 @@ long sys_lseek(long number, long offset, long whence)
     long result = -ABI_ESPIPE;
     if (whence < ABI_SEEK_SET || whence > ABI_SEEK_HOLE) {
         result = -ABI_EINVAL;
-    } else if (fd.file->streamvec && fd.file->absvec) {
-        result = 0; /* null and zero go anywhere and stay where they are */
+    } else if ((fd.file->streamvec && fd.file->absvec) || openfile_is_anonymous(fd.file)) {
+        result = 0; /* null, zero and anonymous objects go anywhere and stay where they are */
     } else if (openfile_seekable(fd.file)) {
         env_mutex_lock(&fd.file->offset_mutex);
         result = openfile_seek(fd.file, offset, whence);

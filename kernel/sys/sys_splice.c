@@ -505,43 +505,50 @@ long sys_sendfile(long out, long in, long user_offset, long size)
 
 /* ---- copy_file_range ---- */
 
-static long file_check_regular(const struct openfile *file)
+static long file_check_regular(const struct openfile *file, oskit_stat_t *stat)
 {
-    oskit_stat_t stat;
-    if (!file->location.name || oskit_file_stat(location_file(&file->location), &stat))
+    if (!file->location.name || oskit_file_stat(location_file(&file->location), stat))
         return -ABI_EINVAL;
-    oskit_mode_t type = stat.mode & OSKIT_S_IFMT;
+    oskit_mode_t type = stat->mode & OSKIT_S_IFMT;
     return type == OSKIT_S_IFDIR ? -ABI_EISDIR : type == OSKIT_S_IFREG ? 0 : -ABI_EINVAL;
 }
 
 static long copy_check_files(struct splice *s)
 {
-    long in = file_check_regular(s->in.fd.file), out = file_check_regular(s->out.fd.file);
+    oskit_stat_t in_stat, out_stat;
+    long in = file_check_regular(s->in.fd.file, &in_stat);
+    long out = file_check_regular(s->out.fd.file, &out_stat);
     if (in == -ABI_EISDIR || out == -ABI_EISDIR)
         return -ABI_EISDIR;
     if (in || out)
         return -ABI_EINVAL;
-    return splice_opened(s) && !file_has_flag(s->out.fd.file, ABI_O_APPEND) ? 0 : -ABI_EBADF;
+    if (!splice_opened(s) || file_has_flag(s->out.fd.file, ABI_O_APPEND))
+        return -ABI_EBADF;
+    return in_stat.dev == out_stat.dev ? 0 : -ABI_EXDEV;
 }
 
-/* Cuts the length to what the source has. */
+/* Cuts the length to what the source has and the target can take. */
 static long copy_check_range(struct splice *s, size_t size)
 {
-    oskit_off_t in_end, out_end, have = 0;
-    if (size > INT64_MAX || __builtin_add_overflow(s->in.position, (int64_t)size, &in_end) ||
-        __builtin_add_overflow(s->out.position, (int64_t)size, &out_end))
+    oskit_off_t have = 0;
+    int64_t in = s->in.position, out = s->out.position;
+    if ((uint64_t)in + size < (uint64_t)in || (uint64_t)out + size < (uint64_t)out)
         return -ABI_EOVERFLOW;
     if (s->in.fd.file->absio)
         oskit_absio_getsize(s->in.fd.file->absio, &have);
-    if (s->in.position >= have)
+    if (in >= have)
         s->left = 0;
-    else if (s->left > (uint64_t)(have - s->in.position))
-        s->left = (size_t)(have - s->in.position);
-    s->copy = s->in.fd.file->pager == s->out.fd.file->pager;
-    if (s->copy && s->out.position + (int64_t)s->left > s->in.position &&
-        s->out.position < s->in.position + (int64_t)s->left)
+    else if (in >= 0 && s->left > (uint64_t)(have - in))
+        s->left = (size_t)(have - in);
+    if (out == INT64_MAX)
+        return -ABI_EFBIG;
+    if (in < 0 || out < 0)
         return -ABI_EINVAL;
-    return s->in.position < 0 || s->out.position < 0 ? -ABI_EINVAL : 0;
+    if (s->left > (uint64_t)(INT64_MAX - out))
+        s->left = (size_t)(INT64_MAX - out);
+    s->copy = s->in.fd.file->pager == s->out.fd.file->pager;
+    int64_t length = (int64_t)s->left;
+    return s->copy && out + length > in && out < in + length ? -ABI_EINVAL : 0;
 }
 
 long sys_copy_file_range(long in, long user_in, long out, long user_out, long size, long flags)
@@ -549,14 +556,14 @@ long sys_copy_file_range(long in, long user_in, long out, long user_out, long si
     struct splice s;
     splice_begin(&s, in, out, size);
     long result = s.in.fd.file && s.out.fd.file ? 0 : -ABI_EBADF;
-    if (!result)
-        result = side_place(&s.in, user_in);
-    if (!result)
-        result = side_place(&s.out, user_out);
     if (!result && flags)
         result = -ABI_EINVAL;
     if (!result)
         result = copy_check_files(&s);
+    if (!result)
+        result = side_place(&s.in, user_in);
+    if (!result)
+        result = side_place(&s.out, user_out);
     if (!result)
         result = copy_check_range(&s, (size_t)size);
     if (!result) {

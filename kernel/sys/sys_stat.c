@@ -5,6 +5,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/stat.h"
 #include "kernel/abi/timens.h"
+#include "kernel/cpu/clock.h"
 #include "kernel/sys/sys.h"
 
 #define ANONYMOUS_INODE 1 /* one for all objects without attributes, as Linux has it */
@@ -47,7 +48,20 @@ static long stat_location(const struct location *location, struct filex_stat *ou
     return stat_seed((oskit_posixio_t *)location_file(location), out);
 }
 
-static long stat_descriptor(long number, struct filex_stat *out)
+/* An object without attributes: what all of them share was made when the machine started. */
+static void stat_anonymous(struct filex_stat *out)
+{
+    int64_t start = clock_real() - (int64_t)clock_monotonic();
+    *out = (struct filex_stat){.mode = 0600,
+                               .nlink = 1,
+                               .blksize = ENV_PAGE_SIZE,
+                               .ino = ANONYMOUS_INODE,
+                               .atime = start,
+                               .mtime = start,
+                               .ctime = start};
+}
+
+long descriptor_stat(long number, struct filex_stat *out)
 {
     struct fd fd = fd_get_path((int)number);
     if (!fd.file)
@@ -58,9 +72,7 @@ static long stat_descriptor(long number, struct filex_stat *out)
     } else if (fd.file->posixio) {
         error = stat_seed(fd.file->posixio, out);
     } else {
-        /* An object without attributes: an anonymous one, owned by its user. */
-        *out = (struct filex_stat){
-            .mode = 0600, .nlink = 1, .blksize = ENV_PAGE_SIZE, .ino = ANONYMOUS_INODE};
+        stat_anonymous(out);
         error = 0;
     }
     fd_put(fd);
@@ -71,16 +83,11 @@ static long stat_path(long dirfd, long path, long flags, struct filex_stat *out)
 {
     struct location location;
     uint32_t how = flags & ABI_AT_SYMLINK_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
-    bool empty = flags & ABI_AT_EMPTY_PATH;
-    if (empty && dirfd != ABI_AT_FDCWD) {
-        /* fstat by another name, which glibc uses: no walk. A NULL path isn't allowed for. */
-        char first;
-        if (get_user(&first, path, 1))
-            return -ABI_EFAULT;
-        if (!first)
-            return stat_descriptor(dirfd, out);
-    }
-    long error = path_lookup(dirfd, path, how, empty, &location);
+    /* fstat by another name, which glibc uses: no walk. */
+    long own = path_is_empty(dirfd, path, flags);
+    if (own)
+        return own < 0 ? own : descriptor_stat(dirfd, out);
+    long error = path_lookup(dirfd, path, how, flags & ABI_AT_EMPTY_PATH, &location);
     if (error)
         return error;
     error = stat_location(&location, out);
@@ -132,7 +139,7 @@ long sys_lstat(long path, long user)
 long sys_fstat(long fd, long user)
 {
     struct filex_stat stat;
-    long error = stat_descriptor(fd, &stat);
+    long error = descriptor_stat(fd, &stat);
     return error ? error : stat_put(user, &stat);
 }
 

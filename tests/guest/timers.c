@@ -197,7 +197,7 @@ AGAIN
     (void)argc;
     if (get(atoi(argv[0]), &time) == 0)
         return 1;
-    usleep(50000);
+    usleep(700000);
     return 0;
 }
 
@@ -209,7 +209,7 @@ TEST(inheritance, "a child has none of them, nor a program executed anew")
     CHECK_CHILD(CHILD({ CHECK_ERROR(get(number, &time), EINVAL); }));
     CHECK_CHILD(CHILD({
         int mine = make(SIGKILL);
-        arm(mine, 20, 0);
+        arm(mine, 500, 0);
         snprintf(number_text, sizeof number_text, "%d", mine);
         execl(ktap_self, ktap_self, "--again", number_text, (char *)NULL);
         FAIL("execl");

@@ -193,9 +193,13 @@ static const struct sluice_class synth_open_class = {
 
 oskit_error_t synth_open_create(struct synth_file *file, oskit_iunknown_t **out)
 {
-    struct synth_open *open = env_alloc(sizeof *open, ENV_ZERO);
+    const struct synth_node *node = file->node;
 
     *out = NULL;
+    oskit_error_t err = node->permit ? node->permit(file->key) : OSKIT_SUCCESS;
+    if (OSKIT_FAILED(err))
+        return err;
+    struct synth_open *open = env_alloc(sizeof *open, ENV_ZERO);
     if (!open)
         return OSKIT_ENOMEM;
     sluice_object_init(&open->object, &synth_open_class);

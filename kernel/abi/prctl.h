@@ -2,6 +2,12 @@
 #ifndef ABI_PRCTL_H
 #define ABI_PRCTL_H
 
+/* personality's flags. */
+#define ABI_ADDR_NO_RANDOMIZE  0x0040000
+#define ABI_MMAP_PAGE_ZERO     0x0100000
+#define ABI_ADDR_COMPAT_LAYOUT 0x0200000
+#define ABI_READ_IMPLIES_EXEC  0x0400000
+
 #define ABI_PR_SET_PDEATHSIG       1
 #define ABI_PR_GET_PDEATHSIG       2
 #define ABI_PR_GET_DUMPABLE        3

@@ -114,6 +114,7 @@ static void fork_facts(const struct space *parent, struct space *child)
     child->limit_total = parent->limit_total;
     child->limit_data = parent->limit_data;
     child->limit_stack = parent->limit_stack;
+    child->scatter = parent->scatter;
     child->image = parent->image;
     if (parent->image.executable.name != NULL)
         location_copy(&child->image.executable, &parent->image.executable);
@@ -159,6 +160,11 @@ void space_set_limits(struct space *space, uint64_t address_space, uint64_t data
     space->limit_data = data;
     space->limit_stack = stack;
     mutex_unlock(&space->mutex);
+}
+
+void space_set_scatter(struct space *space, uint64_t scatter)
+{
+    space->scatter = scatter;
 }
 
 struct space_image *space_image(struct space *space)

@@ -77,6 +77,9 @@ uint64_t space_set_break(struct space *space, uint64_t wanted);
 /* Limits, in bytes (RLIM_INFINITY = UINT64_MAX). */
 void space_set_limits(struct space *space, uint64_t address_space, uint64_t data, uint64_t stack);
 
+/* How far below the stack's room mmap begins to look for places, in bytes; forks have it, too. */
+void space_set_scatter(struct space *space, uint64_t scatter);
+
 /* Reads or writes another (or the current) process's memory page by page through the tables,
  * faulting pages in: /proc/PID/cmdline, exec's arguments, core of ptrace-like needs. Returns bytes
  * moved. */

@@ -3,6 +3,7 @@
 #include "kernel/abi/mman.h"
 #include "kernel/mem/pages.h"
 #include "kernel/mem/space_private.h"
+#include "kernel/sys/waitloop.h"
 
 /* ---- madvise ---- */
 
@@ -91,21 +92,59 @@ int space_advise(struct space *space, uint64_t address, size_t size, int advice)
 
 /* ---- msync, mincore ---- */
 
-/* Shared pages are the pager's own, so what was written is in the object already. */
+/* From *AT on, what lies before END: the next file with a shared mapping there, with references, or
+ * nothing. *AT comes to lie behind it; *GAP: something before it isn't mapped. */
+static void sync_next(struct space *space, uint64_t *at, uint64_t end, bool *gap,
+                      struct location *out)
+{
+    const struct region *region = NULL;
+    mutex_lock(&space->mutex);
+    while (*at < end && out->name == NULL) {
+        region = regions_from(&space->regions, *at);
+        if (region == NULL || region->start > *at)
+            *gap = true;
+        if (region == NULL || region->start >= end)
+            break;
+        *at = region->end;
+        if ((region->flags & REGION_SHARED) && region->location.name != NULL)
+            location_copy(out, &region->location);
+    }
+    if (out->name == NULL)
+        *at = end;
+    mutex_unlock(&space->mutex);
+}
+
+/* Files are written back with no lock of the space held. */
+static int sync_files(struct space *space, uint64_t start, uint64_t end)
+{
+    bool gap = false;
+    for (uint64_t at = start; at < end;) {
+        struct location file = {NULL, NULL};
+        sync_next(space, &at, end, &gap, &file);
+        if (file.name == NULL)
+            break;
+        oskit_error_t error = oskit_file_datasync(location_file(&file), 1);
+        location_release(&file);
+        if (error && error != OSKIT_E_NOTIMPL)
+            return (int)errno_from_oskit(error);
+    }
+    return gap ? -ABI_ENOMEM : 0;
+}
+
+/* Shared pages are the pager's own: what was written is in the object already, which has to write
+ * it to its medium. What isn't mapped is passed over, and told at the end. */
 int space_sync(struct space *space, uint64_t address, size_t size, int flags)
 {
-    uint64_t whole = page_ceil(size);
+    uint64_t whole = page_ceil(size), end;
     if ((address & PAGE_MASK) || (flags & ~(ABI_MS_ASYNC | ABI_MS_INVALIDATE | ABI_MS_SYNC)) ||
         ((flags & ABI_MS_ASYNC) && (flags & ABI_MS_SYNC)))
         return -ABI_EINVAL;
-    if (whole < size)
+    if (whole < size || __builtin_add_overflow(address, whole, &end))
         return -ABI_ENOMEM;
-    if (size == 0)
-        return 0;
-    if (!space_range_good(address, whole))
-        return -ABI_ENOMEM;
+    if (flags & ABI_MS_SYNC)
+        return sync_files(space, address, end);
     mutex_lock(&space->mutex);
-    bool covered = space_covered(space, address, address + whole);
+    bool covered = address == end || space_covered(space, address, end);
     mutex_unlock(&space->mutex);
     return covered ? 0 : -ABI_ENOMEM;
 }

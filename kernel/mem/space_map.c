@@ -68,7 +68,7 @@ static uint64_t place_top(const struct space *space)
         gap = STACK_LEAST;
     if (gap > USER_END / 6 * 5)
         gap = USER_END / 6 * 5;
-    return page_floor(USER_END - gap);
+    return page_floor(USER_END - gap - space->scatter);
 }
 
 uint64_t space_place(struct space *space, uint64_t size)

@@ -19,6 +19,7 @@ struct space {
     struct region_set regions;
     uint64_t break_base, break_now; /* 0: no image yet */
     uint64_t limit_total, limit_data, limit_stack;
+    uint64_t scatter;
     uint64_t minor_faults, major_faults;
     struct space_image image;
     _Atomic uint32_t barriers; /* no lock */

@@ -278,6 +278,16 @@ static oskit_error_t task_find(oskit_u64_t key, const char *name, oskit_u64_t *o
 
 /* ---- The trees ---- */
 
+static oskit_error_t memory_permit(oskit_u64_t key)
+{
+    struct subject subject;
+    if (!subject_get(key, &subject))
+        return OSKIT_ESRCH;
+    bool permitted = subject_permitted(subject.process);
+    subject_put(&subject);
+    return permitted ? OSKIT_SUCCESS : OSKIT_EACCES;
+}
+
 #define FILE_NODE(node_name, node_mode, node_show)                                   \
     {                                                                                \
         .name = (node_name), .mode = OSKIT_S_IFREG | node_mode, .show = (node_show), \
@@ -287,6 +297,12 @@ static oskit_error_t task_find(oskit_u64_t key, const char *name, oskit_u64_t *o
     {                                                                           \
         .name = (node_name), .mode = OSKIT_S_IFREG | 0644, .show = (node_show), \
         .store = (node_store), .owner = subject_owner                           \
+    }
+/* What tells of a process's memory is opened by those only who may look inside it. */
+#define MEMORY_NODE(node_name, node_mode, node_show)                                   \
+    {                                                                                  \
+        .name = (node_name), .mode = OSKIT_S_IFREG | (node_mode), .show = (node_show), \
+        .permit = memory_permit, .owner = subject_owner                                \
     }
 #define LINK_NODE(node_name, node_show, node_follow)                            \
     {                                                                           \
@@ -302,10 +318,10 @@ static oskit_error_t task_find(oskit_u64_t key, const char *name, oskit_u64_t *o
 /* What processes and threads have alike. */
 #define COMMON_NODES                                                                               \
     FD_NODE("fd", &proc_fd_template), FD_NODE("fdinfo", &proc_fdinfo_template),                    \
-        FILE_NODE("auxv", 0400, proc_show_auxv), FILE_NODE("cmdline", 0444, proc_show_cmdline),    \
+        MEMORY_NODE("auxv", 0400, proc_show_auxv), FILE_NODE("cmdline", 0444, proc_show_cmdline),  \
         STORE_NODE("comm", comm_show, comm_store), LINK_NODE("cwd", cwd_show, cwd_follow),         \
-        FILE_NODE("environ", 0400, proc_show_environ), LINK_NODE("exe", exe_show, exe_follow),     \
-        FILE_NODE("limits", 0444, proc_show_limits), FILE_NODE("maps", 0444, proc_show_maps),      \
+        MEMORY_NODE("environ", 0400, proc_show_environ), LINK_NODE("exe", exe_show, exe_follow),   \
+        FILE_NODE("limits", 0444, proc_show_limits), MEMORY_NODE("maps", 0444, proc_show_maps),    \
         FILE_NODE("mountinfo", 0444, proc_show_mountinfo),                                         \
         FILE_NODE("mounts", 0444, proc_show_mounts), FILE_NODE("oom_score", 0444, oom_score_show), \
         STORE_NODE("oom_score_adj", oom_adjust_show, oom_adjust_store),                            \

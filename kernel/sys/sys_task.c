@@ -313,7 +313,11 @@ long sys_prctl(long option, long a, long b, long c, long d)
 
 long sys_personality(long persona)
 {
-    return (uint32_t)persona == UINT32_MAX || persona == 0 ? 0 : -ABI_EINVAL;
+    struct process *process = current_process();
+    uint32_t old = process->personality;
+    if ((uint32_t)persona != UINT32_MAX)
+        process->personality = (uint32_t)persona;
+    return old;
 }
 
 /* ---- Scheduling ---- */

@@ -51,8 +51,10 @@ void cred_install(struct cred *cred)
         atomic_store(&process->cred, cred);
     }
     if (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
-        old->fsgid != cred->fsgid)
+        old->fsgid != cred->fsgid) {
         process->parent_death_signal = 0;
+        process->dumpable = false; /* it may know what its new self must not be asked for */
+    }
     spin_unlock(&process->signal_lock);
     if (same)
         cred_unref(cred);

@@ -8,6 +8,7 @@
 #include "kernel/abi/auxv.h"
 #include "kernel/abi/errno.h"
 #include "kernel/abi/fcntl.h"
+#include "kernel/abi/prctl.h"
 #include "kernel/abi/mman.h"
 #include "kernel/abi/resource.h"
 #include "kernel/cpu/features.h"
@@ -29,6 +30,7 @@
 #define STACK_RANDOM     (1ul << 22)    /* pages: 16 GiB */
 #define BIAS_BASE        0x555555554000ul
 #define BIAS_RANDOM      (1ul << 28) /* pages */
+#define MAP_RANDOM       (1ul << 28)
 #define INTERPRETER_BASE 0x7f0000000000ul
 
 struct exec {
@@ -40,6 +42,7 @@ struct exec {
     char path[4096];   /* as given, for AT_EXECFN; a script's interpreter replaces nothing here */
     struct cred *cred; /* set-id: the new one, or NULL */
     bool secure;
+    bool hidden; /* the caller may not read the program */
 };
 
 /* ---- Scripts ---- */
@@ -132,23 +135,29 @@ static long exec_find(struct exec *exec, int dirfd, const char *path, int flags)
 
 /* ---- The image ---- */
 
-static uint64_t random_pages(uint64_t pages)
+/* What a set-id program doesn't take over of its caller's personality. */
+#define SECURE_CLEARS \
+    (ABI_ADDR_NO_RANDOMIZE | ABI_MMAP_PAGE_ZERO | ABI_ADDR_COMPAT_LAYOUT | ABI_READ_IMPLIES_EXEC)
+
+/* Nothing where the program asked for places that are always the same. */
+static uint64_t random_pages(const struct exec *exec, uint64_t pages)
 {
-    return random_u64() % pages * PAGE_SIZE;
+    bool fixed = !exec->secure && current_process()->personality & ABI_ADDR_NO_RANDOMIZE;
+    return fixed ? 0 : random_u64() % pages * PAGE_SIZE;
 }
 
 static long exec_load(struct exec *exec)
 {
-    long error = elf_load(&exec->file, exec->space, BIAS_BASE + random_pages(BIAS_RANDOM), false,
-                          &exec->image);
+    long error = elf_load(&exec->file, exec->space, BIAS_BASE + random_pages(exec, BIAS_RANDOM),
+                          false, &exec->image);
     if (error || !*exec->image.interpreter)
         return error;
     struct executable interpreter;
     error = executable_open(ABI_AT_FDCWD, exec->image.interpreter, 0, &interpreter);
     if (error)
         return error;
-    error = elf_load(&interpreter, exec->space, INTERPRETER_BASE + random_pages(BIAS_RANDOM), true,
-                     &exec->interpreter);
+    error = elf_load(&interpreter, exec->space, INTERPRETER_BASE + random_pages(exec, BIAS_RANDOM),
+                     true, &exec->interpreter);
     executable_close(&interpreter);
     return error;
 }
@@ -157,7 +166,7 @@ static long exec_map_stack(struct exec *exec)
 {
     uint64_t address;
     int prot = ABI_PROT_READ | ABI_PROT_WRITE | (exec->image.executable_stack ? ABI_PROT_EXEC : 0);
-    exec->stack_top = USER_END - PAGE_SIZE - random_pages(STACK_RANDOM);
+    exec->stack_top = USER_END - PAGE_SIZE - random_pages(exec, STACK_RANDOM);
     size_t size = page_ceil(STACK_FIRST + exec->arguments->used);
     return space_map(exec->space, exec->stack_top - size, size, prot,
                      ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC,
@@ -303,7 +312,7 @@ static void exec_note_image(struct exec *exec)
     image->data_end = exec->image.data_end;
     location_copy(&image->executable, &exec->file.location);
     mappings_execute_begin(image->executed = exec->file.executed);
-    space_set_break_base(exec->space, page_ceil(exec->image.brk) + random_pages(0x2000));
+    space_set_break_base(exec->space, page_ceil(exec->image.brk) + random_pages(exec, 0x2000));
 }
 
 static long exec_build(struct exec *exec)
@@ -313,6 +322,7 @@ static long exec_build(struct exec *exec)
         return -ABI_ENOMEM;
     space_set_limits(exec->space, process_limit(ABI_RLIMIT_AS), process_limit(ABI_RLIMIT_DATA),
                      process_limit(ABI_RLIMIT_STACK));
+    space_set_scatter(exec->space, random_pages(exec, MAP_RANDOM));
     long error = exec_load(exec);
     if (!error)
         error = exec_map_stack(exec);
@@ -338,11 +348,14 @@ static long exec_credentials(struct exec *exec)
     struct cred *cred = exec->cred = cred_copy(old, old->group_count);
     if (!cred)
         return -ABI_ENOMEM;
-    cred->euid = setuid ? stat.uid : cred->euid;
-    cred->egid = setgid ? stat.gid : cred->egid;
+    /* Whose root and working directory another process may move gains no rights, as on Linux. */
+    bool shared = atomic_load(&current_process()->fs->users) > 1 && old->euid != 0;
+    cred->euid = setuid ? (shared ? old->uid : stat.uid) : cred->euid;
+    cred->egid = setgid ? (shared ? old->gid : stat.gid) : cred->egid;
     cred->suid = cred->fsuid = cred->euid;
     cred->sgid = cred->fsgid = cred->egid;
     exec->secure = cred->euid != cred->uid || cred->egid != cred->gid;
+    exec->hidden = oskit_file_access(location_file(&exec->file.location), OSKIT_R_OK) != 0;
     return 0;
 }
 
@@ -448,9 +461,11 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
     exec_reset_signals(process, actions);
     cred_install(exec->cred);
     exec->cred = NULL;
-    if (exec->secure)
+    if (exec->secure) {
         process->parent_death_signal = 0;
-    process->dumpable = !exec->secure;
+        process->personality &= ~(uint32_t)SECURE_CLEARS;
+    }
+    process->dumpable = !exec->secure && !exec->hidden;
     exec_registers(exec, frame);
 }
 

@@ -219,7 +219,7 @@ static void process_release_parts(struct process *self)
     self->fds = NULL;
     self->fs = NULL;
     fdtab_unref(fds);
-    fs_context_unref(fs);
+    fs_context_leave(fs);
 }
 
 /* The last thread is gone from the list; this is its own last work. */

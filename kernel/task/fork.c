@@ -113,7 +113,7 @@ static void process_discard(struct process *process)
         space_unref(process->space);
     if (process->fds)
         fdtab_unref(process->fds);
-    fs_context_unref(process->fs);
+    fs_context_leave(process->fs);
     process_unref(process);
 }
 
@@ -128,7 +128,7 @@ static bool clone_parts(struct process *child, struct process *parent, uint64_t 
     else
         child->fds = fdtab_copy(parent->fds);
     if (flags & ABI_CLONE_FS)
-        fs_context_ref(child->fs = parent->fs);
+        fs_context_share(child->fs = parent->fs);
     else
         child->fs = fs_context_copy(parent->fs);
     if (flags & ABI_CLONE_SIGHAND)
@@ -156,6 +156,7 @@ static struct process *clone_process(const struct clone_request *request)
         request->flags & ABI_CLONE_PARENT ? parent->exit_signal : request->exit_signal;
     child->oom_adjust = parent->oom_adjust;
     child->dumpable = parent->dumpable;
+    child->personality = parent->personality;
     if (clone_parts(child, parent, request->flags))
         return child;
     process_discard(child);

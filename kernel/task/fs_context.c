@@ -13,6 +13,7 @@ struct fs_context *fs_context_create(void)
     if (!fs)
         return NULL;
     atomic_init(&fs->references, 1);
+    atomic_init(&fs->users, 1);
     fs->umask = 022;
     namespace_root(root_namespace, &fs->root);
     location_copy(&fs->cwd, &fs->root);
@@ -27,6 +28,7 @@ struct fs_context *fs_context_copy(struct fs_context *from)
     if (!fs)
         return NULL;
     atomic_init(&fs->references, 1);
+    atomic_init(&fs->users, 1);
     spin_lock(&from->lock);
     fs->umask = from->umask;
     location_copy(&fs->root, &from->root);
@@ -38,6 +40,19 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 void fs_context_ref(struct fs_context *fs)
 {
     atomic_fetch_add(&fs->references, 1);
+}
+
+void fs_context_share(struct fs_context *fs)
+{
+    atomic_fetch_add(&fs->users, 1);
+    fs_context_ref(fs);
+}
+
+void fs_context_leave(struct fs_context *fs)
+{
+    if (fs)
+        atomic_fetch_sub(&fs->users, 1);
+    fs_context_unref(fs);
 }
 
 void fs_context_unref(struct fs_context *fs)

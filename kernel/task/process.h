@@ -47,7 +47,8 @@ struct cred {
  * CLONE_FS. */
 struct fs_context {
     _Atomic uint32_t references;
-    spinlock_t lock; /* guards the three below; copies are taken out under it */
+    _Atomic uint32_t users; /* processes whose it is, by CLONE_FS; the others only look */
+    spinlock_t lock;        /* guards the three below; copies are taken out under it */
     struct location root, cwd;
     uint32_t umask;
 };
@@ -125,6 +126,7 @@ struct process {
     spinlock_t alarm_lock;  /* cpu_clock.c */
     struct list cpu_alarms; /* on clocks of this process and its threads */
     bool dumpable;
+    uint32_t personality; /* ABI_ADDR_NO_RANDOMIZE counts; the rest is only remembered */
     int32_t oom_adjust;
     struct list all_link; /* every process, for /proc; pid_lock */
 };

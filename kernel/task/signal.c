@@ -487,16 +487,21 @@ void signal_info_user(struct abi_siginfo *info, int signal)
 
 /* ---- kill ---- */
 
-bool signal_permitted(struct process *target, int signal)
+/* By whom it is and whom it is for. */
+static bool signal_related(struct process *target)
 {
     const struct cred *mine = cred_current();
     struct cred *theirs = process_cred_get(target);
     bool permitted = mine->euid == 0 || mine->euid == theirs->suid || mine->euid == theirs->uid ||
                      mine->uid == theirs->suid || mine->uid == theirs->uid;
     cred_unref(theirs);
-    if (permitted)
-        return true;
-    return signal == ABI_SIGCONT && session_of(target->pid) == session_of(0);
+    return permitted;
+}
+
+bool signal_permitted(struct process *target, int signal)
+{
+    return signal_related(target) ||
+           (signal == ABI_SIGCONT && session_of(target->pid) == session_of(0));
 }
 
 /* Signal 0 only asks. */
@@ -510,56 +515,52 @@ static long signal_send_checked(struct process *target, const struct abi_siginfo
 
 struct kill_sweep {
     const struct abi_siginfo *info;
-    int32_t pgid; /* 0: everybody but init and the caller */
-    bool permission;
     long result;
 };
 
-static bool kill_sweep_wants(const struct kill_sweep *sweep, struct process *process)
-{
-    if (atomic_load(&process->state) == PROCESS_DEAD)
-        return false;
-    if (sweep->pgid)
-        return group_of(process->pid) == sweep->pgid;
-    return process->pid != 1 && process != current_process();
-}
-
-/* One success is success; otherwise the last refusal. Among everybody there are always some that
- * refuse: that counts for nothing, as on Linux. */
+/* Everybody but init and the caller. Among them there are always some that refuse: that counts for
+ * nothing, as on Linux. */
 static bool kill_sweep_one(void *arg, struct process *process)
 {
     struct kill_sweep *sweep = arg;
-    if (kill_sweep_wants(sweep, process)) {
-        long error = signal_send_checked(process, sweep->info, sweep->permission);
-        if (!error || sweep->result)
-            sweep->result = sweep->pgid ? error : 0;
+    if (atomic_load(&process->state) != PROCESS_DEAD && process->pid != 1 &&
+        process != current_process()) {
+        signal_send_checked(process, sweep->info, true);
+        sweep->result = 0;
     }
     return true;
 }
 
-/* From interrupts (the keyboard), so without sleeping: under tree_lock, members in turn. */
-static long signal_send_group_now(int32_t pgid, const struct abi_siginfo *info)
+/* With tree_lock held, under which MEMBER stays in the group. */
+static long signal_send_member(struct process *member, const struct abi_siginfo *info,
+                               bool permission)
+{
+    if (permission && !signal_related(member) &&
+        !(info->si_signo == ABI_SIGCONT &&
+          member->group->session == current_process()->group->session))
+        return -ABI_EPERM;
+    return info->si_signo ? signal_send_process(member, info) : 0;
+}
+
+/*
+ * To all members under tree_lock; from interrupts (the keyboard), too. A fork joins the group under
+ * that lock and not with a signal to take, so no child slips through. One success is success;
+ * otherwise the last refusal.
+ */
+long signal_send_group(int32_t pgid, const struct abi_siginfo *info, bool permission)
 {
     long result = -ABI_ESRCH;
     spin_lock(&tree_lock);
     struct process_group *group = pid_lookup(pgid, PID_GROUP, NULL);
     if (group)
         list_for_each (link, &group->members) {
-            signal_send_process(container_of(link, struct process, group_link), info);
-            result = 0;
+            long error = signal_send_member(container_of(link, struct process, group_link), info,
+                                            permission);
+            if (!error || result)
+                result = error;
         }
     spin_unlock(&tree_lock);
     return result;
-}
-
-long signal_send_group(int32_t pgid, const struct abi_siginfo *info, bool permission)
-{
-    if (!permission)
-        return signal_send_group_now(pgid, info);
-    struct kill_sweep sweep = {
-        .info = info, .pgid = pgid, .permission = permission, .result = -ABI_ESRCH};
-    process_each(kill_sweep_one, &sweep);
-    return sweep.result;
 }
 
 long signal_kill(int32_t pid, const struct abi_siginfo *info)
@@ -569,7 +570,7 @@ long signal_kill(int32_t pid, const struct abi_siginfo *info)
     if (pid < -1)
         return pid == INT32_MIN ? -ABI_ESRCH : signal_send_group(-pid, info, true);
     if (pid == -1) {
-        struct kill_sweep sweep = {.info = info, .permission = true, .result = -ABI_ESRCH};
+        struct kill_sweep sweep = {.info = info, .result = -ABI_ESRCH};
         process_each(kill_sweep_one, &sweep);
         return sweep.result;
     }

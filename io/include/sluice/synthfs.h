@@ -31,6 +31,8 @@ struct synth_node {
     /* Regular file: writes the contents. KEY is that of the dynamic directory around it (a pid), or
      * 0. Error codes go to the reader (OSKIT_ESRCH ...). */
     oskit_error_t (*show)(oskit_u64_t key, struct synth_text *text);
+    /* Regular file: whether the caller may open it, beyond its permissions; NULL: yes. */
+    oskit_error_t (*permit)(oskit_u64_t key);
     /* Regular file: a write from a program, of at most 65536 bytes, NUL-terminated; NULL refuses
      * with OSKIT_EACCES. */
     oskit_error_t (*store)(oskit_u64_t key, const char *text, size_t size);

@@ -340,7 +340,21 @@ oskit_error_t pipe_read(struct pipe_end *end, struct sluice_uio *uio, oskit_u32_
     return err;
 }
 
-oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_size_t *out_actual)
+/* A write that found no room and won't wait is an event for those who poll, as on Linux: a reader
+ * told once of bytes that it left there learns that there is no room for more. Called with the
+ * mutex held, which it releases. */
+static __attribute__((noinline)) oskit_error_t pipe_refused(struct pipe *pipe, oskit_error_t err,
+                                                            oskit_u32_t flags)
+{
+    bool tell = err == OSKIT_EWOULDBLOCK && (flags & VECIO_NONBLOCK) &&
+                side_change(pipe, PIPE_READERS, READY_READ, 0);
+
+    pipe_unlock(pipe, tell, READY_READ, 0);
+    return err;
+}
+
+oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_u32_t flags,
+                         oskit_size_t *out_actual)
 {
     struct pipe *pipe = end->pipe;
     oskit_error_t err;
@@ -355,10 +369,9 @@ oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_siz
         err = pipe_buffer_write(&pipe->buffer, uio, out_actual);
     else
         err = OSKIT_EPIPE;
-    if (OSKIT_SUCCEEDED(err))
-        pipe_filled(pipe);
-    else
-        env_mutex_unlock(&pipe->mutex);
+    if (OSKIT_FAILED(err))
+        return pipe_refused(pipe, err, flags);
+    pipe_filled(pipe);
     return err;
 }
 

@@ -27,16 +27,23 @@ void pipe_buffer_clear(struct pipe_buffer *buffer)
 
 /* ---- Writing ---- */
 
-/* Whether SIZE bytes fit; true means that a write of them can only fail for memory or an address.
+/*
+ * How many of SIZE bytes go into the last page: what whole pages leave over, if that fits there, so
+ * that the rest of a long write is page by page. A page that was kept empty is as good as a new
+ * one. As Linux has it: programs see it by how much fits.
  */
-static bool buffer_fits(const struct pipe_buffer *buffer, size_t size)
+static size_t write_first(const struct pipe_buffer *buffer, size_t size)
 {
-    size_t room = pipe_buffer_room(buffer);
+    size_t room = pipe_buffer_room(buffer), odd = size % ENV_PAGE_SIZE;
 
-    if (size <= room)
-        return true;
-    size_t free = buffer->mask + 1 - (buffer->head - buffer->tail);
-    return (size - room + ENV_PAGE_SIZE - 1) / ENV_PAGE_SIZE <= free;
+    if (room == ENV_PAGE_SIZE)
+        return size < room ? size : room;
+    return odd <= room ? odd : 0;
+}
+
+static bool buffer_has_slot(const struct pipe_buffer *buffer)
+{
+    return buffer->head - buffer->tail <= buffer->mask;
 }
 
 static struct pipe_slot *slot_add(struct pipe_buffer *buffer)
@@ -50,33 +57,32 @@ static struct pipe_slot *slot_add(struct pipe_buffer *buffer)
     return slot;
 }
 
-/* The slot to append to; NULL when no slot is free (*err stays) or without memory. */
-static struct pipe_slot *slot_to_append(struct pipe_buffer *buffer, oskit_error_t *err)
+static oskit_error_t slot_append(struct pipe_slot *slot, struct sluice_uio *uio, size_t size,
+                                 size_t *moved)
 {
-    if (pipe_buffer_room(buffer) != 0)
-        return pipe_buffer_slot(buffer, buffer->head - 1);
-    if (buffer->head - buffer->tail > buffer->mask)
-        return NULL;
-    struct pipe_slot *slot = slot_add(buffer);
-    if (slot == NULL)
-        *err = OSKIT_ENOMEM;
-    return slot;
+    size_t here;
+    oskit_error_t err =
+        uio_read_from(uio, (char *)slot->page + slot->offset + slot->length, size, &here);
+
+    slot->length = (uint16_t)(slot->length + here);
+    *moved += here;
+    return err;
 }
 
-/* Fills slot after slot; what has moved stays when an error comes. */
-static oskit_error_t write_slots(struct pipe_buffer *buffer, struct sluice_uio *uio, size_t *moved)
+/* FIRST bytes into the last slot, then new slots as long as there are; what has moved stays when an
+ * error comes. */
+static oskit_error_t write_slots(struct pipe_buffer *buffer, struct sluice_uio *uio, size_t first,
+                                 size_t *moved)
 {
     oskit_error_t err = OSKIT_SUCCESS;
 
-    while (uio->left > 0 && OSKIT_SUCCEEDED(err)) {
-        struct pipe_slot *slot = slot_to_append(buffer, &err);
+    if (first > 0)
+        err = slot_append(pipe_buffer_slot(buffer, buffer->head - 1), uio, first, moved);
+    while (uio->left > 0 && OSKIT_SUCCEEDED(err) && buffer_has_slot(buffer)) {
+        struct pipe_slot *slot = slot_add(buffer);
         if (slot == NULL)
-            break;
-        uint32_t end = slot->offset + slot->length;
-        size_t here;
-        err = uio_read_from(uio, (char *)slot->page + end, ENV_PAGE_SIZE - end, &here);
-        slot->length = (uint16_t)(slot->length + here);
-        *moved += here;
+            return OSKIT_ENOMEM;
+        err = slot_append(slot, uio, ENV_PAGE_SIZE, moved);
     }
     return err;
 }
@@ -105,10 +111,12 @@ oskit_error_t pipe_buffer_write_long(struct pipe_buffer *buffer, struct sluice_u
     uint32_t head = buffer->head;
     uint16_t length = pipe_buffer_slot(buffer, head - 1)->length;
 
+    size_t first = write_first(buffer, uio->left);
+
     *moved = 0;
-    if (!buffer_fits(buffer, atomic ? uio->left : 1))
+    if (first < (atomic ? uio->left : 1) && !buffer_has_slot(buffer))
         return OSKIT_EWOULDBLOCK;
-    oskit_error_t err = write_slots(buffer, uio, moved);
+    oskit_error_t err = write_slots(buffer, uio, first, moved);
     if (OSKIT_FAILED(err) && atomic) {
         write_undo(buffer, head, length);
         *moved = 0;

@@ -79,7 +79,8 @@ void pipe_end_close(struct pipe_end *end);
 
 oskit_error_t pipe_read(struct pipe_end *end, struct sluice_uio *uio, oskit_u32_t flags,
                         oskit_size_t *out_actual);
-oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_size_t *out_actual);
+oskit_error_t pipe_write(struct pipe_end *end, struct sluice_uio *uio, oskit_u32_t flags,
+                         oskit_size_t *out_actual);
 oskit_error_t pipe_give(struct pipe_end *end, void *page, oskit_u32_t offset, oskit_u32_t length);
 oskit_error_t pipe_take(struct pipe_end *end, size_t skip, size_t max, oskit_u32_t flags,
                         struct pipe_slot *out);

@@ -22,8 +22,7 @@ static oskit_error_t end_readv(sluice_streamvec_t *self, struct sluice_uio *uio,
 static oskit_error_t end_writev(sluice_streamvec_t *self, struct sluice_uio *uio, oskit_u32_t flags,
                                 oskit_size_t *out_actual)
 {
-    (void)flags;
-    return pipe_write(end_of(self), uio, out_actual);
+    return pipe_write(end_of(self), uio, flags, out_actual);
 }
 
 static struct sluice_streamvec_ops end_streamvec_ops = {
@@ -53,7 +52,7 @@ static oskit_error_t end_write(oskit_stream_t *self, const void *buf, oskit_u32_
     size_t actual;
 
     uio_init_kernel(&uio, &segment, (void *)buf, len);
-    oskit_error_t err = pipe_write(end_of(self), &uio, &actual);
+    oskit_error_t err = pipe_write(end_of(self), &uio, 0, &actual);
     *out_actual = (oskit_u32_t)actual;
     return err;
 }

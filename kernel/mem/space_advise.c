@@ -139,7 +139,7 @@ int space_sync(struct space *space, uint64_t address, size_t size, int flags)
     if ((address & PAGE_MASK) || (flags & ~(ABI_MS_ASYNC | ABI_MS_INVALIDATE | ABI_MS_SYNC)) ||
         ((flags & ABI_MS_ASYNC) && (flags & ABI_MS_SYNC)))
         return -ABI_EINVAL;
-    if (whole < size || __builtin_add_overflow(address, whole, &end))
+    if (__builtin_add_overflow(address, whole, &end))
         return -ABI_ENOMEM;
     if (flags & ABI_MS_SYNC)
         return sync_files(space, address, end);

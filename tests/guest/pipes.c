@@ -1,4 +1,5 @@
 /* Pipes and FIFOs. */
+#include <sys/epoll.h>
 #include "ktap.h"
 
 #include <fcntl.h>
@@ -307,4 +308,71 @@ TEST(through_proc, "a pipe opened through /proc/self/fd is the same pipe")
     CHECK_EQUAL(read(ends[0], &c, 1), 1);
     close(again);
     CHECK_EQUAL(read(ends[0], &c, 1), 0);
+}
+
+/* What goes into a pipe by writes of SIZE bytes until one finds no room at all. */
+static long filled(size_t size)
+{
+    static char bytes[20000];
+    int fds[2];
+    long total = 0, put;
+    CHECK(pipe(fds) == 0);
+    CHECK(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+    while ((put = write(fds[1], bytes, size)) > 0)
+        total += put;
+    struct pollfd ask = {.fd = fds[1], .events = POLLOUT};
+    CHECK_EQUAL(poll(&ask, 1, 0), 0);
+    close(fds[0]);
+    close(fds[1]);
+    return total;
+}
+
+TEST(odd_sizes, "how much fits depends on how it is cut into pages")
+{
+    CHECK_EQUAL(filled(1), 65536);
+    CHECK_EQUAL(filled(1000), 64000);
+    CHECK_EQUAL(filled(1366), 2 * 16 * 1366);
+    CHECK_EQUAL(filled(3000), 16 * 3000);
+    CHECK_EQUAL(filled(4095), 16 * 4095);
+    CHECK_EQUAL(filled(4096), 65536);
+    CHECK_EQUAL(filled(4097), 45066);
+    CHECK_EQUAL(filled(5000), 54096);
+    CHECK_EQUAL(filled(10000), 64096);
+}
+
+TEST(odd_room, "small writes go into the last page while that has room, also when no page is free")
+{
+    char bytes[4096] = {0};
+    int fds[2];
+    CHECK(pipe(fds) == 0);
+    CHECK(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+    for (int i = 0; i < 16; i++)
+        CHECK_EQUAL(write(fds[1], bytes, 4000), 4000);
+    struct pollfd ask = {.fd = fds[1], .events = POLLOUT};
+    CHECK_EQUAL(poll(&ask, 1, 0), 0);
+    CHECK_ERROR(write(fds[1], bytes, 97), EAGAIN);
+    CHECK_EQUAL(write(fds[1], bytes, 96), 96);
+    CHECK_ERROR(write(fds[1], bytes, 1), EAGAIN);
+    CHECK_EQUAL(read(fds[0], bytes, 3999), 3999);
+    CHECK_EQUAL(poll(&ask, 1, 0), 0);
+    CHECK_ERROR(write(fds[1], bytes, 1), EAGAIN);
+    CHECK_EQUAL(read(fds[0], bytes, 1), 1);
+    CHECK_EQUAL(poll(&ask, 1, 0), 1);
+    CHECK_EQUAL(write(fds[1], bytes, 4096), 4096);
+}
+
+TEST(refused, "a write refused for lack of room is an event for an edge-triggered reader")
+{
+    static char bytes[65536];
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    int fds[2], set = epoll_create1(0);
+    CHECK(pipe(fds) == 0 && set >= 0);
+    CHECK(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
+    CHECK(epoll_ctl(set, EPOLL_CTL_ADD, fds[0], &event) == 0);
+    CHECK_EQUAL(write(fds[1], bytes, sizeof(bytes)), sizeof(bytes));
+    CHECK_EQUAL(epoll_wait(set, &event, 1, 0), 1);
+    CHECK_EQUAL(epoll_wait(set, &event, 1, 0), 0);
+    CHECK_ERROR(write(fds[1], bytes, 1), EAGAIN);
+    CHECK_EQUAL(epoll_wait(set, &event, 1, 0), 1);
+    CHECK_EQUAL(epoll_wait(set, &event, 1, 0), 0);
 }

@@ -84,3 +84,8 @@ void pagecache_prefetch(struct pagecache *cache, oskit_u64_t first, oskit_u64_t 
         (void)pagecache_fill(cache, page_index(first), page_index(last) - page_index(first) + 1,
                              CACHE_NO_MARK, NULL);
 }
+
+oskit_u32_t pagecache_window(void)
+{
+    return WINDOW_MOST;
+}

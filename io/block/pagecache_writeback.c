@@ -244,6 +244,12 @@ static void writeback_wait(struct pagecache *cache, oskit_u64_t first, oskit_u64
         (void)cached_page_wait(cache, index, CACHED_WRITEBACK);
 }
 
+void pagecache_wait(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last)
+{
+    if (first <= last)
+        writeback_wait(cache, page_index(first), page_index(last));
+}
+
 static bool pagecache_at_rest(struct pagecache *cache, oskit_u32_t *errors)
 {
     env_spin_lock(&cache->lock);

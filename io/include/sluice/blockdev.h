@@ -2,9 +2,9 @@
  * blockdev: a block device as programs see it behind a node of /dev: bytes at any offset, through
  * one page cache that everybody who has it open shares.
  *
- * What an open gives answers absvec, pager and control (the BLK* requests, as Linux has them), the
- * seed's absio, and sluice_blockqueue: the device itself, for a file system that is to be mounted
- * from it.
+ * What an open gives answers absvec, pager, sync and control (the BLK* requests, as Linux has
+ * them), the seed's absio, and sluice_blockqueue: the device itself, for a file system that is to
+ * be mounted from it. VECIO_DIRECT transfers go past the cache.
  */
 #ifndef SLUICE_BLOCKDEV_H
 #define SLUICE_BLOCKDEV_H
@@ -36,10 +36,11 @@ void blockdev_ref(struct blockdev *blockdev);
 void blockdev_unref(struct blockdev *blockdev);
 
 /*
- * An open of it. OFLAGS: access mode (OSKIT_EROFS: for writing, and the device is read-only),
- * OSKIT_O_DIRECT (transfers go past the cache), OSKIT_O_SYNC and _DSYNC, and OSKIT_O_EXCL, which
- * claims the device until that open's last release: a second claim is OSKIT_EBUSY. A mounted file
- * system holds such a claim; who opens without is not kept out, as on Linux. [thread]
+ * An open of it. OFLAGS: access mode (OSKIT_EROFS: for writing, and the device is read-only), and
+ * OSKIT_O_EXCL, which claims the device until that open's last release: a second claim is
+ * OSKIT_EBUSY. A mounted file system holds such a claim; who opens without is not kept out, as on
+ * Linux. A claim finds the cache written back and empty: what goes to the queue and what goes to
+ * the cache don't know of each other. The last release of an open may sleep. [thread]
  */
 oskit_error_t blockdev_open(struct blockdev *blockdev, oskit_u32_t oflags, oskit_iunknown_t **out);
 

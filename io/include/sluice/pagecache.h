@@ -151,6 +151,8 @@ oskit_error_t pagecache_writeback(struct pagecache *cache, oskit_u64_t first, os
  * [thread]
  */
 oskit_error_t pagecache_order(struct pagecache *cache);
+/* Waits for write-back of the range that is under way. [thread] */
+void pagecache_wait(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
 /* Drops clean, unmapped, unused pages of the range (POSIX_FADV_DONTNEED, drop_caches, BLKFLSBUF).
  */
 void pagecache_drop(struct pagecache *cache, oskit_u64_t first, oskit_u64_t last);
@@ -164,9 +166,19 @@ void pagecache_prefetch(struct pagecache *cache, oskit_u64_t first, oskit_u64_t 
  */
 oskit_error_t pagecache_error(struct pagecache *cache, oskit_u32_t *seen);
 
+/* What an object whose contents are CACHE does for sluice_sync's sync with SYNC_RANGE flags, and
+ * for its advise (sync.h); READER is the open file's. [thread] */
+oskit_error_t pagecache_sync_range(struct pagecache *cache, oskit_u32_t flags, oskit_u64_t first,
+                                   oskit_u64_t last, oskit_u32_t *seen);
+oskit_error_t pagecache_advise(struct pagecache *cache, struct pagecache_reader *reader,
+                               oskit_u32_t advice, oskit_u64_t first, oskit_u64_t last);
+
 extern const struct pagecache_ops pagecache_device_ops; /* byte N of the cache is byte N of disk */
 
 /* ---- All caches together ---- */
+
+/* Pages that a steady reader has read for it in advance, at most. */
+oskit_u32_t pagecache_window(void);
 
 /* How much may be dirty, and how long: /proc/sys/vm/dirty_*. Whoever sets one sees to it that it
  * makes sense: percents up to 100, of memory that is free or cached. */

@@ -48,6 +48,7 @@ static const struct fstype fstypes[] = {
     {"tmpfs", create_tmpfs},
     {"devtmpfs", create_devtmpfs},
     {"devpts", devpts_create},
+    {"sysfs", sysfs_create},
     {"ext3", NULL}, /* one for all three: what is on the device says which */
     {"ext2", NULL},
     {"ext4", NULL},

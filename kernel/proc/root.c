@@ -1,6 +1,7 @@
 /* The root of /proc: processes by number, and the system's own files (system.c, cpu.c). */
 #include <sluice/synthfs.h>
 #include "kernel/log.h"
+#include "kernel/proc/disks.h"
 #include "kernel/proc/entry.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/system.h"
@@ -86,7 +87,7 @@ static const struct synth_node root_nodes[] = {
     FILE_NODE("cmdline", proc_show_command_line),
     FILE_NODE("cpuinfo", proc_show_cpuinfo),
     FILE_NODE("devices", proc_show_devices),
-    FILE_NODE("diskstats", proc_show_nothing),
+    FILE_NODE("diskstats", proc_show_diskstats),
     FILE_NODE("filesystems", proc_show_filesystems),
     FILE_NODE("interrupts", proc_show_interrupts),
     FILE_NODE("loadavg", proc_show_loadavg),

@@ -19,13 +19,6 @@ oskit_error_t proc_show_command_line(oskit_u64_t key, struct synth_text *text)
     return OSKIT_SUCCESS;
 }
 
-oskit_error_t proc_show_partitions(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    synth_printf(text, "major minor  #blocks  name\n\n");
-    return OSKIT_SUCCESS;
-}
-
 oskit_error_t proc_show_swaps(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;

@@ -6,7 +6,7 @@
 
 /* system.c */
 proc_show proc_show_command_line, proc_show_devices, proc_show_filesystems, proc_show_loadavg,
-    proc_show_nothing, proc_show_partitions, proc_show_swaps, proc_show_version;
+    proc_show_nothing, proc_show_swaps, proc_show_version;
 /* meminfo.c */
 proc_show proc_show_meminfo, proc_show_vmstat;
 /* cpu.c */

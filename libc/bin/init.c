@@ -448,6 +448,7 @@ int main(void)
     /* Where shm_open and sem_open make their files, as everybody may. */
     mount_missing("tmpfs", "/dev/shm", "/dev/shm");
     chmod("/dev/shm", 01777);
+    mount_missing("sysfs", "/sys", "/sys/block");
     mount_disk();
     open_standard_files();
     set_default_environment();

@@ -12,10 +12,11 @@
 #include <oskit/fs/filesystem.h>
 #include <oskit/types.h>
 
+/* Linux's encoding: 12 bits of major in the middle of 20 bits of minor. */
 #define DEVICE_NUMBER(major, minor) \
-    ((oskit_u32_t)(((major) << 8) | (minor))) /* Linux's encoding for small numbers */
+    ((oskit_u32_t)((((minor) & ~0xffu) << 12) | (((major)&0xfffu) << 8) | ((minor)&0xffu)))
 #define DEVICE_MAJOR(number) (((number) >> 8) & 0xfffu)
-#define DEVICE_MINOR(number) ((number)&0xffu)
+#define DEVICE_MINOR(number) (((number)&0xffu) | (((number) >> 12) & 0xfff00u))
 
 struct device {
     const char *name; /* path below /dev: "ttyS0", "pts/3" (static or owned by the registrant until

@@ -32,7 +32,8 @@ long gate(long wanted, long number, long a, long b, long c, long d, long e, long
 /* Whether the gate is shut; for what a row does without a system call. */
 extern bool gate_shut;
 
-extern const struct row call_rows[], file_rows[], process_rows[], ready_rows[]; /* end: key NULL */
+/* Each ends with a row without a key. */
+extern const struct row call_rows[], file_rows[], process_rows[], ready_rows[], disk_rows[];
 
 /* A page-aligned buffer of 64 KiB. Its content is anything. */
 extern char buffer[65536];

@@ -11,8 +11,15 @@ $(BENCH_ELF): $(BENCH_SRCS) tests/bench/bench.h tests/bench/bench.mk
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu17 -O2 -g $(WARNINGS) -static -o $@ $(BENCH_SRCS)
 
+BENCH_PLUGIN := $(BUILD)/bench/count.so
+
+$(BENCH_PLUGIN): tests/bench/plugin/count.c tests/bench/bench.mk
+	@printf '  %-7s %s\n' CC $@
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 -O2 -g $(WARNINGS) -fPIC -shared -o $@ $<
+
 .PHONY: bench bench-program
-bench-program: $(BENCH_ELF)
+bench-program: $(BENCH_ELF) $(BENCH_PLUGIN)
 bench:
 	@scripts/setup run
 	@$(MAKE) $(JOBS) build-for-run bench-program

@@ -91,9 +91,15 @@ static oskit_error_t ext2_getpage(sluice_pager_t *self, oskit_u64_t index, oskit
     return pagecache_getpage(&node->cache, index, flags, out_page);
 }
 
+static struct mappings *ext2_mappings(sluice_pager_t *self)
+{
+    return &ext2_open_of(self)->node->cache.mappings;
+}
+
 static const struct sluice_pager_ops ext2_pager_ops = {
     SLUICE_IUNKNOWN_SLOTS,
     .getpage = ext2_getpage,
+    .mappings = ext2_mappings,
 };
 
 /* ---- The seed's absio ---- */

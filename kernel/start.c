@@ -10,6 +10,7 @@
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include <sluice/uart.h>
+#include <sluice/virtio_mmio.h>
 #include "kernel/abi/errno.h"
 #include "kernel/boot_info.h"
 #include "kernel/diskfs.h"
@@ -113,6 +114,44 @@ static void start_pci(void)
         log_write(LOG_WARNING, "pci: error %ld", -errno_from_oskit(error));
 }
 
+/* A number after *AT, which moves behind it. */
+static uint64_t number_take(const char **at)
+{
+    bool hex = (*at)[0] == '0' && (*at)[1] == 'x';
+    uint64_t value = 0;
+    if (hex)
+        *at += 2;
+    for (;; (*at)++) {
+        char c = **at;
+        if (c >= '0' && c <= '9')
+            value = value * (hex ? 16 : 10) + (uint64_t)(c - '0');
+        else if (hex && c >= 'a' && c <= 'f')
+            value = value * 16 + (uint64_t)(c - 'a' + 10);
+        else
+            return value;
+    }
+}
+
+/* virtio.mmio=ADDRESS:LINE[,ADDRESS:LINE...]: devices that nothing but the command line tells of.
+ */
+static void start_virtio_mmio(void)
+{
+    const char *at = command_option("virtio.mmio");
+    while (at && *at) {
+        struct virtio_mmio *mmio;
+        uint64_t address = number_take(&at);
+        unsigned line = *at == ':' ? (at++, (unsigned)number_take(&at)) : 0;
+        if (*at && *at++ != ',') {
+            log_write(LOG_WARNING, "virtio.mmio: not understood from \"%s\" on", at - 1);
+            return;
+        }
+        oskit_error_t error = virtio_mmio_attach(address, line, &mmio);
+        if (error)
+            log_write(LOG_WARNING, "virtio.mmio: %#lx: error %ld", address,
+                      -errno_from_oskit(error));
+    }
+}
+
 static void start_devices(void)
 {
     must(memdev_register(), "memory devices");
@@ -121,6 +160,7 @@ static void start_devices(void)
     start_console();
     start_second_line();
     start_pci();
+    start_virtio_mmio();
 }
 
 /* ---- The root file system ---- */

@@ -88,7 +88,7 @@ static bool request_needs_device(const struct blk *blk, const struct block_reque
 
 /* ---- Out ---- */
 
-static const uint32_t types[BLOCK_OP_COUNT] = {
+static const uint8_t types[BLOCK_OP_COUNT] = {
     [BLOCK_READ] = BLK_IN,
     [BLOCK_WRITE] = BLK_OUT,
     [BLOCK_FLUSH] = BLK_FLUSH,
@@ -96,68 +96,86 @@ static const uint32_t types[BLOCK_OP_COUNT] = {
     [BLOCK_WRITE_ZEROES] = BLK_WRITE_ZEROES,
 };
 
-static void range_put(struct virtqueue *virtqueue, uint32_t slot, struct blk_slot *block,
-                      const struct block_request *request)
+static uint32_t request_type(const struct block_request *request)
 {
-    uint32_t unmap = request->op == BLOCK_WRITE_ZEROES && request->flags & BLOCK_UNMAP;
-    block->range.sector = request->offset >> SECTOR_SHIFT;
-    block->range.sectors = (uint32_t)(request->length >> SECTOR_SHIFT);
-    block->range.flags = unmap ? ZEROES_UNMAP : 0;
-    block->header.sector = 0;
-    virtqueue_out(virtqueue, slot,
-                  virtqueue_slot_address(virtqueue, slot) + offsetof(struct blk_slot, range),
-                  sizeof block->range);
+    uintptr_t phase = request->device[REQUEST_PHASE];
+    return phase == PHASE_FLUSHING ? (uint32_t)BLK_FLUSH
+           : phase == PHASE_SERIAL ? (uint32_t)BLK_GET_ID
+                                   : types[request->op];
 }
 
-static void segments_put(struct virtqueue *virtqueue, uint32_t slot,
-                         const struct block_request *request, bool in)
-{
-    const struct sg_segment *segment = request->segments;
-    for (uint32_t n = request->segment_count; n > 0; n--, segment++) {
-        uint64_t address = env_dma_address(segment->base);
-        if (in)
-            virtqueue_in(virtqueue, slot, address, segment->length);
-        else
-            virtqueue_out(virtqueue, slot, address, segment->length);
-    }
-}
-
-static void request_put(struct virtqueue *virtqueue, uint32_t slot, uint32_t type,
-                        const struct block_request *request)
+/* Fills in a slot's block; returns the address of its header. */
+static uint64_t block_put(struct virtqueue *virtqueue, uint32_t slot, uint32_t type,
+                          uint64_t offset, struct virtqueue_chain *chain)
 {
     struct blk_slot *block = virtqueue_slot_memory(virtqueue, slot);
     uint64_t address = virtqueue_slot_address(virtqueue, slot);
     block->header.type = type;
-    block->header.sector = request->offset >> SECTOR_SHIFT;
+    block->header.sector = offset >> SECTOR_SHIFT;
     block->status = STATUS_NONE;
-    virtqueue_out(virtqueue, slot, address, sizeof block->header);
-    if (type == BLK_IN || type == BLK_OUT || type == BLK_GET_ID)
-        segments_put(virtqueue, slot, request, type != BLK_OUT);
-    else if (type == BLK_FLUSH)
-        block->header.sector = 0;
-    else
-        range_put(virtqueue, slot, block, request);
-    virtqueue_in(virtqueue, slot, address + offsetof(struct blk_slot, status), 1);
+    virtqueue_chain_put(chain, address, sizeof block->header, 0);
+    return address;
+}
+
+static void status_put(struct virtqueue_chain *chain, uint64_t address)
+{
+    virtqueue_chain_put(chain, address + offsetof(struct blk_slot, status), 1, chain->write);
+}
+
+/* A request that moves the segments' bytes. */
+static uint32_t data_put(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
+{
+    uint32_t count = request->segment_count;
+    uint32_t slot = virtqueue_slot_take(virtqueue, count + BLK_EXTRA, request);
+    if (slot == VIRTQUEUE_NONE)
+        return slot;
+    struct virtqueue_chain chain = virtqueue_chain_begin(virtqueue, slot);
+    uint64_t address = block_put(virtqueue, slot, type, request->offset, &chain);
+    uint32_t write = type == BLK_OUT ? 0 : chain.write;
+    const struct sg_segment *segment = request->segments, *end = segment + count;
+    for (; segment < end; segment++)
+        virtqueue_chain_put(&chain, env_dma_address(segment->base), segment->length, write);
+    status_put(&chain, address);
+    virtqueue_chain_end(virtqueue, slot, count + BLK_EXTRA,
+                        write ? (uint32_t)request->length + 1 : 1);
+    return slot;
+}
+
+/* A flush, or a range to discard or zero. */
+static uint32_t other_put(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
+{
+    uint32_t count = type == BLK_FLUSH ? BLK_EXTRA : BLK_EXTRA + 1;
+    uint32_t slot = virtqueue_slot_take(virtqueue, count, request);
+    if (slot == VIRTQUEUE_NONE)
+        return slot;
+    struct virtqueue_chain chain = virtqueue_chain_begin(virtqueue, slot);
+    uint64_t address = block_put(virtqueue, slot, type, 0, &chain);
+    if (type != BLK_FLUSH) {
+        struct blk_slot *block = virtqueue_slot_memory(virtqueue, slot);
+        block->range.sector = request->offset >> SECTOR_SHIFT;
+        block->range.sectors = (uint32_t)(request->length >> SECTOR_SHIFT);
+        block->range.flags =
+            type == BLK_WRITE_ZEROES && request->flags & BLOCK_UNMAP ? ZEROES_UNMAP : 0;
+        virtqueue_chain_put(&chain, address + offsetof(struct blk_slot, range), sizeof block->range,
+                            0);
+    }
+    status_put(&chain, address);
+    virtqueue_chain_end(virtqueue, slot, count, 1);
+    return slot;
 }
 
 /* Puts the request into the ring; false: there is no slot now. */
 static bool request_send(struct blk_queue *queue, struct block_request *request, uint64_t now)
 {
-    uintptr_t phase = request->device[REQUEST_PHASE];
-    uint32_t type = phase == PHASE_FLUSHING ? (uint32_t)BLK_FLUSH
-                    : phase == PHASE_SERIAL ? (uint32_t)BLK_GET_ID
-                                            : types[request->op];
-    uint32_t count = type == BLK_FLUSH ? BLK_EXTRA
-                     : type == BLK_IN || type == BLK_OUT || type == BLK_GET_ID
-                         ? request->segment_count + BLK_EXTRA
-                         : 1 + BLK_EXTRA;
+    uint32_t type = request_type(request);
     if (queue->stopped)
         return false;
-    uint32_t slot = virtqueue_slot_take(queue->virtqueue, count, request);
+    bool moves = type <= BLK_OUT || type == BLK_GET_ID;
+    uint32_t slot = moves ? data_put(queue->virtqueue, type, request)
+                          : other_put(queue->virtqueue, type, request);
     if (slot == VIRTQUEUE_NONE)
         return false;
-    request_put(queue->virtqueue, slot, type, request);
-    if (phase == PHASE_WAITING)
+    if (request->device[REQUEST_PHASE] == PHASE_WAITING)
         request->device[REQUEST_PHASE] = PHASE_OUT;
     request->device[REQUEST_SENT] = now;
     virtqueue_push(queue->virtqueue, slot);
@@ -338,8 +356,11 @@ void blk_read_serial(struct blk *blk, char *serial)
     if (!buffer)
         return;
     struct serial_read read = {.segment = {buffer, DISK_SERIAL_MAX}};
-    read.request = (struct block_request){
-        .op = BLOCK_READ, .segments = &read.segment, .segment_count = 1, .done = serial_done};
+    read.request = (struct block_request){.op = BLOCK_READ,
+                                          .length = DISK_SERIAL_MAX,
+                                          .segments = &read.segment,
+                                          .segment_count = 1,
+                                          .done = serial_done};
     struct block_request *request = &read.request;
     env_sleep_init(&read.sleep);
     queue_submit(queue_here(blk), &request, 1, PHASE_SERIAL);

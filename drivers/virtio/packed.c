@@ -78,9 +78,7 @@ static void push_indirect(struct virtqueue *queue, uint32_t index)
 {
     const struct virtqueue_slot *slot = &queue->slots[index];
     struct virtqueue_descriptor d = {
-        .address = slot->room > queue->descriptors
-                       ? env_dma_address(slot->table)
-                       : virtqueue_slot_address(queue, index) + queue->driver_bytes,
+        .address = slot->table_address,
         .length = slot->count * (uint32_t)sizeof d,
     };
     push_one(queue, index, &d, DESCRIPTOR_INDIRECT);

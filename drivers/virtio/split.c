@@ -57,7 +57,7 @@ static void split_clear(struct virtqueue *queue)
 
 /* ---- To the device ---- */
 
-static void push_chain(struct virtqueue *queue, uint32_t index)
+static __attribute__((noinline)) void push_chain(struct virtqueue *queue, uint32_t index)
 {
     const struct virtqueue_slot *slot = &queue->slots[index];
     uint32_t at = index;
@@ -70,22 +70,15 @@ static void push_chain(struct virtqueue *queue, uint32_t index)
     }
 }
 
-static void push_indirect(struct virtqueue *queue, uint32_t index)
-{
-    const struct virtqueue_slot *slot = &queue->slots[index];
-    uint64_t address = slot->room > queue->descriptors
-                           ? env_dma_address(slot->table)
-                           : virtqueue_slot_address(queue, index) + queue->driver_bytes;
-    queue->descriptors_ring[index] = (struct virtqueue_descriptor){
-        address, slot->count * (uint32_t)sizeof(struct virtqueue_descriptor), DESCRIPTOR_INDIRECT};
-}
-
 static void split_push(struct virtqueue *queue, uint32_t index)
 {
     struct virtqueue_slot *slot = &queue->slots[index];
-    slot->table[slot->count - 1].tail &= 0xffffu & ~DESCRIPTOR_NEXT;
-    if (queue->indirect && slot->count > 1)
-        push_indirect(queue, index);
+    uint32_t count = slot->count;
+    slot->table[count - 1].tail &= 0xffffu & ~DESCRIPTOR_NEXT;
+    if (queue->indirect && count > 1)
+        queue->descriptors_ring[index] = (struct virtqueue_descriptor){
+            slot->table_address, count * (uint32_t)sizeof(struct virtqueue_descriptor),
+            DESCRIPTOR_INDIRECT};
     else
         push_chain(queue, index);
     slot->state = SLOT_IN_FLIGHT;

@@ -97,16 +97,26 @@ static void slot_take_members(struct virtqueue *queue, uint32_t head, unsigned r
     }
 }
 
-uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token)
+/* A slot's own table is the one it has unless it was taken for more. */
+static void slot_table_set(struct virtqueue *queue, uint32_t index, void *table)
 {
-    struct virtqueue_descriptor *table = NULL;
+    struct virtqueue_slot *slot = &queue->slots[index];
+    slot->table = table ? table : slot_table(queue, index);
+    slot->table_address =
+        table ? env_dma_address(table) : virtqueue_slot_address(queue, index) + queue->driver_bytes;
+}
+
+uint32_t virtqueue_slot_take_large(struct virtqueue *queue, unsigned count, void *token)
+{
+    void *table = NULL;
     if (queue->free_count < (queue->indirect ? 1 : count) || queue->broken)
         return VIRTQUEUE_NONE;
     if (count > queue->descriptors && !(table = stock_take(queue)))
         return VIRTQUEUE_NONE;
     uint32_t index = slot_pop(queue, SLOT_TAKEN);
     struct virtqueue_slot *slot = &queue->slots[index];
-    slot->table = table ? table : slot_table(queue, index);
+    if (table)
+        slot_table_set(queue, index, table);
     slot->token = token;
     slot->writable = 0;
     slot->count = 0;
@@ -116,11 +126,13 @@ uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *toke
     return index;
 }
 
-void virtqueue_slot_free(struct virtqueue *queue, uint32_t index)
+void virtqueue_slot_free_large(struct virtqueue *queue, uint32_t index)
 {
     struct virtqueue_slot *slot = &queue->slots[index];
-    if (slot->room > queue->descriptors)
+    if (slot->room > queue->descriptors) {
         stock_give(queue, slot->table);
+        slot_table_set(queue, index, NULL);
+    }
     unsigned members = queue->indirect ? 0 : slot->room - 1u;
     for (uint32_t at = slot->next; members--;) {
         uint32_t next = queue->slots[at].next;
@@ -142,22 +154,15 @@ void virtqueue_break(struct virtqueue *queue, const char *lie)
             lie);
 }
 
-uint32_t virtqueue_slot_used(struct virtqueue *queue, uint32_t index, uint32_t written)
+uint32_t virtqueue_slot_lie(struct virtqueue *queue, uint32_t index)
 {
-    const char *lie = NULL;
     if (index >= queue->size)
-        lie = "it used a slot that doesn't exist";
+        virtqueue_break(queue, "it used a slot that doesn't exist");
     else if (queue->slots[index].state != SLOT_IN_FLIGHT)
-        lie = "it used a slot that it didn't have";
-    else if (written > queue->slots[index].writable)
-        lie = "it wrote more than there was room for";
-    if (lie) {
-        virtqueue_break(queue, lie);
-        return VIRTQUEUE_NONE;
-    }
-    queue->slots[index].state = SLOT_TAKEN;
-    queue->in_flight--;
-    return index;
+        virtqueue_break(queue, "it used a slot that it didn't have");
+    else
+        virtqueue_break(queue, "it wrote more than there was room for");
+    return VIRTQUEUE_NONE;
 }
 
 /* ---- Telling the device ---- */
@@ -252,8 +257,10 @@ static oskit_error_t slots_make(struct virtqueue *queue)
     if (!queue->blocks || !queue->slots)
         return OSKIT_E_OUTOFMEMORY;
     queue->blocks_address = env_dma_address(queue->blocks);
-    for (uint32_t slot = queue->size; slot-- > 0;)
+    for (uint32_t slot = queue->size; slot-- > 0;) {
+        slot_table_set(queue, slot, NULL);
         slot_push_free(queue, slot);
+    }
     return OSKIT_SUCCESS;
 }
 
@@ -281,6 +288,9 @@ static void queue_init(struct virtqueue *queue, struct virtio_device *device,
     queue->packed = virtio_has(device, VIRTIO_F_RING_PACKED);
     queue->indirect = virtio_has(device, VIRTIO_F_INDIRECT);
     queue->event_idx = virtio_has(device, VIRTIO_F_EVENT_IDX);
+    queue->chain = queue->packed ? (struct virtqueue_chain){NULL, 0, 0, DESCRIPTOR_WRITE << 16}
+                                 : (struct virtqueue_chain){NULL, DESCRIPTOR_NEXT | 1u << 16,
+                                                            1u << 16, DESCRIPTOR_WRITE};
     queue->ring = queue->packed ? &virtqueue_packed : &virtqueue_split;
     list_init(&queue->link);
 }

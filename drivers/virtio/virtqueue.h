@@ -52,6 +52,7 @@ struct virtqueue_descriptor {
 
 struct virtqueue_slot {
     struct virtqueue_descriptor *table; /* in the slot's block, or one of the stock's */
+    uint64_t table_address;             /* for the device */
     void *token;                        /* the driver's */
     uint32_t writable;                  /* bytes that the device may write */
     uint16_t count;                     /* descriptors in the table so far */
@@ -85,13 +86,20 @@ struct virtqueue_options {
     void *driver_data;
 };
 
+/* Descriptors of a slot while they are written. */
+struct virtqueue_chain {
+    struct virtqueue_descriptor *at;
+    uint32_t tail, step, write; /* as the ring's format wants them */
+};
+
 struct virtqueue {
     /* Immutable after creation. */
     struct virtio_device *device;
     const struct virtqueue_ring *ring;
     unsigned index, size, cpu;
     bool packed, indirect, event_idx;
-    uint8_t *blocks; /* size blocks, of block_size bytes each */
+    struct virtqueue_chain chain; /* to begin with */
+    uint8_t *blocks;              /* size blocks, of block_size bytes each */
     uint64_t blocks_address;
     unsigned block_size, driver_bytes, descriptors, descriptors_max;
     uint64_t descriptor_address, driver_address, device_address; /* the ring's three parts */
@@ -130,8 +138,8 @@ void virtqueue_destroy(struct virtqueue *queue);
  * A slot for a request of up to COUNT descriptors, or VIRTQUEUE_NONE when there is none now. COUNT
  * is at most queue->descriptors_max.
  */
-uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token);
-void virtqueue_slot_free(struct virtqueue *queue, uint32_t slot);
+static inline uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token);
+static inline void virtqueue_slot_free(struct virtqueue *queue, uint32_t slot);
 
 /* The driver's bytes in the slot's block, and where the device sees them. */
 static inline void *virtqueue_slot_memory(const struct virtqueue *queue, uint32_t slot)
@@ -174,6 +182,36 @@ static inline void virtqueue_in(struct virtqueue *queue, uint32_t index, uint64_
         queue->packed ? DESCRIPTOR_WRITE << 16 : DESCRIPTOR_WRITE | DESCRIPTOR_NEXT | (n + 1) << 16;
     slot->table[n] = (struct virtqueue_descriptor){address, length, tail};
     slot->writable += length;
+}
+
+/*
+ * The same for who wants it quick: begin, put each descriptor, end, push. WRITE is what begin left
+ * in chain.write for those that the device writes, 0 for those that it reads; WRITABLE is the sum
+ * of the former's lengths.
+ */
+static inline struct virtqueue_chain virtqueue_chain_begin(const struct virtqueue *queue,
+                                                           uint32_t slot)
+{
+    struct virtqueue_chain chain = queue->chain;
+    chain.at = queue->slots[slot].table;
+    return chain;
+}
+
+static inline void virtqueue_chain_put(struct virtqueue_chain *chain, uint64_t address,
+                                       uint32_t length, uint32_t write)
+{
+    struct virtqueue_descriptor *d = chain->at++;
+    d->address = address;
+    d->length = length;
+    d->tail = chain->tail | write;
+    chain->tail += chain->step;
+}
+
+static inline void virtqueue_chain_end(struct virtqueue *queue, uint32_t index, uint32_t count,
+                                       uint32_t writable)
+{
+    queue->slots[index].count = (uint16_t)count;
+    queue->slots[index].writable = writable;
 }
 
 /* Puts the slot into the ring, with at least one descriptor. The device may begin with it now, and
@@ -246,7 +284,51 @@ size_t virtqueue_packed_bytes(unsigned size, size_t *driver_at, size_t *device_a
 
 /* The slot that the device says it used with WRITTEN bytes, now no longer in flight; VIRTQUEUE_NONE
  * and broken when that can't be. */
-uint32_t virtqueue_slot_used(struct virtqueue *queue, uint32_t slot, uint32_t written);
+uint32_t virtqueue_slot_lie(struct virtqueue *queue, uint32_t index);
+
+static inline uint32_t virtqueue_slot_used(struct virtqueue *queue, uint32_t index,
+                                           uint32_t written)
+{
+    struct virtqueue_slot *slot = &queue->slots[index];
+    if (index >= queue->size || slot->state != SLOT_IN_FLIGHT || written > slot->writable)
+        return virtqueue_slot_lie(queue, index);
+    slot->state = SLOT_TAKEN;
+    queue->in_flight--;
+    return index;
+}
+
+/* What takes more than the usual: chains of slots, tables of the stock. */
+uint32_t virtqueue_slot_take_large(struct virtqueue *queue, unsigned count, void *token);
+void virtqueue_slot_free_large(struct virtqueue *queue, uint32_t slot);
+
+static inline uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token)
+{
+    uint32_t index = queue->free;
+    if (!queue->indirect || count > queue->descriptors || !queue->free_count || queue->broken)
+        return virtqueue_slot_take_large(queue, count, token);
+    struct virtqueue_slot *slot = &queue->slots[index];
+    queue->free = slot->next;
+    queue->free_count--;
+    slot->state = SLOT_TAKEN;
+    slot->token = token;
+    slot->writable = 0;
+    slot->count = 0;
+    slot->room = (uint16_t)count;
+    return index;
+}
+
+static inline void virtqueue_slot_free(struct virtqueue *queue, uint32_t index)
+{
+    struct virtqueue_slot *slot = &queue->slots[index];
+    if (!queue->indirect || slot->room > queue->descriptors) {
+        virtqueue_slot_free_large(queue, index);
+        return;
+    }
+    slot->state = SLOT_FREE;
+    slot->next = (uint16_t)queue->free;
+    queue->free = index;
+    queue->free_count++;
+}
 
 /* Orders all stores before it before all loads after it: between telling the device something and
  * looking whether it wants to be told. */

@@ -1,5 +1,6 @@
 /*
- * The fast halves of the porting header's locks, for io/ and drivers/ in this kernel:
+ * The fast halves of the porting header's locks, and what is an instruction or two, for io/ and
+ * drivers/ in this kernel:
  * <sluice/env.h> includes this where SLUICE_ENV_INLINE names it. What they can't finish they leave
  * to the functions of kernel/host.c. The locks are the kernel's own: kernel/cpu/spinlock.h,
  * kernel/task/mutex.c.
@@ -10,6 +11,9 @@
 /* Of struct cpu, asserted in percpu.h. */
 #define ENV_INLINE_PREEMPT "%%gs:24"
 #define ENV_INLINE_CURRENT "%%gs:32"
+#define ENV_INLINE_CPU     "%%gs:28"
+/* Where memory begins: asserted in kernel/host.c. */
+#define ENV_INLINE_DIRECT 0xffff800000000000ul
 
 /* The count of the contended try goes down without a look at what is pending: the lock's own end
  * looks. */
@@ -69,6 +73,20 @@ static inline void env_inline_mutex_unlock(struct env_mutex *mutex)
         (env_mutex_unlock)(mutex);
 }
 
+static inline uint64_t env_inline_dma_address(const void *p)
+{
+    return (uint64_t)p - ENV_INLINE_DIRECT;
+}
+
+static inline unsigned env_inline_cpu_index(void)
+{
+    unsigned id;
+    __asm__ volatile("movl " ENV_INLINE_CPU ", %0" : "=r"(id));
+    return id;
+}
+
+#define env_dma_address(p)      env_inline_dma_address(p)
+#define env_cpu_index()         env_inline_cpu_index()
 #define env_spin_lock(lock)     env_inline_spin_lock(lock)
 #define env_spin_unlock(lock)   env_inline_spin_unlock(lock)
 #define env_mutex_lock(mutex)   env_inline_mutex_lock(mutex)

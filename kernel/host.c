@@ -76,7 +76,9 @@ size_t env_page_free(void)
     return pages_free();
 }
 
-uint64_t env_dma_address(const void *p)
+_Static_assert(ENV_INLINE_DIRECT == DIRECT_BASE, "env_inline.h");
+
+uint64_t(env_dma_address)(const void *p)
 {
     return page_physical(p);
 }
@@ -198,7 +200,7 @@ unsigned env_cpu_count(void)
     return cpu_count;
 }
 
-unsigned env_cpu_index(void)
+unsigned(env_cpu_index)(void)
 {
     return cpu_index();
 }

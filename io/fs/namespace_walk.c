@@ -67,12 +67,13 @@ static void walker_to_root(struct walker *w)
 /* Over what is mounted here, and on that. */
 static inline void walker_descend(struct walker *w)
 {
-    struct mount *mount;
+    while (atomic_load_explicit(&w->at.name->mounts, memory_order_acquire) != 0) {
+        struct mount *mount = mount_on(w->at.mount, w->at.name);
 
-    if (atomic_load_explicit(&w->at.name->mounts, memory_order_acquire) == 0)
-        return;
-    while ((mount = mount_on(w->at.mount, w->at.name)))
+        if (!mount)
+            return;
         walker_set(w, mount, name_get(mount->root));
+    }
 }
 
 /* "..": not above the walk's root; from the root of a mount first to the name under it. */

@@ -36,6 +36,30 @@
         jb user_range_refused
         .endm
 
+/* Eight words from OFFSET on. A fault goes to FIXUP, which adds what the blocks not begun would have
+ * moved, and this one, to what is left. */
+        .macro move_64 offset, fixup
+901:    movq \offset(%rsi), %rax
+902:    movq \offset + 8(%rsi), %r8
+903:    movq \offset + 16(%rsi), %r9
+904:    movq \offset + 24(%rsi), %r10
+905:    movq %rax, \offset(%rdi)
+906:    movq %r8, \offset + 8(%rdi)
+907:    movq %r9, \offset + 16(%rdi)
+908:    movq %r10, \offset + 24(%rdi)
+911:    movq \offset + 32(%rsi), %rax
+912:    movq \offset + 40(%rsi), %r8
+913:    movq \offset + 48(%rsi), %r9
+914:    movq \offset + 56(%rsi), %r10
+915:    movq %rax, \offset + 32(%rdi)
+916:    movq %r8, \offset + 40(%rdi)
+917:    movq %r9, \offset + 48(%rdi)
+918:    movq %r10, \offset + 56(%rdi)
+        .irp at, 901b, 902b, 903b, 904b, 905b, 906b, 907b, 908b, 911b, 912b, 913b, 914b, 915b, 916b, 917b, 918b
+        extable \at, \fixup
+        .endr
+        .endm
+
         .text
 /* All instructions between these two labels, and no others, may fault on a program's pages. */
         .globl user_access_start, user_access_end
@@ -84,30 +108,27 @@ user_move:
         ret
 
 8:      movq %rdx, %rcx
-        andl $63, %edx
-        shrq $6, %rcx
-        jz 20f
+        shrq $8, %rcx
+        jz 19f
+        movzbl %dl, %edx
         .balign 16
-10:     movq (%rsi), %rax
-11:     movq 8(%rsi), %r8
-12:     movq 16(%rsi), %r9
-13:     movq 24(%rsi), %r10
-14:     movq %rax, (%rdi)
-15:     movq %r8, 8(%rdi)
-16:     movq %r9, 16(%rdi)
-17:     movq %r10, 24(%rdi)
-30:     movq 32(%rsi), %rax
-31:     movq 40(%rsi), %r8
-32:     movq 48(%rsi), %r9
-33:     movq 56(%rsi), %r10
-34:     movq %rax, 32(%rdi)
-35:     movq %r8, 40(%rdi)
-36:     movq %r9, 48(%rdi)
-37:     movq %r10, 56(%rdi)
-        addq $64, %rsi
-        addq $64, %rdi
+10:     move_64 0, 71f
+        move_64 64, 71f
+        move_64 128, 71f
+        move_64 192, 71f
+        addq $256, %rsi
+        addq $256, %rdi
         decq %rcx
         jnz 10b
+19:     movl %edx, %ecx
+        andl $63, %edx
+        shrl $6, %ecx
+        jz 20f
+18:     move_64 0, 70f
+        addq $64, %rsi
+        addq $64, %rdi
+        decl %ecx
+        jnz 18b
 20:     movl %edx, %ecx
         andl $7, %edx
         shrl $3, %ecx
@@ -141,6 +162,9 @@ user_move:
 70:     shlq $6, %rcx
         addq %rcx, %rdx
         jmp 51b
+71:     shlq $8, %rcx
+        addq %rcx, %rdx
+        jmp 51b
 80:     leaq (%rdx, %rcx, 8), %rdx
         jmp 51b
 
@@ -154,22 +178,6 @@ user_move:
         extable 45b, 51b
         extable 46b, 51b
         extable 47b, 51b
-        extable 10b, 70b
-        extable 11b, 70b
-        extable 12b, 70b
-        extable 13b, 70b
-        extable 14b, 70b
-        extable 15b, 70b
-        extable 16b, 70b
-        extable 17b, 70b
-        extable 30b, 70b
-        extable 31b, 70b
-        extable 32b, 70b
-        extable 33b, 70b
-        extable 34b, 70b
-        extable 35b, 70b
-        extable 36b, 70b
-        extable 37b, 70b
         extable 40b, 80b
         extable 41b, 80b
         extable 51b, 60b

@@ -15,8 +15,8 @@ struct trap_frame;
 void irq_init(void);
 /* Called by trap.c for vectors TRAP_DEVICE_FIRST..LAST, interrupts off. */
 void irq_interrupt(unsigned vector);
-/* Calls SHOW for each line in use, for /proc/interrupts: NAME says the controller, too; counts[] has
- * cpu_count entries. */
+/* Calls SHOW for each line in use, for /proc/interrupts: NAME says the controller, too; counts[]
+ * has cpu_count entries. */
 void irq_each(void (*show)(void *arg, unsigned line, const char *name, const uint64_t *counts),
               void *arg);
 

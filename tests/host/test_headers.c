@@ -40,15 +40,18 @@
 #include <oskit/net/socket.h>
 #include <oskit/types.h>
 #include <sluice/blockqueue.h>
+#include <sluice/driver.h>
 #include <sluice/dynamic.h>
 #include <sluice/filesystemx.h>
 #include <sluice/filex.h>
+#include <sluice/pci.h>
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/sync.h>
 #include <sluice/sgbuf.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
+#include <sluice/virtio_mmio.h>
 
 /* ---- Structures -------------------------------------------------------------------------- */
 

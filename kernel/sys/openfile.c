@@ -27,6 +27,7 @@ static const oskit_guid_t *const face_iids[FACE_SLOTS] = {
     [FACE_INDEX(tty)] = &oskit_ttystream_iid,        [FACE_INDEX(control)] = &sluice_control_iid,
     [FACE_INDEX(asyncio)] = &oskit_asyncio_iid,      [FACE_INDEX(stream)] = &oskit_stream_iid,
     [FACE_INDEX(absio)] = &oskit_absio_iid,          [FACE_INDEX(epoll)] = &sluice_epoll_iid,
+    [FACE_INDEX(sync)] = &sluice_sync_iid,
 };
 
 static void **openfile_slot(struct openfile *file, size_t i)
@@ -166,6 +167,8 @@ struct openfile *openfile_create(oskit_iunknown_t *object, const struct location
         location_copy(&file->location, location);
     openfile_gather(file);
     openfile_find_readiness(file);
+    if (file->sync)
+        file->sync_seen = sluice_sync_errors(file->sync);
     if (file->terminal)
         file->terminal->ops->opened(file->terminal);
     return file;
@@ -467,10 +470,17 @@ static long read_refused(struct openfile *file, long error)
     return refused && file->location.name && location_dir(&file->location) ? -ABI_EISDIR : error;
 }
 
+/* O_DIRECT, of what has a cache to go past: elsewhere it is kept and means nothing. */
+static uint32_t openfile_direct(const struct openfile *file)
+{
+    uint32_t flags = atomic_load_explicit(&file->flags, memory_order_relaxed);
+    return __builtin_expect(flags & ABI_O_DIRECT && file->sync, 0) ? VECIO_DIRECT : 0;
+}
+
 static long read_through(struct openfile *file, struct sluice_uio *uio, const int64_t *offset,
                          uint32_t vecio_flags)
 {
-    struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags};
+    struct transfer t = {.file = file, .uio = uio, .flags = vecio_flags | openfile_direct(file)};
     long result = openfile_transfer(&t, offset);
     if (result > 0)
         notify_location(&file->location, NOTIFY_ACCESS);
@@ -497,8 +507,11 @@ static long write_through(struct openfile *file, struct sluice_uio *uio, const i
                           uint32_t vecio_flags, size_t moved)
 {
     uint32_t flags = atomic_load_explicit(&file->flags, memory_order_relaxed);
-    struct transfer t = {
-        .file = file, .uio = uio, .flags = vecio_flags, .write = true, .moved = moved};
+    struct transfer t = {.file = file,
+                         .uio = uio,
+                         .flags = vecio_flags | openfile_direct(file),
+                         .write = true,
+                         .moved = moved};
     if (flags & ABI_O_APPEND)
         t.flags |= VECIO_APPEND;
     if (flags & ABI_O_DSYNC)

@@ -23,6 +23,7 @@
 #include <sluice/namespace.h>
 #include <sluice/notify.h>
 #include <sluice/readiness.h>
+#include <sluice/sync.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
 #include "kernel/abi/fcntl.h"
@@ -52,9 +53,11 @@ struct openfile {
     oskit_stream_t *stream;
     oskit_absio_t *absio;
     sluice_epoll_t *epoll;
+    sluice_sync_t *sync;
     struct readiness *readiness; /* of its pollable; NULL: always ready */
 
     struct env_mutex offset_mutex;
+    oskit_u32_t sync_seen;       /* errors of write-back it was told of (sluice/sync.h) */
     int64_t offset;              /* bytes; for directories the cookie of the next entry */
     struct async *_Atomic async; /* O_ASYNC and its owner; NULL: neither was ever set */
     struct epoll_owner watchers; /* its members in epoll sets; has its own lock */

@@ -1,6 +1,5 @@
 /* Names: creating, removing, renaming, reading directories, and where the process stands. */
 #include <sluice/filex.h>
-#include <sluice/pagecache.h>
 #include <sluice/notify.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
@@ -438,56 +437,4 @@ long sys_umount2(long target, long flags)
     error = errno_from_oskit(namespace_unmount(root_namespace, &at, flags & ABI_MNT_DETACH));
     location_release(&at);
     return error;
-}
-
-static void sync_filesystem(void *arg, oskit_filesystem_t *fs)
-{
-    oskit_filesystem_sync(fs, *(bool *)arg);
-}
-
-/* All begin before the first is waited for. Devices that are open as such come last. */
-long sys_sync(void)
-{
-    bool wait = false;
-    namespace_each_filesystem(root_namespace, sync_filesystem, &wait);
-    wait = true;
-    namespace_each_filesystem(root_namespace, sync_filesystem, &wait);
-    pagecache_sync(NULL, true);
-    return 0;
-}
-
-/* Devices of bytes and FIFOs have nothing to write back, and say so. */
-static bool location_syncs(const struct location *location)
-{
-    struct filex_stat stat;
-    sluice_filex_t *filex = location_filex(location);
-    if (!filex || sluice_filex_stat(filex, &stat))
-        return true;
-    return (stat.mode & OSKIT_S_IFMT) != OSKIT_S_IFCHR &&
-           (stat.mode & OSKIT_S_IFMT) != OSKIT_S_IFIFO;
-}
-
-static long descriptor_sync(long number, bool data_only)
-{
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
-        return -ABI_EBADF;
-    long error = -ABI_EINVAL;
-    if (fd.file->location.name && location_syncs(&fd.file->location)) {
-        oskit_file_t *file = location_file(&fd.file->location);
-        oskit_error_t failed = data_only ? oskit_file_datasync(file, 1) : oskit_file_sync(file, 1);
-        error = failed == OSKIT_E_NOTIMPL ? 0 : errno_from_oskit(failed);
-    }
-    fd_put(fd);
-    return error;
-}
-
-long sys_fsync(long fd)
-{
-    return descriptor_sync(fd, false);
-}
-
-long sys_fdatasync(long fd)
-{
-    return descriptor_sync(fd, true);
 }

@@ -1,7 +1,4 @@
-/*
- * Space of files, and advice about it: fallocate, fadvise64, readahead, sync_file_range, syncfs.
- * What lies in RAM is read ahead and written back as it is; these calls check what they are asked.
- */
+/* Space of files: fallocate. */
 #include <sluice/notify.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/sys/sys.h"
@@ -10,7 +7,6 @@
 #define FALLOC_KNOWN                                                          \
     (FALLOC_PUNCH | ABI_FALLOC_FL_COLLAPSE_RANGE | ABI_FALLOC_FL_ZERO_RANGE | \
      ABI_FALLOC_FL_INSERT_RANGE)
-#define SYNC_RANGE_FLAGS 7
 
 static bool type_has_pages(oskit_mode_t type)
 {
@@ -71,60 +67,4 @@ long sys_fallocate(long number, long mode, long offset, long length)
     long result = file_allocate(fd.file, mode, offset, length);
     fd_put(fd);
     return result;
-}
-
-/* ---- Advice ---- */
-
-long sys_fadvise64(long number, long offset, long length, long advice)
-{
-    (void)offset;
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
-        return -ABI_EBADF;
-    oskit_mode_t type = openfile_type(fd.file);
-    fd_put(fd);
-    if (type == OSKIT_S_IFIFO)
-        return -ABI_ESPIPE;
-    return length < 0 || advice < ABI_POSIX_FADV_NORMAL || advice > ABI_POSIX_FADV_NOREUSE
-               ? -ABI_EINVAL
-               : 0;
-}
-
-long sys_readahead(long number, long offset, long size)
-{
-    (void)offset;
-    (void)size;
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
-        return -ABI_EBADF;
-    long result = !openfile_readable(fd.file)               ? -ABI_EBADF
-                  : !type_has_pages(openfile_type(fd.file)) ? -ABI_EINVAL
-                                                            : 0;
-    fd_put(fd);
-    return result;
-}
-
-/* ---- Writing back ---- */
-
-long sys_sync_file_range(long number, long offset, long length, long flags)
-{
-    int64_t end;
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
-        return -ABI_EBADF;
-    oskit_mode_t type = openfile_type(fd.file);
-    fd_put(fd);
-    if (flags & ~SYNC_RANGE_FLAGS || offset < 0 || length < 0 ||
-        __builtin_add_overflow(offset, length, &end))
-        return -ABI_EINVAL;
-    return type_has_pages(type) || type == OSKIT_S_IFDIR || type == OSKIT_S_IFLNK ? 0 : -ABI_ESPIPE;
-}
-
-long sys_syncfs(long number)
-{
-    struct fd fd = fd_get((int)number);
-    if (!fd.file)
-        return -ABI_EBADF;
-    fd_put(fd);
-    return 0;
 }

@@ -2,7 +2,7 @@
  * Notifiers: the queue of events, and reading it. See <sluice/notify.h>; locks: notify_private.h.
  *
  * Events are appended from under spinlocks, so their memory may not be waited for. What can't be
- * had is an event lost, which the overflow, a part of the notifier, says.
+ * had is an event lost, which the overflow says, that each notifier has from the beginning.
  */
 #include <sluice/refuse.h>
 #include <sluice/string.h>
@@ -41,7 +41,7 @@ static void event_take(struct notify *notify, struct notify_event *event)
 
 static void event_lost(struct notify *notify)
 {
-    struct notify_event *overflow = &notify->overflow;
+    struct notify_event *overflow = notify->overflow;
 
     if (!list_empty(&overflow->link))
         return;
@@ -86,7 +86,7 @@ static struct notify_event *event_create(oskit_s32_t watch, const struct notify_
 
 static void event_free(struct notify *notify, struct notify_event *event)
 {
-    if (event != &notify->overflow)
+    if (event != notify->overflow)
         env_free(event, sizeof *event + event->record.length);
 }
 
@@ -126,7 +126,7 @@ static oskit_error_t notify_take(struct notify *notify, size_t room, struct take
     } else if (event_size(first) > room) {
         err = OSKIT_E_INVALIDARG;
     } else {
-        *out = (struct taken){first->record, first == &notify->overflow ? NULL : first};
+        *out = (struct taken){first->record, first == notify->overflow ? NULL : first};
         event_take(notify, first);
     }
     env_spin_unlock(&notify->lock);
@@ -269,6 +269,7 @@ static void notify_destroy(struct sluice_object *object)
     notify_drop_watches(notify);
     while ((pos = list_pop_front(&notify->events)))
         event_free(notify, container_of(pos, struct notify_event, link));
+    env_free(notify->overflow, sizeof *notify->overflow);
     notify_user_put(notify->user);
     listener_set_fini(&notify->listeners);
     sluice_object_fini(object);
@@ -295,14 +296,16 @@ oskit_error_t notify_new(oskit_iunknown_t **out)
     if (!notify)
         return OSKIT_ENOMEM;
     env_identity(&who);
-    oskit_error_t err = notify_user_get(who.uid, &notify->user);
+    notify->overflow = env_alloc(sizeof *notify->overflow, ENV_ZERO);
+    oskit_error_t err = notify->overflow ? notify_user_get(who.uid, &notify->user) : OSKIT_ENOMEM;
     if (OSKIT_FAILED(err)) {
+        env_free(notify->overflow, sizeof *notify->overflow);
         env_free(notify, sizeof *notify);
         return err;
     }
     notify->limit = notify_limits.events;
     list_init(&notify->events);
-    list_init(&notify->overflow.link);
+    list_init(&notify->overflow->link);
     list_init(&notify->late);
     readiness_init(&notify->readiness, 0);
     listener_set_init(&notify->listeners, &notify->readiness);

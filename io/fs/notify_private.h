@@ -50,11 +50,11 @@ struct notify {
     struct radix watches;    /* by number; watch_lock */
     oskit_s32_t last_number; /* watch_lock */
 
-    struct env_spinlock lock;     /* guards what follows */
-    struct list events;           /* unread, the oldest first */
-    oskit_u32_t count;            /* of them */
-    size_t bytes;                 /* of all records and names in them */
-    struct notify_event overflow; /* on the list or on none */
+    struct env_spinlock lock;      /* guards what follows */
+    struct list events;            /* unread, the oldest first */
+    oskit_u32_t count;             /* of them */
+    size_t bytes;                  /* of all records and names in them */
+    struct notify_event *overflow; /* on the list or on none; there from the beginning */
 
     struct readiness readiness; /* its level changes under lock */
     struct listener_set listeners;

@@ -66,7 +66,7 @@ static struct process *clock_process(int32_t pid, bool reading)
 long cpu_clock_open(int32_t number, bool reading, struct cpu_clock *out)
 {
     number = clock_general(number);
-    int32_t which = number & CLOCK_WHICH_MASK, id = ~number >> 3;
+    int32_t which = number & CLOCK_WHICH_MASK, id = (int32_t)(~(uint32_t)number >> 3);
     *out = (struct cpu_clock){.user = which == CLOCK_VIRTUAL};
     if (number >= 0 || which > CLOCK_SCHED)
         return -ABI_EINVAL;

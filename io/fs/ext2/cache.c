@@ -35,9 +35,8 @@ static oskit_u32_t ext2_write_credits(struct ext2 *fs, oskit_u64_t length)
     oskit_u64_t leaves = blocks / (fs->g.block_size / sizeof(oskit_u32_t));
     oskit_u64_t groups = blocks / fs->g.blocks_per_group;
     oskit_u64_t credits = EXT2_CREDITS_INODE + EXT2_CREDITS_FILL + leaves + groups * 2;
-    oskit_u32_t most = journal_credits_max(fs->journal);
 
-    return credits < most ? (oskit_u32_t)credits : most;
+    return credits < UINT32_MAX ? (oskit_u32_t)credits : UINT32_MAX;
 }
 
 /* One at a time is in the node, more are allocated. */
@@ -81,7 +80,7 @@ static oskit_error_t ext2_cache_begin(struct pagecache *cache, oskit_u64_t lengt
 
     if (!write)
         return OSKIT_FAILED(err) ? err : OSKIT_ENOMEM;
-    err = journal_begin(node->fs->journal, ext2_write_credits(node->fs, length), &write->handle);
+    err = ext2_begin(node->fs, ext2_write_credits(node->fs, length), &write->handle);
     if (OSKIT_FAILED(err)) {
         ext2_write_give(node, write);
         return err;
@@ -102,7 +101,7 @@ static void ext2_cache_end(struct pagecache *cache)
 
     if (write->store && OSKIT_FAILED(ext2_inode_store(&write->handle, node, false)))
         ext2_damaged(node->fs, "inode not stored", node->ino);
-    journal_end(&write->handle);
+    ext2_end(node->fs, &write->handle);
     env_spin_lock(&node->lock);
     struct ext2_write **link = &node->writes;
     while (*link != write)

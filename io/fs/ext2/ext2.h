@@ -65,9 +65,11 @@ struct ext2 {
     _Atomic oskit_u32_t holders; /* the filesystem object and every node; the last frees this */
     sluice_blockqueue_t *device; /* held */
     oskit_iunknown_t *claim;     /* held; may be NULL */
-    struct ext2_geometry g;      /* immutable, like the next six */
+    struct ext2_geometry g;      /* immutable, like the next */
     struct buffer_cache *buffers;
-    struct journal *journal; /* NULL: none */
+    struct journal *_Atomic journal; /* NULL: none, or none is open (sync.c) */
+    _Atomic oskit_u32_t inside;      /* calls that may use it */
+    _Atomic uintptr_t stopper;       /* the thread that stops the writing, or 0 */
     oskit_u32_t dev;
     bool noatime;
     bool never_write; /* features or the device forbid it */
@@ -185,7 +187,16 @@ oskit_error_t ext2_sync(struct ext2 *fs, bool wait);
 oskit_error_t ext2_start_writing(struct ext2 *fs);
 oskit_error_t ext2_stop_writing(struct ext2 *fs);
 /* The last holder's: writes what is left, frees FS. */
-void ext2_end(struct ext2 *fs);
+void ext2_finish(struct ext2 *fs);
+/* Around what uses the journal other than by a handle. */
+void ext2_enter(struct ext2 *fs);
+void ext2_leave(struct ext2 *fs);
+/* journal_begin and its relatives, but OSKIT_EROFS where nothing may be changed; never nested. More
+ * credits than a transaction has are cut to that. After a failed restart the handle has ended. */
+oskit_error_t ext2_begin(struct ext2 *fs, oskit_u32_t credits, struct journal_handle *handle);
+void ext2_end(struct ext2 *fs, struct journal_handle *handle);
+oskit_error_t ext2_restart(struct ext2 *fs, struct journal_handle *handle, oskit_u32_t credits);
+bool ext2_wait_free(struct ext2 *fs);
 
 /* ---- mount.c ---- */
 

@@ -48,7 +48,7 @@ static oskit_error_t ext2_write_patiently(struct ext2_node *node, struct sluice_
 
     do
         err = ext2_write(node, uio, offset, flags, moved);
-    while (err == OSKIT_ENOSPC && *moved == 0 && journal_wait_free(node->fs->journal));
+    while (err == OSKIT_ENOSPC && *moved == 0 && ext2_wait_free(node->fs));
     return err;
 }
 

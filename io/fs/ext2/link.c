@@ -72,11 +72,11 @@ static oskit_error_t ext2_link_locked(struct ext2_node *dir, const char *name,
     oskit_error_t err = ext2_link_check(dir, name, node);
 
     if (OSKIT_SUCCEEDED(err))
-        err = journal_begin(dir->fs->journal, LINK_CREDITS, &handle);
+        err = ext2_begin(dir->fs, LINK_CREDITS, &handle);
     if (OSKIT_FAILED(err))
         return err;
     err = ext2_link_in(&handle, dir, name, node);
-    journal_end(&handle);
+    ext2_end(dir->fs, &handle);
     return err;
 }
 
@@ -90,7 +90,7 @@ oskit_error_t ext2_link(struct ext2_node *dir, const char *name, struct ext2_nod
         env_mutex_lock(&dir->mutex);
         err = ext2_link_locked(dir, name, node);
         env_mutex_unlock(&dir->mutex);
-    } while (err == OSKIT_ENOSPC && journal_wait_free(dir->fs->journal));
+    } while (err == OSKIT_ENOSPC && ext2_wait_free(dir->fs));
     return err;
 }
 
@@ -118,7 +118,7 @@ static oskit_error_t ext2_remove_in(struct ext2_node *dir, struct ext2_entry *en
                                     struct ext2_node *node)
 {
     struct journal_handle handle;
-    oskit_error_t err = journal_begin(dir->fs->journal, UNLINK_CREDITS, &handle);
+    oskit_error_t err = ext2_begin(dir->fs, UNLINK_CREDITS, &handle);
 
     if (OSKIT_FAILED(err))
         return err;
@@ -127,7 +127,7 @@ static oskit_error_t ext2_remove_in(struct ext2_node *dir, struct ext2_entry *en
     err = ext2_dir_remove(&handle, dir, entry);
     if (OSKIT_SUCCEEDED(err))
         err = ext2_unlinked(&handle, node);
-    journal_end(&handle);
+    ext2_end(dir->fs, &handle);
     return err;
 }
 

@@ -240,11 +240,11 @@ static oskit_error_t ext2_make_locked(struct ext2_node *dir, const char *name,
 
     *out = NULL;
     if (OSKIT_SUCCEEDED(err))
-        err = journal_begin(dir->fs->journal, MAKE_CREDITS, &handle);
+        err = ext2_begin(dir->fs, MAKE_CREDITS, &handle);
     if (OSKIT_FAILED(err))
         return err;
     err = ext2_make_in(&handle, dir, name, how, out);
-    journal_end(&handle);
+    ext2_end(dir->fs, &handle);
     return err;
 }
 
@@ -277,7 +277,7 @@ oskit_error_t ext2_make(struct ext2_node *dir, const char *name,
         return err;
     do /* what was freed lately can be had after a commit */
         err = ext2_make_once(dir, name, &how, &node);
-    while (err == OSKIT_ENOSPC && journal_wait_free(dir->fs->journal));
+    while (err == OSKIT_ENOSPC && ext2_wait_free(dir->fs));
     if (OSKIT_FAILED(err))
         return err;
     if (out)
@@ -299,7 +299,7 @@ oskit_error_t ext2_tmpfile(struct ext2_node *dir, oskit_u32_t mode, oskit_file_t
     if (OSKIT_SUCCEEDED(err))
         err = ext2_writable(dir->fs);
     if (OSKIT_SUCCEEDED(err))
-        err = journal_begin(dir->fs->journal, NEW_CREDITS, &handle);
+        err = ext2_begin(dir->fs, NEW_CREDITS, &handle);
     if (OSKIT_FAILED(err))
         return err;
     err = ext2_new(&handle, dir, &how, &node);
@@ -312,7 +312,7 @@ oskit_error_t ext2_tmpfile(struct ext2_node *dir, oskit_u32_t mode, oskit_file_t
     }
     if (OSKIT_SUCCEEDED(err))
         ext2_node_publish(node);
-    journal_end(&handle);
+    ext2_end(dir->fs, &handle);
     if (OSKIT_FAILED(err)) {
         ext2_node_put(node);
         return err;

@@ -208,11 +208,11 @@ oskit_error_t ext2_node_flush(struct ext2_node *node)
     env_spin_unlock(&node->lock);
     if (!changed)
         return OSKIT_SUCCESS;
-    oskit_error_t err = journal_begin(node->fs->journal, EXT2_CREDITS_INODE, &handle);
+    oskit_error_t err = ext2_begin(node->fs, EXT2_CREDITS_INODE, &handle);
     if (OSKIT_FAILED(err))
         return err;
     err = ext2_inode_store(&handle, node, false);
-    journal_end(&handle);
+    ext2_end(node->fs, &handle);
     return err;
 }
 
@@ -275,7 +275,9 @@ static void ext2_node_finish(struct ext2_node *node)
     else if (writable)
         ext2_node_flush(node);
     if (node->cached) {
+        ext2_enter(node->fs);
         journal_remove_ordered(node->fs->journal, &node->ordered);
+        ext2_leave(node->fs);
         pagecache_fini(&node->cache);
     }
     ext2_node_unpublish(node);

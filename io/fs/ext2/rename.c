@@ -266,7 +266,7 @@ static oskit_error_t ext2_move(struct journal_handle *handle, struct ext2_renami
 static oskit_error_t ext2_rename_change(struct ext2_renaming *r)
 {
     struct journal_handle handle;
-    oskit_error_t err = journal_begin(r->from->fs->journal, RENAME_CREDITS, &handle);
+    oskit_error_t err = ext2_begin(r->from->fs, RENAME_CREDITS, &handle);
 
     if (OSKIT_FAILED(err))
         return err;
@@ -276,7 +276,7 @@ static oskit_error_t ext2_rename_change(struct ext2_renaming *r)
         err = ext2_exchange(&handle, r);
     else
         err = ext2_replace(&handle, r);
-    journal_end(&handle);
+    ext2_end(r->from->fs, &handle);
     return err;
 }
 
@@ -378,7 +378,7 @@ oskit_error_t ext2_rename(struct ext2_node *old_dir, const char *old_name,
     err = ext2_writable(old_dir->fs);
     while (OSKIT_SUCCEEDED(err)) {
         err = ext2_rename_once(&r);
-        if (err != OSKIT_ENOSPC || !journal_wait_free(old_dir->fs->journal))
+        if (err != OSKIT_ENOSPC || !ext2_wait_free(old_dir->fs))
             break;
         err = OSKIT_SUCCESS;
     }

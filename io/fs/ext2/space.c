@@ -17,13 +17,11 @@ oskit_u64_t ext2_size_limit(const struct ext2 *fs)
  * Sizes and block maps are in buffers as soon as they change, times may not be: they alone don't
  * matter for reading the data back.
  */
-oskit_error_t ext2_fsync(struct ext2_node *node, bool data_only)
+static oskit_error_t ext2_fsync_inside(struct ext2_node *node, bool data_only)
 {
     struct ext2 *fs = node->fs;
     oskit_error_t err = OSKIT_SUCCESS, written = OSKIT_SUCCESS;
 
-    if (atomic_load_explicit(&fs->read_only, memory_order_relaxed))
-        return OSKIT_SUCCESS;
     if (node->cached)
         written = pagecache_writeback(&node->cache, 0, UINT64_MAX, true);
     if (!data_only)
@@ -38,6 +36,17 @@ oskit_error_t ext2_fsync(struct ext2_node *node, bool data_only)
     if (OSKIT_SUCCEEDED(err) && !fs->journal)
         err = buffer_flush(fs->buffers);
     return OSKIT_FAILED(written) ? written : err;
+}
+
+oskit_error_t ext2_fsync(struct ext2_node *node, bool data_only)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    ext2_enter(node->fs);
+    if (!atomic_load(&node->fs->read_only))
+        err = ext2_fsync_inside(node, data_only);
+    ext2_leave(node->fs);
+    return err;
 }
 
 /* ---- Holes ---- */

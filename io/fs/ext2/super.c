@@ -14,7 +14,7 @@ void ext2_hold(struct ext2 *fs)
 void ext2_drop(struct ext2 *fs)
 {
     if (atomic_fetch_sub_explicit(&fs->holders, 1, memory_order_acq_rel) == 1)
-        ext2_end(fs);
+        ext2_finish(fs);
 }
 
 oskit_error_t ext2_damaged(struct ext2 *fs, const char *what, oskit_u64_t number)

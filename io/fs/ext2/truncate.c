@@ -191,7 +191,7 @@ static oskit_error_t ext2_cut_all(struct journal_handle *handle, struct ext2_nod
         env_mutex_unlock(&node->map_mutex);
         if (err != OSKIT_EAGAIN || OSKIT_FAILED(stored))
             return OSKIT_FAILED(stored) ? stored : err;
-        err = journal_restart(handle, CUT_BEGIN);
+        err = ext2_restart(node->fs, handle, CUT_BEGIN);
         *closed = OSKIT_FAILED(err);
         if (*closed)
             return err;
@@ -203,7 +203,7 @@ oskit_error_t ext2_truncate_blocks(struct ext2_node *node, oskit_u64_t index)
 {
     struct journal_handle handle;
     bool closed;
-    oskit_error_t err = journal_begin(node->fs->journal, CUT_BEGIN, &handle);
+    oskit_error_t err = ext2_begin(node->fs, CUT_BEGIN, &handle);
 
     if (OSKIT_FAILED(err))
         return err;
@@ -211,7 +211,7 @@ oskit_error_t ext2_truncate_blocks(struct ext2_node *node, oskit_u64_t index)
     if (closed)
         return err;
     if (journal_credits(&handle) < EXT2_CREDITS_ORPHAN + EXT2_CREDITS_INODE) {
-        oskit_error_t more = journal_restart(&handle, CUT_BEGIN);
+        oskit_error_t more = ext2_restart(node->fs, &handle, CUT_BEGIN);
         if (OSKIT_FAILED(more))
             return more;
     }
@@ -219,7 +219,7 @@ oskit_error_t ext2_truncate_blocks(struct ext2_node *node, oskit_u64_t index)
         err = ext2_orphan_remove(&handle, node);
     if (OSKIT_SUCCEEDED(err))
         err = ext2_inode_store(&handle, node, false);
-    journal_end(&handle);
+    ext2_end(node->fs, &handle);
     return err;
 }
 
@@ -232,13 +232,13 @@ static oskit_error_t ext2_shrink(struct ext2_node *node, oskit_u64_t size)
     oskit_error_t err = pagecache_truncate(&node->cache, size);
 
     if (OSKIT_SUCCEEDED(err))
-        err = journal_begin(node->fs->journal, EXT2_CREDITS_INODE + EXT2_CREDITS_ORPHAN, &handle);
+        err = ext2_begin(node->fs, EXT2_CREDITS_INODE + EXT2_CREDITS_ORPHAN, &handle);
     if (OSKIT_FAILED(err))
         return err;
     err = ext2_orphan_add(&handle, node);
     if (OSKIT_SUCCEEDED(err))
         err = ext2_inode_store(&handle, node, false);
-    journal_end(&handle);
+    ext2_end(node->fs, &handle);
     if (OSKIT_FAILED(err))
         return err;
     return ext2_truncate_blocks(node, (size + block - 1) >> node->fs->g.block_shift);
@@ -247,14 +247,14 @@ static oskit_error_t ext2_shrink(struct ext2_node *node, oskit_u64_t size)
 static oskit_error_t ext2_grow(struct ext2_node *node, oskit_u64_t size)
 {
     struct journal_handle handle;
-    oskit_error_t err = journal_begin(node->fs->journal, EXT2_CREDITS_INODE, &handle);
+    oskit_error_t err = ext2_begin(node->fs, EXT2_CREDITS_INODE, &handle);
 
     if (OSKIT_FAILED(err))
         return err;
     err = pagecache_truncate(&node->cache, size);
     if (OSKIT_SUCCEEDED(err))
         err = ext2_inode_store(&handle, node, false);
-    journal_end(&handle);
+    ext2_end(node->fs, &handle);
     return err;
 }
 
@@ -345,13 +345,13 @@ oskit_error_t ext2_delete(struct ext2_node *node)
     if (node->cached)
         err = pagecache_truncate(&node->cache, 0);
     if (OSKIT_SUCCEEDED(err))
-        err = journal_begin(node->fs->journal, CUT_BEGIN, &handle);
+        err = ext2_begin(node->fs, CUT_BEGIN, &handle);
     if (OSKIT_FAILED(err))
         return err;
     if (ext2_has_blocks(node))
         err = ext2_cut_all(&handle, node, 0, &closed);
     if (!closed && journal_credits(&handle) < DELETE_CREDITS) {
-        oskit_error_t more = journal_restart(&handle, DELETE_CREDITS);
+        oskit_error_t more = ext2_restart(node->fs, &handle, DELETE_CREDITS);
         closed = OSKIT_FAILED(more);
         if (closed)
             return more;
@@ -359,6 +359,6 @@ oskit_error_t ext2_delete(struct ext2_node *node)
     if (OSKIT_SUCCEEDED(err))
         err = ext2_delete_inode(&handle, node);
     if (!closed)
-        journal_end(&handle);
+        ext2_end(node->fs, &handle);
     return err;
 }

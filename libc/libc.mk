@@ -20,8 +20,9 @@ LIBC_HEADERS := $(sort $(shell find libc/include -name '*.h'))
 LIBC_SRCS   := $(sort $(wildcard libc/src/*.c libc/src/*.S libc/src/*/*.c))
 LIBC_OBJS   := $(LIBC_SRCS:libc/src/%=$(NEWLIB)/objects/%.o) $(NEWLIB)/objects/stubs.S.o
 # Portable parts of newlib that its generic configuration leaves out.
-NEWLIB_EXTRA := regcomp regexec regerror regfree collate collcmp fnmatch
-NEWLIB_EXTRA_OBJS := $(NEWLIB_EXTRA:%=$(NEWLIB)/objects/newlib-%.o)
+NEWLIB_EXTRA := posix/regcomp posix/regexec posix/regerror posix/regfree posix/collate posix/collcmp posix/fnmatch \
+               posix/posix_spawn
+NEWLIB_EXTRA_OBJS := $(NEWLIB_EXTRA:%=$(NEWLIB)/objects/newlib/%.o)
 # Members of newlib's libc.a that ours replace.
 NEWLIB_REPLACED := clock time signal raise psignal system rename strerror strsignal getreent gettimeofdayr
 
@@ -107,10 +108,14 @@ $(NEWLIB)/objects/%.S.o: libc/src/%.S
 	@mkdir -p $(@D)
 	@gcc -g -c $< -o $@
 
-$(NEWLIB_EXTRA_OBJS): $(NEWLIB)/objects/newlib-%.o: $(NEWLIB)/made $(USER_CC) | $(LIBC_GEN)/bits/syscall.h
+$(NEWLIB_EXTRA_OBJS): $(NEWLIB)/objects/newlib/%.o: $(NEWLIB)/made $(USER_CC) | $(LIBC_GEN)/bits/syscall.h
 	@mkdir -p $(@D)
-	@$(USER_CC) $(NEWLIB_CFLAGS) -D_GNU_SOURCE -I$(NEWLIB_TREE)/newlib/libc/posix -c \
-	    $(NEWLIB_TREE)/newlib/libc/posix/$*.c -o $@
+	@$(USER_CC) $(NEWLIB_CFLAGS) $(NEWLIB_RENAMES) -D_GNU_SOURCE -I$(NEWLIB_TREE)/newlib/libc/posix -c \
+	    $(NEWLIB_TREE)/newlib/libc/$*.c -o $@
+
+# Its underscored calls are ours without; src/spawn.c calls it.
+$(NEWLIB)/objects/newlib/posix/posix_spawn.o: NEWLIB_RENAMES := -D_open=open -D_close=close -D_fcntl=fcntl \
+               -D_execve=execve -Dposix_spawn=__newlib_spawn -Dposix_spawnp=__newlib_spawnp
 
 # One libc.a, as a compiler expects it: newlib's without what ours replaces, and ours.
 $(USER_LIBC): $(NEWLIB)/made $(LIBC_OBJS) $(NEWLIB_EXTRA_OBJS) libc/libc.mk

@@ -7,13 +7,27 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <ftw.h>
+#include <getopt.h>
 #include <glob.h>
+#include <grp.h>
+#include <langinfo.h>
+#include <libgen.h>
+#include <locale.h>
 #include <math.h>
+#include <poll.h>
+#include <pwd.h>
 #include <regex.h>
+#include <search.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/times.h>
+#include <termios.h>
 #include <unistd.h>
+#include <wchar.h>
+#include <wordexp.h>
 
 static int constructed;
 static __thread int counted = 17;
@@ -445,4 +459,282 @@ TEST(options, "getopt takes options apart")
     CHECK_EQUAL(letters, 'a' << 16 | 'b' << 8 | 'c');
     CHECK_STRING(optarg ? optarg : "other", "other");
     CHECK_EQUAL(optind, 5);
+}
+
+TEST(long_options, "getopt_long takes long options apart, abbreviated too")
+{
+    static int flag;
+    static const struct option known[] = {{"verbose", no_argument, &flag, 7},
+                                          {"output", required_argument, NULL, 'o'},
+                                          {"level", optional_argument, NULL, 'l'},
+                                          {NULL, 0, NULL, 0}};
+    char *arguments[] = {"x", "--verbose", "--out=file", "--level", "-v", "-x", "rest", NULL};
+
+    optind = 1;
+    opterr = 0;
+    CHECK(getopt_long(7, arguments, "v", known, NULL) == 0 && flag == 7);
+    CHECK_EQUAL(getopt_long(7, arguments, "v", known, NULL), 'o');
+    CHECK_STRING(optarg, "file");
+    CHECK(getopt_long(7, arguments, "v", known, NULL) == 'l' && !optarg);
+    CHECK_EQUAL(getopt_long(7, arguments, "v", known, NULL), 'v');
+    CHECK_EQUAL(getopt_long(7, arguments, "v", known, NULL), '?');
+    CHECK_EQUAL(getopt_long(7, arguments, "v", known, NULL), -1);
+    CHECK_EQUAL(optind, 6);
+}
+
+static int expand(const char *words, int flags, char *text)
+{
+    wordexp_t found;
+    int error = wordexp(words, &found, flags);
+
+    *text = '\0';
+    for (size_t n = 0; !error && n < found.we_wordc; n++)
+        sprintf(text + strlen(text), "[%s]", found.we_wordv[n]);
+    if (!error)
+        wordfree(&found);
+    return error;
+}
+
+TEST(shell_words, "wordexp expands as the shell does, and refuses what it must not run")
+{
+    char text[200];
+
+    setenv("NAME", "a  b", 1);
+    unsetenv("NONE");
+    ktap_file("x.c", "", 0);
+    ktap_file("y.c", "", 0);
+    CHECK_EQUAL(expand("one $NAME \"$NAME\" '$NAME'", 0, text), 0);
+    CHECK_STRING(text, "[one][a][b][a  b][$NAME]");
+    CHECK_EQUAL(expand("*.c ${NONE:-other} $((6 * 7)) \\$x \"\" $NONE", 0, text), 0);
+    CHECK_STRING(text, "[x.c][y.c][other][42][$x][]");
+    CHECK_EQUAL(expand("$(echo 1; echo 2) `echo 3`", 0, text), 0);
+    CHECK_STRING(text, "[1][2][3]");
+    CHECK(expand("", 0, text) == 0 && !*text);
+    CHECK_EQUAL(expand("$(echo 1)", WRDE_NOCMD, text), WRDE_CMDSUB);
+    CHECK_EQUAL(expand("\"`echo 1`\"", WRDE_NOCMD, text), WRDE_CMDSUB);
+    CHECK_EQUAL(expand("'$(echo)'", WRDE_NOCMD, text), 0);
+    CHECK_EQUAL(expand("$NONE", WRDE_UNDEF, text), WRDE_BADVAL);
+    static const char *const bad[] = {"a;b", "a|b", "a&b", "a<b", "a>b", "(a)", "{a}", "a\nb"};
+    for (size_t n = 0; n < sizeof(bad) / sizeof(*bad); n++)
+        CHECK_EQUAL(expand(bad[n], 0, text), WRDE_BADCHAR);
+    static const char *const open[] = {"\"a", "'a", "${a", "$((1", "$(echo", "`echo", "a\\"};
+    for (size_t n = 0; n < sizeof(open) / sizeof(*open); n++)
+        CHECK_EQUAL(expand(open[n], 0, text), WRDE_SYNTAX);
+    wordexp_t found = {.we_offs = 2};
+    CHECK(wordexp("a b", &found, WRDE_DOOFFS) == 0 &&
+          wordexp("c", &found, WRDE_DOOFFS | WRDE_APPEND) == 0);
+    CHECK(found.we_wordc == 3 && !found.we_wordv[0] && !found.we_wordv[1] && !found.we_wordv[5]);
+    CHECK_STRING(found.we_wordv[4], "c");
+    wordfree(&found);
+}
+
+static char walked[400];
+
+static int note_file(const char *path, const struct stat *st, int type, struct FTW *place)
+{
+    (void)st;
+    sprintf(walked + strlen(walked), "%s:%d:%d:%s ", path, type, place->level, path + place->base);
+    return 0;
+}
+
+static int stop_at_file(const char *path, const struct stat *st, int type)
+{
+    (void)path;
+    return type == FTW_F ? (int)st->st_size : 0;
+}
+
+static int see_there(const char *path, const struct stat *st, int type, struct FTW *place)
+{
+    struct stat here;
+
+    (void)type;
+    return stat(path + place->base, &here) == 0 && here.st_ino == st->st_ino ? 0 : 9;
+}
+
+TEST(tree_walks, "ftw and nftw visit a tree, in the order and by the links that they are told")
+{
+    mkdir("t", 0755);
+    mkdir("t/d", 0755);
+    ktap_file("t/d/f", "12345", 5);
+    CHECK_EQUAL(nftw("t", note_file, 1, 0), 0);
+    CHECK_STRING(walked, "t:1:0:t t/d:1:1:d t/d/f:0:2:f ");
+    walked[0] = '\0';
+    CHECK_EQUAL(nftw("t/", note_file, 1, FTW_DEPTH | FTW_PHYS), 0);
+    CHECK_STRING(walked, "t/d/f:0:2:f t/d:5:1:d t/:5:0:t/ ");
+    CHECK_EQUAL(ftw("t", stop_at_file, 1), 5);
+    CHECK_EQUAL(nftw("t", see_there, 1, FTW_CHDIR), 0);
+    CHECK_EQUAL(nftw("t/d", see_there, 1, FTW_CHDIR | FTW_DEPTH), 0);
+    CHECK(access("t/d/f", F_OK) == 0);
+    symlink("..", "t/d/up");
+    unlink("t/d/f");
+    walked[0] = '\0';
+    CHECK_EQUAL(nftw("t", note_file, 1, FTW_PHYS), 0);
+    CHECK_STRING(walked, "t:1:0:t t/d:1:1:d t/d/up:4:2:up ");
+    walked[0] = '\0';
+    CHECK_EQUAL(nftw("t", note_file, 1, 0), 0); /* the link leads to what is being walked */
+    CHECK_STRING(walked, "t:1:0:t t/d:1:1:d ");
+    unlink("t/d/up");
+    symlink("missing", "t/d/up");
+    walked[0] = '\0';
+    CHECK_EQUAL(nftw("t/d", note_file, 1, 0), 0);
+    CHECK_STRING(walked, "t/d:1:0:d t/d/up:6:1:up ");
+    CHECK_ERROR(nftw("missing", note_file, 1, 0), ENOENT);
+}
+
+TEST(spawning, "posix_spawn starts a program with its files and signals arranged")
+{
+    char *arguments[] = {"sh", "-c", "echo out; cat; exit 3", NULL};
+    posix_spawn_file_actions_t actions;
+    int status, ends[2];
+    char text[40] = "";
+    pid_t pid;
+
+    ktap_file("in", "typed\n", 6);
+    CHECK(pipe(ends) == 0 && posix_spawn_file_actions_init(&actions) == 0);
+    CHECK(posix_spawn_file_actions_addopen(&actions, 0, "in", O_RDONLY, 0) == 0 &&
+          posix_spawn_file_actions_adddup2(&actions, ends[1], 1) == 0 &&
+          posix_spawn_file_actions_addclose(&actions, ends[0]) == 0);
+    CHECK_EQUAL(posix_spawnp(&pid, "sh", &actions, NULL, arguments, environ), 0);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 3);
+    CHECK_EQUAL(read(ends[0], text, sizeof(text) - 1), 10);
+    CHECK_STRING(text, "out\ntyped\n");
+    CHECK_EQUAL(posix_spawn_file_actions_destroy(&actions), 0);
+    CHECK_EQUAL(posix_spawn(&pid, "/missing", NULL, NULL, arguments, environ), ENOENT);
+}
+
+TEST(path_parts, "basename and dirname")
+{
+    static const char *const cases[][3] = {{"/usr/lib", "lib", "/usr"},
+                                           {"/usr/", "usr", "/"},
+                                           {"usr", "usr", "."},
+                                           {"/", "/", "/"},
+                                           {".", ".", "."},
+                                           {"a//b//", "b", "a"}};
+    char path[20];
+
+    for (size_t n = 0; n < sizeof(cases) / sizeof(*cases); n++) {
+        strcpy(path, cases[n][0]);
+        CHECK_STRING(basename(path), cases[n][1]);
+        strcpy(path, cases[n][0]);
+        CHECK_STRING(dirname(path), cases[n][2]);
+    }
+}
+
+TEST(accounts, "users and groups are found by name and number in /etc")
+{
+    struct passwd *user = getpwnam("root"), entry, *found;
+    char buffer[1024];
+    int users = 0;
+
+    CHECK(user && user->pw_uid == 0);
+    CHECK_STRING(getpwuid(0)->pw_name, "root");
+    CHECK(getpwnam("nobody there") == NULL);
+    CHECK(getpwnam_r("root", &entry, buffer, sizeof(buffer), &found) == 0 && found == &entry);
+    CHECK(getpwnam_r("root", &entry, buffer, 3, &found) == ERANGE && !found);
+    CHECK(getpwuid_r(54321, &entry, buffer, sizeof(buffer), &found) == 0 && !found);
+    struct group *group = getgrgid(0);
+    CHECK(group != NULL && getgrnam(group->gr_name) && getgrnam("none such") == NULL);
+    setpwent();
+    while (getpwent())
+        users++;
+    endpwent();
+    CHECK(users >= 1);
+}
+
+TEST(used_time, "times and clock count what a process and its children used")
+{
+    struct tms before, after;
+    clock_t begin = times(&before);
+
+    pid_t pid = CHILD(while (clock() < CLOCKS_PER_SEC / 25) continue);
+    CHECK_CHILD(pid);
+    while (clock() < CLOCKS_PER_SEC / 25)
+        continue;
+    clock_t end = times(&after);
+    CHECK(end > begin && sysconf(_SC_CLK_TCK) == 100);
+    CHECK(after.tms_utime + after.tms_stime > before.tms_utime + before.tms_stime);
+    CHECK(after.tms_cutime + after.tms_cstime >= 3);
+}
+
+TEST(terminal_settings, "a terminal's settings are read, changed and made raw")
+{
+    struct termios settings, raw;
+    int fd = posix_openpt(O_RDWR | O_NOCTTY);
+
+    CHECK(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0);
+    int terminal = open(ptsname(fd), O_RDWR | O_NOCTTY);
+    CHECK(terminal >= 0 && isatty(terminal) && tcgetattr(terminal, &settings) == 0);
+    CHECK_STRING(ttyname(terminal), ptsname(fd));
+    CHECK(settings.c_lflag & ICANON && settings.c_cc[VINTR] == 3);
+    raw = settings;
+    cfmakeraw(&raw);
+    CHECK(cfsetospeed(&raw, B9600) == 0 && cfgetospeed(&raw) == B9600);
+    CHECK(tcsetattr(terminal, TCSANOW, &raw) == 0 && tcgetattr(terminal, &settings) == 0);
+    CHECK(!(settings.c_lflag & (ICANON | ECHO | ISIG)) && cfgetospeed(&settings) == B9600);
+    CHECK(!isatty(open("/dev/null", O_RDWR)));
+    struct pollfd pollfd = {terminal, POLLIN | POLLOUT, 0};
+    CHECK(write(fd, "x", 1) == 1 && poll(&pollfd, 1, 1000) == 1);
+    CHECK(pollfd.revents & POLLOUT);
+}
+
+TEST(locale, "the one locale is C: bytes are characters of its names")
+{
+    wchar_t wide[8];
+
+    CHECK(setlocale(LC_ALL, "C") != NULL);
+    CHECK_STRING(localeconv()->decimal_point, ".");
+    CHECK_STRING(nl_langinfo(DAY_1), "Sunday");
+    CHECK(mbstowcs(wide, "abc", 8) == 3 && wide[2] == L'c' && wcslen(wide) == 3);
+    CHECK(strcoll("a", "b") < 0 && strcasecmp("ABC", "abc") == 0);
+}
+
+TEST(memory_streams, "open_memstream grows, fmemopen stays within its bytes")
+{
+    char *text = NULL, fixed[8];
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    for (int n = 0; n < 1000; n++)
+        fprintf(stream, "%d,", n);
+    CHECK(fclose(stream) == 0 && size == 3890 && strlen(text) == size);
+    CHECK(strncmp(text, "0,1,2,", 6) == 0);
+    free(text);
+    stream = fmemopen(fixed, sizeof(fixed), "w");
+    CHECK(stream && fputs("abc", stream) >= 0 && fclose(stream) == 0);
+    CHECK_STRING(fixed, "abc");
+    CHECK(asprintf(&text, "%s %d", "x", 5) == 3);
+    CHECK_STRING(text, "x 5");
+    free(text);
+}
+
+static int order(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+TEST(tables, "hsearch and tsearch find what was put in")
+{
+    ENTRY entry = {"key", "value"}, *found;
+    void *root = NULL;
+
+    CHECK(hcreate(10) && hsearch(entry, ENTER));
+    found = hsearch((ENTRY){"key", NULL}, FIND);
+    CHECK(found && !strcmp(found->data, "value") && !hsearch((ENTRY){"none", NULL}, FIND));
+    CHECK(tsearch("b", &root, order) && tsearch("a", &root, order));
+    CHECK(tfind("a", &root, order) && !tfind("c", &root, order));
+    CHECK(tdelete("a", &root, order) && !tfind("a", &root, order));
+}
+
+TEST(positions, "streams seek, tell, and go on where a child or another descriptor left them")
+{
+    FILE *stream = fopen("f", "w+");
+    fpos_t place;
+
+    CHECK(stream && fputs("0123456789", stream) >= 0);
+    CHECK(fseek(stream, 3, SEEK_SET) == 0 && fgetc(stream) == '3' && ftell(stream) == 4);
+    CHECK(fgetpos(stream, &place) == 0 && fseek(stream, -1, SEEK_END) == 0 && fgetc(stream) == '9');
+    CHECK(fsetpos(stream, &place) == 0 && fgetc(stream) == '4');
+    CHECK(fflush(stream) == 0 && lseek(fileno(stream), 0, SEEK_CUR) == 5);
+    CHECK(ftruncate(fileno(stream), 6) == 0 && fgetc(stream) == '5' && fgetc(stream) == EOF);
+    CHECK_EQUAL(fclose(stream), 0);
 }

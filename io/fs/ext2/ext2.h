@@ -182,6 +182,8 @@ extern const struct sluice_filesystemx_ops ext2_filesystemx_ops;
 /* ---- sync.c ---- */
 
 /* Everything to the disk; the superblock's counts, too. */
+/* The present counts go to the superblock. */
+oskit_error_t ext2_super_log(struct ext2 *fs);
 oskit_error_t ext2_sync(struct ext2 *fs, bool wait);
 /* The disk says "in use" from now on, and changes are let in; or the other way. OSKIT_EROFS. */
 oskit_error_t ext2_start_writing(struct ext2 *fs);

@@ -171,6 +171,8 @@ static struct journal *journal_alloc(const struct journal_config *config)
     journal->first_block = config->first_block;
     journal->end_block = config->end_block;
     journal->read_only = config->read_only;
+    journal->closing = config->closing;
+    journal->closing_arg = config->closing_arg;
     sleepers_init(&journal->sleepers);
     list_init(&journal->committed);
     list_init(&journal->bitmaps);

@@ -67,6 +67,14 @@ struct journal_config {
      * for 0..blocks - 1; a hole is OSKIT_EUCLEAN. */
     oskit_error_t (*map)(void *arg, oskit_u32_t logical, oskit_u64_t *out_block);
     void *arg;
+    /*
+     * The last handle of each transaction, which nobody else's can follow: for sums over what the
+     * transaction changed, the superblock's counts. Runs in the committing thread, which has the
+     * handle open with one credit: journal_begin(.., 1, ..) nests. It may take what may be
+     * taken within a handle. NULL: there is none.
+     */
+    void (*closing)(void *closing_arg);
+    void *closing_arg;
     oskit_u32_t blocks;      /* of the journal's inode: size / block size */
     oskit_u64_t first_block; /* blocks below it and from END on are never replayed to */
     oskit_u64_t end_block;

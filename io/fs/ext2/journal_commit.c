@@ -364,6 +364,20 @@ static void finish(struct log_writer *w)
     }
 }
 
+/* T is closing and has no handle; locked, but not while the file system sums up. */
+static void last_handle(struct journal *journal, struct journal_transaction *t)
+{
+    struct journal_handle handle;
+
+    if (journal->closing == NULL || OSKIT_FAILED(journal->error))
+        return;
+    journal_begin_last(journal, t, &handle);
+    env_spin_unlock(&journal->lock);
+    journal->closing(journal->closing_arg);
+    journal_end(&handle);
+    env_spin_lock(&journal->lock);
+}
+
 /* The running transaction takes no more handles, loses those it has, and commits from here on;
  * locked. Its claim on the log becomes exact. */
 static struct journal_transaction *close_running(struct journal *journal)
@@ -373,6 +387,7 @@ static struct journal_transaction *close_running(struct journal *journal)
     t->phase = JOURNAL_CLOSING;
     while (t->handles != 0)
         journal_wait(journal);
+    last_handle(journal, t);
     t->phase = JOURNAL_COMMITTING;
     t->start = journal->head;
     journal->committing_log = journal_log_need(journal, t->changes, t->revoke_count);

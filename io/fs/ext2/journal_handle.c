@@ -175,6 +175,16 @@ oskit_error_t journal_begin(struct journal *journal, oskit_u32_t credits,
     return begin_outermost(journal, handle, credits);
 }
 
+void journal_begin_last(struct journal *journal, struct journal_transaction *t,
+                        struct journal_handle *handle)
+{
+    *handle = (struct journal_handle){
+        .journal = journal, .transaction = t, .credits = 1, .reserved = 1, .thread = env_context()};
+    t->handles++;
+    t->reserved++;
+    list_push_back(threads_bucket(journal, handle->thread), &handle->link);
+}
+
 void journal_end(struct journal_handle *handle)
 {
     struct journal *journal = handle->journal;

@@ -92,6 +92,8 @@ struct journal {
     oskit_u32_t largest; /* blocks of one transaction */
     oskit_u64_t first_block, end_block;
     bool read_only;
+    void (*closing)(void *arg); /* journal_config's */
+    void *closing_arg;
 
     struct env_mutex super_mutex; /* guards super and its way to the disk */
     struct jbd_super *super;      /* a block of memory */
@@ -164,6 +166,12 @@ oskit_u32_t journal_log_free(const struct journal *journal);
 oskit_u32_t journal_log_next(const struct journal *journal, oskit_u32_t block);
 /* Ends JB if nothing needs it any more; locked. */
 void journal_buffer_detach(struct journal_buffer *jb);
+
+/* ---- journal_handle.c ---- */
+
+/* A last handle, with one credit, in T that is closing and has no other; locked. */
+void journal_begin_last(struct journal *journal, struct journal_transaction *t,
+                        struct journal_handle *handle);
 
 /* ---- journal_commit.c ---- */
 

@@ -38,6 +38,7 @@ static oskit_u32_t div_up(oskit_u32_t a, oskit_u32_t b)
 oskit_u32_t journal_log_need(const struct journal *journal, oskit_u32_t changes,
                              oskit_u32_t revokes)
 {
+    changes++; /* the last handle's */
     return changes + div_up(changes, jbd_tags_per_block(&journal->layout)) +
            div_up(revokes, jbd_revokes_per_block(&journal->layout)) + 1;
 }

@@ -73,12 +73,20 @@ static oskit_error_t ext2_journal_map(void *arg, oskit_u32_t logical, oskit_u64_
     return ext2_map_get(arg, logical, 1, out, &count);
 }
 
+/* Each transaction has the counts that go with its bitmaps. */
+static void ext2_journal_closing(void *arg)
+{
+    ext2_super_log(arg); /* a failure is the journal's, which tells it itself */
+}
+
 static oskit_error_t ext2_journal_config(struct ext2 *fs, struct ext2_node *node, bool read_only)
 {
     struct journal_config config = {
         .cache = fs->buffers,
         .map = ext2_journal_map,
         .arg = node,
+        .closing = ext2_journal_closing,
+        .closing_arg = fs,
         .first_block = fs->g.first_block,
         .end_block = fs->g.block_count,
         .read_only = read_only,

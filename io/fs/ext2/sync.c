@@ -103,8 +103,7 @@ static oskit_error_t ext2_super_write(struct ext2 *fs, oskit_u16_t state, bool r
     return OSKIT_FAILED(err) ? err : flushed;
 }
 
-/* The present counts, for who looks at the disk without replaying. */
-static oskit_error_t ext2_super_log(struct ext2 *fs)
+oskit_error_t ext2_super_log(struct ext2 *fs)
 {
     struct journal_handle handle;
     oskit_error_t err = ext2_begin(fs, 1, &handle);

@@ -25,6 +25,7 @@
 
 #define FILES       12u
 #define NAME_SIZE   32u
+#define IDS         (2 * STEPS)
 #define PROMISES    4096u
 #define STEPS       160u
 #define CUTS_A_WALK 125u
@@ -49,6 +50,7 @@ struct walk {
     struct {
         uint32_t id, size; /* 0: there is none */
     } files[FILES];
+    uint32_t truncated[IDS]; /* events when the file of an id was first truncated, and 1; 0: not */
     struct promise promises[PROMISES];
     unsigned promise_count;
 };
@@ -179,6 +181,8 @@ static void step_truncate(struct walk *w, unsigned which, const char *name)
     if (w->files[which].id == 0 || w->files[which].size < 8)
         return;
     release(w, name);
+    if (w->truncated[w->files[which].id] == 0)
+        w->truncated[w->files[which].id] = faultdisk_events(w->disk) + 1;
     oskit_file_t *file = find(w, name);
     oskit_absio_t *io = open_io(file);
     w->files[which].size = 4 + (uint32_t)draw(w, w->files[which].size - 4);
@@ -262,16 +266,23 @@ static uint32_t file_bytes(oskit_dir_t *root, const char *name, uint8_t *bytes, 
     return (uint32_t)moved;
 }
 
-/* Each of SIZE bytes is its file's own. */
-static bool bytes_good(const uint8_t *bytes, uint32_t size, uint32_t *id)
+/*
+ * Each of SIZE bytes is its file's own; or zero, which none is, in a file that was being truncated:
+ * the rest of the last block is zeroed before the transaction with the new size has committed.
+ */
+static bool bytes_good(const struct walk *w, uint32_t count, const uint8_t *bytes, uint32_t size,
+                       uint32_t *id)
 {
     *id = 0;
     if (size < 4)
         return size == 0;
     *id = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
           (uint32_t)bytes[3] << 24;
+    if (*id == 0 || *id >= IDS)
+        return false;
+    bool zeros = w->truncated[*id] != 0 && count >= w->truncated[*id] - 1;
     for (uint32_t i = 4; i < size; i++) {
-        if (bytes[i] != byte_of(*id, i))
+        if (bytes[i] != byte_of(*id, i) && !(zeros && bytes[i] == 0))
             return false;
     }
     return true;
@@ -284,7 +295,7 @@ static void judge_file(struct walk *w, uint32_t count, oskit_dir_t *root, const 
     bool there;
     uint32_t id, size = file_bytes(root, name, bytes, &there);
 
-    if (!bytes_good(bytes, size, &id))
+    if (!bytes_good(w, count, bytes, size, &id))
         complain(w, count, "has bytes that aren't its own", name);
     if (there && whole && size != whole_size(id))
         complain(w, count, "was renamed, and isn't whole", name);
@@ -292,7 +303,7 @@ static void judge_file(struct walk *w, uint32_t count, oskit_dir_t *root, const 
         const struct promise *p = &w->promises[i];
         if (strcmp(p->name, name) || count < p->from || count > p->to)
             continue;
-        if (!there || id != p->id || size < p->size)
+        if (!there || id != p->id || size < p->size || memchr(bytes + 4, 0, p->size - 4) != NULL)
             complain(w, count, "isn't what fsync returned for", name);
     }
 }
@@ -428,7 +439,7 @@ static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts)
 static const struct kind kinds[] = {
     {"-t ext3 -b 1024 -J size=1 -N 128", 4096},
     {"-t ext3 -b 1024 -J size=1 -N 128 -O ^resize_inode,^dir_index", 3072},
-    {"-t ext3 -b 4096 -J size=4 -N 128", 8192},
+    {"-t ext3 -b 4096 -J size=4 -N 128", 12288},
     {"-t ext3 -b 2048 -J size=2 -N 128 -I 128", 5120},
 };
 

@@ -36,6 +36,14 @@ $(HOST_TESTS): $(HOST_BUILD)/%: $(HOST_BUILD)/tests/host/%.c.o $(HOST_LIB)
 	$(call say,HOSTLD,$@)
 	$(Q)$(HOST_CC) -fsanitize=$(SANITIZE) -o $@ $< -Wl,--whole-archive $(HOST_LIB) -Wl,--no-whole-archive $(HOST_LDLIBS)
 
+#? Soak:   make soak [CUTS=20000]          power cuts, many more than make test has (docs/reliability.md)
+CUTS        ?= 20000
+.PHONY: soak
+soak:
+	@scripts/setup test
+	$(Q)$(MAKE) $(HOST_BUILD)/test_powercut
+	$(Q)SLUICE_POWERCUTS=$(CUTS) SLUICE_POWERCUT_SEED=$${SLUICE_POWERCUT_SEED:-1000} $(HOST_BUILD)/test_powercut
+
 # clang's warnings about the tests and what stands in for a kernel.
 CLANG_HOST_STAMPS := $(patsubst %,$(BUILD)/clang-host/%.ok,$(wildcard tests/host/*.c))
 clang-check: $(CLANG_HOST_STAMPS)

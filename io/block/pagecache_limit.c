@@ -43,7 +43,7 @@ static oskit_u64_t limit_pages(oskit_u32_t percent)
     oskit_u64_t pages =
         env_page_free() + atomic_load_explicit(&pagecache_pages, memory_order_relaxed);
 
-    return pages / 100 * percent + 1;
+    return pages / 100 * lesser(percent, 100) + 1;
 }
 
 static oskit_u64_t pages_dirty(void)

@@ -1,5 +1,6 @@
-/* Memory in use. There is no page cache and no swap; what Linux counts as cached is here what the
- * file systems in memory hold. */
+/* Memory in use. There is no swap; what Linux counts as cached is here the page cache and what the
+ * file systems in memory hold, which is shown as shared, too, for it can't be given up. */
+#include <sluice/pagecache.h>
 #include <sluice/string.h>
 #include "kernel/mem/heap.h"
 #include "kernel/mem/layout.h"
@@ -42,23 +43,35 @@ static void line(struct synth_text *text, const char *name, uint64_t kib)
 oskit_error_t proc_show_meminfo(oskit_u64_t key, struct synth_text *text)
 {
     uint64_t total = pages_total() * (PAGE_SIZE / 1024), free = pages_free() * (PAGE_SIZE / 1024);
+    struct pagecache_totals cache;
     uint64_t files = 0;
     (void)key;
+    pagecache_totals(&cache);
     namespace_each_mount(root_namespace, mount_add, &files);
     const struct {
         const char *name;
         uint64_t kib;
     } lines[] = {
-        {"MemTotal", total},    {"MemFree", free},
-        {"MemAvailable", free}, {"Buffers", 0},
-        {"Cached", files},      {"SwapCached", 0},
-        {"Active", 0},          {"Inactive", 0},
-        {"Mlocked", 0},         {"SwapTotal", 0},
-        {"SwapFree", 0},        {"Dirty", 0},
-        {"Writeback", 0},       {"AnonPages", 0},
-        {"Mapped", 0},          {"Shmem", files},
-        {"KReclaimable", 0},    {"Slab", heap_used() / 1024},
-        {"SReclaimable", 0},    {"SUnreclaim", heap_used() / 1024},
+        {"MemTotal", total},
+        {"MemFree", free},
+        {"MemAvailable", free + (cache.cached - cache.dirty) * (PAGE_SIZE / 1024)},
+        {"Buffers", 0},
+        {"Cached", files + cache.cached * (PAGE_SIZE / 1024)},
+        {"SwapCached", 0},
+        {"Active", 0},
+        {"Inactive", 0},
+        {"Mlocked", 0},
+        {"SwapTotal", 0},
+        {"SwapFree", 0},
+        {"Dirty", cache.dirty * (PAGE_SIZE / 1024)},
+        {"Writeback", cache.writeback * (PAGE_SIZE / 1024)},
+        {"AnonPages", 0},
+        {"Mapped", 0},
+        {"Shmem", files},
+        {"KReclaimable", 0},
+        {"Slab", heap_used() / 1024},
+        {"SReclaimable", 0},
+        {"SUnreclaim", heap_used() / 1024},
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         line(text, lines[i].name, lines[i].kib);

@@ -1,6 +1,7 @@
 /* /proc/sys: the system's settings. Most can be read only: they tell what the kernel does, and it
  * does nothing else. */
 #include <sluice/notify.h>
+#include <sluice/pagecache.h>
 #include <sluice/string.h>
 #include "kernel/log.h"
 #include "kernel/mem/pages.h"
@@ -184,6 +185,36 @@ LIMIT(inotify_events, notify_limits.events)
 LIMIT(inotify_instances, notify_limits.instances)
 LIMIT(inotify_watches, notify_limits.watches)
 
+LIMIT(dirty_ratio, pagecache_limits.ratio)
+LIMIT(dirty_background, pagecache_limits.background_ratio)
+LIMIT(dirty_expire, pagecache_limits.expire_centiseconds)
+LIMIT(dirty_writeback, pagecache_limits.writeback_centiseconds)
+
+/* What was last asked for. */
+static _Atomic oskit_u32_t drop_caches;
+
+static oskit_error_t drop_caches_show(oskit_u64_t key, struct synth_text *text)
+{
+    (void)key;
+    return limit_show(text, &drop_caches);
+}
+
+/* 1: pages of files, 2: names and inodes, of which none are kept without need; 3: both. */
+static oskit_error_t drop_caches_store(oskit_u64_t key, const char *text, size_t size)
+{
+    _Atomic oskit_u32_t value = 0;
+    (void)key;
+    oskit_error_t error = limit_store(&value, text, size);
+    if (error)
+        return error;
+    if (value < 1 || value > 4)
+        return OSKIT_E_INVALIDARG;
+    if (value & 1)
+        pagecache_drop_all();
+    atomic_store(&drop_caches, value);
+    return OSKIT_SUCCESS;
+}
+
 /* ---- The tree ---- */
 
 #define FILE_NODE(node_name, node_show)                                        \
@@ -236,12 +267,18 @@ static const struct synth_node fs_nodes[] = {
     FILE_NODE("file-max", file_max_show), DIR_NODE("inotify", inotify_nodes),
     FILE_NODE("nr_open", nr_open_show), FILE_NODE("pipe-max-size", pipe_max_size_show), END_NODE};
 
-static const struct synth_node vm_nodes[] = {FILE_NODE("max_map_count", max_map_count_show),
-                                             FILE_NODE("mmap_min_addr", mmap_min_addr_show),
-                                             FILE_NODE("overcommit_memory", one_show),
-                                             FILE_NODE("panic_on_oom", zero_show),
-                                             FILE_NODE("swappiness", zero_show),
-                                             END_NODE};
+static const struct synth_node vm_nodes[] = {
+    STORE_NODE("dirty_background_ratio", dirty_background_show, dirty_background_store),
+    STORE_NODE("dirty_expire_centisecs", dirty_expire_show, dirty_expire_store),
+    STORE_NODE("dirty_ratio", dirty_ratio_show, dirty_ratio_store),
+    STORE_NODE("dirty_writeback_centisecs", dirty_writeback_show, dirty_writeback_store),
+    STORE_NODE("drop_caches", drop_caches_show, drop_caches_store),
+    FILE_NODE("max_map_count", max_map_count_show),
+    FILE_NODE("mmap_min_addr", mmap_min_addr_show),
+    FILE_NODE("overcommit_memory", one_show),
+    FILE_NODE("panic_on_oom", zero_show),
+    FILE_NODE("swappiness", zero_show),
+    END_NODE};
 
 const struct synth_node proc_settings_nodes[] = {
     DIR_NODE("fs", fs_nodes), DIR_NODE("kernel", kernel_nodes), DIR_NODE("vm", vm_nodes), END_NODE};

@@ -180,13 +180,14 @@ extern const struct pagecache_ops pagecache_device_ops; /* byte N of the cache i
 /* Pages that a steady reader has read for it in advance, at most. */
 oskit_u32_t pagecache_window(void);
 
-/* How much may be dirty, and how long: /proc/sys/vm/dirty_*. Whoever sets one sees to it that it
- * makes sense: percents up to 100, of memory that is free or cached. */
+/* How much may be dirty, and how long: /proc/sys/vm/dirty_*. May be set at any time. */
 struct pagecache_limits {
-    oskit_u32_t background_ratio;       /* from where on it is written without waiting */
-    oskit_u32_t ratio;                  /* from where on writers wait */
-    oskit_u32_t writeback_centiseconds; /* how often the thread looks; 0: when called only */
-    oskit_u32_t expire_centiseconds;    /* how old dirty pages may become */
+    /* Percent of memory that is free or cached (more than 100 is 100): from where on dirty pages
+     * are written, without anybody waiting; from where on writers wait. */
+    _Atomic oskit_u32_t background_ratio, ratio;
+    _Atomic oskit_u32_t
+        writeback_centiseconds;              /* how often the thread looks; 0: when called only */
+    _Atomic oskit_u32_t expire_centiseconds; /* how old dirty pages may become */
 };
 extern struct pagecache_limits pagecache_limits;
 

@@ -37,7 +37,8 @@ static oskit_u32_t pager_release(sluice_pager_t *self)
     return --pager_references;
 }
 
-static struct sluice_pager_ops pager_ops = {.addref = pager_addref, .release = pager_release, .mappings = mappings_none};
+static struct sluice_pager_ops pager_ops = {
+    .addref = pager_addref, .release = pager_release, .mappings = mappings_none};
 static sluice_pager_t pager = {&pager_ops};
 
 /* ---- Invariants ---- */

@@ -59,16 +59,16 @@ struct fake_virtio {
     uint32_t (*serve)(struct fake_virtio *fake, struct fake_request *request);
     void *arg;
     /* How it behaves. */
-    bool gone;         /* all reads give ones */
-    bool stuck;        /* doesn't come back from a reset */
-    bool picky;        /* doesn't accept the driver's features */
-    bool held;         /* the thread and fake_virtio_serve do nothing */
-    bool no_interrupt; /* uses requests without a word */
+    _Atomic bool gone;         /* all reads give ones */
+    _Atomic bool stuck;        /* doesn't come back from a reset */
+    _Atomic bool picky;        /* doesn't accept the driver's features */
+    _Atomic bool held;         /* the thread and fake_virtio_serve do nothing */
+    _Atomic bool no_interrupt; /* uses requests without a word */
     /* What happened. */
-    uint8_t status;
+    _Atomic uint8_t status;
     uint64_t accepted;
     unsigned resets, cut_offs;
-    bool interrupts_attached;
+    _Atomic bool interrupts_attached;
     struct fake_queue queues[FAKE_QUEUES];
     /* The thread's. */
     pthread_mutex_t lock; /* over the queues; recursive */

@@ -30,7 +30,8 @@ static struct {
     struct limit_wait *writers;
     struct env_sleep *thread; /* the write-back thread, while it sleeps */
     bool pressed;             /* it should look before its time */
-    bool running, stopping;
+    bool running;
+    _Atomic bool stopping;
     struct env_sleep *stopped; /* who waits for the thread's end */
     _Atomic bool waiting;      /* writers is not empty: read without the lock */
 } limit;
@@ -129,6 +130,14 @@ static void limit_wait(void)
         limit_forget(&wait);
 }
 
+static bool cache_is_writing(struct pagecache *cache)
+{
+    env_spin_lock(&cache->lock);
+    bool writing = cache->writeback_count > 0;
+    env_spin_unlock(&cache->lock);
+    return writing;
+}
+
 /* The writer starts write-back of its own file, so that it gets on even when the thread is at
  * another, slower device. */
 static void limit_throttle(struct pagecache *cache)
@@ -137,7 +146,7 @@ static void limit_throttle(struct pagecache *cache)
     bool skipped;
 
     while (limit_exceeded()) {
-        if (pagecache_write_some(cache, &wish, &skipped) == 0 && cache->writeback_count == 0)
+        if (pagecache_write_some(cache, &wish, &skipped) == 0 && !cache_is_writing(cache))
             return; /* others have dirtied it all, and they are at it */
         if (limit_exceeded())
             limit_wait();
@@ -167,8 +176,7 @@ static void writeback_round(void)
 
     while ((cache = pagecache_visit_next(visit, cache))) {
         wish.before = now > expire ? now - expire : 0;
-        if (cache->dirty_count > 0)
-            (void)pagecache_write_some(cache, &wish, &skipped);
+        (void)pagecache_write_some(cache, &wish, &skipped);
         wish.before = now;
         wish.limit = 4 * CACHE_RUN;
         while (limit_background() && pagecache_write_some(cache, &wish, &skipped) > 0)

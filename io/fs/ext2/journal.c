@@ -377,7 +377,7 @@ oskit_error_t journal_error(struct journal *journal)
 
 oskit_error_t journal_commit_wait(struct journal *journal, journal_tid_t tid)
 {
-    return journal == NULL || tid == 0 ? OSKIT_SUCCESS : journal_commit(journal, tid);
+    return journal == NULL ? OSKIT_SUCCESS : journal_commit(journal, tid);
 }
 
 oskit_error_t journal_fsync(struct journal *journal, journal_tid_t tid)

@@ -57,7 +57,7 @@
 
 struct journal;
 struct journal_transaction;
-typedef oskit_u32_t journal_tid_t; /* wraps; 0 from journal_tid means: no journal */
+typedef oskit_u32_t journal_tid_t; /* wraps, through 0 too; without a journal always 0 */
 
 /* ---- Mounting ---- */
 

@@ -16,8 +16,8 @@ struct cache_io {
     struct env_sleep *sleep; /* on somebody's stack: woken, not freed */
     size_t size;             /* of this memory */
     oskit_u32_t capacity;
-    struct sg_segment *segments;
-    struct cached_page *pages[]; /* CAPACITY, then the segments */
+    struct sg_segment *segments; /* these two lie behind it, CAPACITY of each */
+    struct cached_page **pages;
 };
 
 static void cache_io_done(struct block_request *request, oskit_error_t status)
@@ -57,7 +57,8 @@ static struct cache_io *cache_io_create(const struct cache_batch *batch, oskit_u
     io->sleep = NULL;
     io->size = size;
     io->capacity = capacity;
-    io->segments = (struct sg_segment *)&io->pages[capacity];
+    io->segments = (struct sg_segment *)(io + 1);
+    io->pages = (struct cached_page **)(io->segments + capacity);
     cache_io_init(io, batch->cache, batch->write, device);
     return io;
 }
@@ -76,20 +77,15 @@ static void cache_io_append(struct cache_io *io, struct cached_page *page, oskit
 static void cache_io_now(const struct cache_batch *batch, struct cached_page *page,
                          oskit_u32_t within, oskit_u32_t length, oskit_u64_t device)
 {
-    struct {
-        struct cache_io io;
-        struct cached_page *page[1];
-    } one;
+    struct cached_page *pages[1];
     struct sg_segment segment;
     struct env_sleep sleep;
-    struct block_request *request = &one.io.request;
+    struct cache_io io = {.sleep = &sleep, .capacity = 1, .segments = &segment, .pages = pages};
+    struct block_request *request = &io.request;
 
     env_sleep_init(&sleep);
-    one.io.segments = &segment;
-    one.io.sleep = &sleep;
-    one.io.capacity = 1;
-    cache_io_init(&one.io, batch->cache, batch->write, device);
-    cache_io_append(&one.io, page, within, length);
+    cache_io_init(&io, batch->cache, batch->write, device);
+    cache_io_append(&io, page, within, length);
     sluice_blockqueue_submit(batch->cache->device, &request, 1);
     sluice_blockqueue_unplug(batch->cache->device);
     env_sleep(&sleep, ENV_FOREVER);

@@ -212,7 +212,8 @@ static void writeback_thread(void *arg)
     while (!writeback_sleep())
         writeback_round();
     env_spin_lock(&limit.lock);
-    limit.running = limit.stopping = false;
+    limit.running = false;
+    limit.stopping = false;
     env_wakeup(limit.stopped);
     env_spin_unlock(&limit.lock);
 }

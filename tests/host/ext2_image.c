@@ -77,7 +77,7 @@ void ext2_image_save(struct ext2_image *image)
     close(fd);
 }
 
-static void image_disk(struct ext2_image *image)
+void ext2_image_attach(struct ext2_image *image)
 {
     struct stat stat;
 
@@ -97,13 +97,18 @@ void ext2_image_make(struct ext2_image *image, const char *options, unsigned kil
     must(ext2_shell("/sbin/mke2fs -q -F %s %s %s %s %uk >/dev/null 2>&1", options,
                     source ? "-d" : "", source ? source : "", image->path, kilobytes) == 0,
          "mke2fs");
-    image_disk(image);
+    ext2_image_attach(image);
+}
+
+void ext2_image_detach(struct ext2_image *image)
+{
+    sluice_blockqueue_release(image->queue);
+    oskit_blkio_release(image->disk);
 }
 
 void ext2_image_free(struct ext2_image *image)
 {
-    sluice_blockqueue_release(image->queue);
-    oskit_blkio_release(image->disk);
+    ext2_image_detach(image);
     ext2_shell("rm -rf %s", image->folder);
 }
 

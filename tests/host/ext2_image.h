@@ -32,6 +32,9 @@ void ext2_image_make(struct ext2_image *image, const char *options, unsigned kil
 void ext2_image_load(struct ext2_image *image);
 void ext2_image_save(struct ext2_image *image);
 void ext2_image_free(struct ext2_image *image);
+/* A RAM disk with the file's contents, and its end; what make and free do besides the folder. */
+void ext2_image_attach(struct ext2_image *image);
+void ext2_image_detach(struct ext2_image *image);
 
 oskit_error_t ext2_image_mount(struct ext2_image *image, unsigned flags);
 void ext2_image_unmount(struct ext2_image *image);

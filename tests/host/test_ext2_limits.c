@@ -1,8 +1,7 @@
-/* Full disks, large directories, many threads, failing memory; and what others say of the result.
+/* Full disks, large directories, failing memory; and what others say of the result.
  */
 #include "harness.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <oskit/io/absio.h>
 #include "ext2_image.h"
@@ -225,68 +224,6 @@ static void test_a_hash_tree_stays_readable(void **state)
     assert_true(ext2_image_clean(&image));
     ext2_shell("rm -rf %s", source);
     ext2_image_free(&image);
-}
-
-/* ---- Many at once ---- */
-
-struct worker {
-    struct ext2_image *image;
-    unsigned number;
-};
-
-static void *work(void *arg)
-{
-    struct worker *worker = arg;
-    oskit_dir_t *root = worker->image->root;
-    char own[16], name[32], other[32];
-    oskit_file_t *file;
-    size_t written;
-
-    snprintf(own, sizeof own, "dir%u", worker->number);
-    assert_int_equal(oskit_dir_mkdir(root, own, 0755), 0);
-    assert_int_equal(oskit_dir_lookup(root, own, &file), 0);
-    oskit_dir_t *dir = (oskit_dir_t *)file;
-    for (unsigned i = 0; i < 60; i++) {
-        snprintf(name, sizeof name, "%c%u", 'a' + (int)(i % 5), i);
-        snprintf(other, sizeof other, "shared%u", i % 6);
-        assert_int_equal(fill_file(dir, name, 1000 + 997 * (i % 20), &written), 0);
-        oskit_dir_rename(dir, name, root, other);
-        oskit_dir_rename(root, other, dir, "back");
-        if (i % 3 == 0)
-            oskit_dir_unlink(dir, "back");
-        if (i % 10 == 0 && oskit_dir_lookup(root, "shared1", &file) == 0) {
-            oskit_file_sync(file, 1);
-            oskit_dir_link(dir, "linked", file);
-            oskit_file_release(file);
-        }
-        oskit_dir_unlink(dir, "linked");
-        if (i % 20 == 0)
-            oskit_filesystem_sync(worker->image->fs, 1);
-    }
-    oskit_dir_release(dir);
-    return NULL;
-}
-
-static void test_many_threads_at_once(void **state)
-{
-    struct ext2_image image;
-    pthread_t threads[4];
-    struct worker workers[4];
-
-    (void)state;
-    for (size_t k = 0; k < SLUICE_COUNT(kinds); k++) {
-        ext2_image_make(&image, kinds[k], 32768, NULL);
-        assert_int_equal(ext2_image_mount(&image, 0), 0);
-        for (unsigned i = 0; i < 4; i++) {
-            workers[i] = (struct worker){&image, i};
-            pthread_create(&threads[i], NULL, work, &workers[i]);
-        }
-        for (unsigned i = 0; i < 4; i++)
-            pthread_join(threads[i], NULL);
-        ext2_image_unmount(&image);
-        assert_true(ext2_image_clean(&image));
-        ext2_image_free(&image);
-    }
 }
 
 /* ---- No memory ---- */

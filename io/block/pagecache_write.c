@@ -371,6 +371,14 @@ static oskit_error_t tail_commit(struct inside *w, size_t *moved)
     return err;
 }
 
+/* Write-back zeroes what is behind the end, but not what is being copied there. */
+static void tail_extending(struct pagecache *cache, bool extending)
+{
+    env_spin_lock(&cache->lock);
+    cache->extending = extending;
+    env_spin_unlock(&cache->lock);
+}
+
 static oskit_error_t write_tail(struct pagecache *cache, struct sluice_uio *uio, oskit_u64_t offset,
                                 size_t *moved)
 {
@@ -382,12 +390,14 @@ static oskit_error_t write_tail(struct pagecache *cache, struct sluice_uio *uio,
     if (OSKIT_FAILED(err))
         return err;
     w.within = offset % ENV_PAGE_SIZE;
+    tail_extending(cache, true);
     err = uio_read_from(&ahead, w.data + w.within, ENV_PAGE_SIZE - w.within, moved);
     size_t copied = *moved;
     if (*moved > 0)
         err = tail_commit(&w, moved);
     if (copied > *moved)
         memset(w.data + w.within + *moved, 0, copied - *moved);
+    tail_extending(cache, false);
     env_page_unref(w.data);
     uio_skip(uio, *moved);
     return *moved > 0 ? OSKIT_SUCCESS : err;

@@ -115,14 +115,15 @@ static void run_settle_mappings(struct pagecache *cache, struct cached_page *con
         pagecache_unstore(cache, run[0]->index, run[count - 1]->index);
 }
 
-/* What lies behind the end of the file is written as zeros; returns where the blocks end. */
+/* What lies behind the end of the file is written as zeros, unless it is on its way to be the
+ * file's; returns where the blocks end. */
 static oskit_u64_t run_cut(struct pagecache *cache, struct cached_page *const *run, unsigned count)
 {
     oskit_u64_t end = page_offset(run[count - 1]->index + 1), block = cache->block_size;
 
     env_spin_lock(&cache->lock);
     oskit_u64_t size = cache->size;
-    if (size < end && size > page_offset(run[count - 1]->index))
+    if (size < end && size > page_offset(run[count - 1]->index) && !cache->extending)
         memset(run[count - 1]->data + size % ENV_PAGE_SIZE, 0, end - size);
     env_spin_unlock(&cache->lock);
     return lesser(end, (size + block - 1) & ~(block - 1));

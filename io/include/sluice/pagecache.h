@@ -79,6 +79,7 @@ struct pagecache {
     oskit_u32_t block_size;          /* of ops->extent; <= ENV_PAGE_SIZE */
     struct env_spinlock lock;        /* guards what follows */
     oskit_u64_t size;                /* bytes */
+    bool extending;                  /* the bytes behind the end are being written by a writer */
     struct radix pages;              /* struct cached_page by index */
     oskit_u64_t page_count, dirty_count, writeback_count;
     struct list dirty;             /* pages, oldest first */

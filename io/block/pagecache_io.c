@@ -87,16 +87,14 @@ static void cache_io_now(const struct cache_batch *batch, struct cached_page *pa
     cache_io_init(&io, batch->cache, batch->write, device);
     cache_io_append(&io, page, within, length);
     sluice_blockqueue_submit(batch->cache->device, &request, 1);
-    sluice_blockqueue_unplug(batch->cache->device);
     env_sleep(&sleep, ENV_FOREVER);
-    sluice_blockqueue_plug(batch->cache->device);
 }
 
+/* The device isn't plugged meanwhile: asking where the next part is may read a block and wait. */
 void cache_batch_begin(struct cache_batch *batch, struct pagecache *cache, bool write,
                        oskit_u32_t expected)
 {
     *batch = (struct cache_batch){.cache = cache, .write = write, .expected = expected};
-    sluice_blockqueue_plug(cache->device);
 }
 
 static void cache_batch_submit(struct cache_batch *batch)
@@ -154,7 +152,6 @@ void cache_batch_add(struct cache_batch *batch, struct cached_page *page, oskit_
 void cache_batch_end(struct cache_batch *batch)
 {
     cache_batch_submit(batch);
-    sluice_blockqueue_unplug(batch->cache->device);
 }
 
 /* ---- The end of a transfer: cache->lock held ---- */

@@ -250,7 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_a_full_disk_loses_nothing), HARNESS_TEST(test_inodes_run_out),
         HARNESS_TEST(test_a_directory_of_thousands),  HARNESS_TEST(test_a_hash_tree_stays_readable),
-        HARNESS_TEST(test_many_threads_at_once),      HARNESS_TEST(test_mounting_without_memory),
+        HARNESS_TEST(test_mounting_without_memory),
     };
 
     if (!ext2_image_tools()) {

@@ -12,6 +12,8 @@ _Atomic oskit_u64_t pagecache_copied_bytes;
 
 static struct env_spinlock caches_lock;
 static struct list caches = LIST_INIT(caches);
+static oskit_u32_t caches_count;
+static struct env_mutex visit_mutex; /* one visit at a time: outermost */
 static oskit_u64_t visits;
 
 /* ---- Pages ---- */
@@ -47,10 +49,13 @@ static void pagecache_count(struct pagecache *cache, oskit_s64_t change)
     if (cache->page_count != 0 && (change < 0 || cache->page_count != (oskit_u64_t)change))
         return; /* on the list before and after */
     env_spin_lock(&caches_lock);
-    if (cache->page_count != 0)
+    if (cache->page_count != 0) {
         list_push_back(&caches, &cache->all);
-    else
+        caches_count++;
+    } else {
         list_remove(&cache->all);
+        caches_count--;
+    }
     env_spin_unlock(&caches_lock);
 }
 
@@ -195,10 +200,8 @@ void cached_page_wake(struct cached_page *page, oskit_error_t error)
 
 oskit_u64_t pagecache_visit_begin(void)
 {
-    env_spin_lock(&caches_lock);
-    oskit_u64_t visit = ++visits;
-    env_spin_unlock(&caches_lock);
-    return visit;
+    env_mutex_lock(&visit_mutex);
+    return ++visits;
 }
 
 /* caches_lock held. */
@@ -215,8 +218,14 @@ void pagecache_unhold(struct pagecache *cache)
     env_spin_unlock(&caches_lock);
 }
 
-/* Those that were visited stand at the end. Visits that overlap may make each other miss or meet a
- * cache again; each ends, since what it met bears a number no less than its own. */
+/* Moves CACHE to the end and holds it. caches_lock held. */
+static void cache_turn(struct pagecache *cache)
+{
+    cache->holds++;
+    list_remove(&cache->all);
+    list_push_back(&caches, &cache->all);
+}
+
 struct pagecache *pagecache_visit_next(oskit_u64_t visit, struct pagecache *last)
 {
     struct pagecache *cache = NULL;
@@ -232,12 +241,35 @@ struct pagecache *pagecache_visit_next(oskit_u64_t visit, struct pagecache *last
     }
     if (cache) {
         cache->visit = visit;
-        cache->holds++;
-        list_remove(&cache->all);
-        list_push_back(&caches, &cache->all);
+        cache_turn(cache);
+    }
+    env_spin_unlock(&caches_lock);
+    if (!cache)
+        env_mutex_unlock(&visit_mutex);
+    return cache;
+}
+
+struct pagecache *pagecache_next(struct pagecache *last)
+{
+    struct pagecache *cache = NULL;
+
+    env_spin_lock(&caches_lock);
+    if (last)
+        unhold_locked(last);
+    if (!list_empty(&caches)) {
+        cache = container_of(caches.next, struct pagecache, all);
+        cache_turn(cache);
     }
     env_spin_unlock(&caches_lock);
     return cache;
+}
+
+oskit_u32_t pagecache_count_caches(void)
+{
+    env_spin_lock(&caches_lock);
+    oskit_u32_t count = caches_count;
+    env_spin_unlock(&caches_lock);
+    return count;
 }
 
 /* Takes CACHE off the list for good and waits for those who hold it. Its pages are gone. */

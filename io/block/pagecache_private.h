@@ -123,10 +123,13 @@ oskit_u8_t blocks_filled(const struct pagecache *cache, unsigned first, unsigned
 extern _Atomic oskit_u64_t pagecache_pages, pagecache_dirty_pages, pagecache_writeback_pages;
 extern _Atomic oskit_u64_t pagecache_copied_bytes;
 
-/* A visit of all caches that have pages: each is met once, held, without a lock. Start with NULL;
- * to stop early, give the last one back with pagecache_unhold. */
+/* A visit of all caches that have pages: each is met once, held, without a spinlock. Start with
+ * NULL; go on to the end, for visits exclude each other. [thread] */
 oskit_u64_t pagecache_visit_begin(void);
 struct pagecache *pagecache_visit_next(oskit_u64_t visit, struct pagecache *last);
+/* Just the next in turn, held, giving LAST back (NULL: none); never waits. [any] */
+struct pagecache *pagecache_next(struct pagecache *last);
+oskit_u32_t pagecache_count_caches(void);
 void pagecache_unhold(struct pagecache *cache);
 
 /* ---- pagecache_io.c: requests ---- */

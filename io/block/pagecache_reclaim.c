@@ -110,26 +110,29 @@ static size_t reclaim_cache(struct pagecache *cache, size_t wanted, size_t most)
     return wanted - scan.wanted;
 }
 
-/* Rounds of all caches: enough to cool the hottest page and take it. */
-#define RECLAIM_ROUNDS (CACHED_HEAT_MAX + 1)
+/* Gives every cache its turn, up to MOST pages each. */
+static size_t reclaim_round(size_t wanted, size_t most)
+{
+    oskit_u32_t turns = pagecache_count_caches();
+    struct pagecache *cache = NULL;
+    size_t freed = 0;
 
+    while (turns-- > 0 && freed < wanted && (cache = pagecache_next(cache)))
+        freed += reclaim_cache(cache, wanted - freed, most);
+    if (cache)
+        pagecache_unhold(cache);
+    return freed;
+}
+
+/* A part of each cache first; when all of that is warm, whole laps, as many as cool the hottest
+ * page and take it: much at once, but then there are many cold pages for those who ask next. */
 static size_t pagecache_reclaim(void *arg, size_t wanted)
 {
-    size_t freed = 0, before = (size_t)atomic_load(&pagecache_pages);
+    size_t freed = reclaim_round(wanted, 4 * wanted + SCAN_BATCH);
 
     (void)arg;
-    for (unsigned round = 0; round < RECLAIM_ROUNDS && freed < wanted && before > 0; round++) {
-        oskit_u64_t visit = pagecache_visit_begin();
-        struct pagecache *cache = NULL;
-
-        while ((cache = pagecache_visit_next(visit, cache))) {
-            freed += reclaim_cache(cache, wanted - freed, 4 * wanted + SCAN_BATCH);
-            if (freed >= wanted) {
-                pagecache_unhold(cache);
-                break;
-            }
-        }
-    }
+    for (unsigned lap = 0; lap <= CACHED_HEAT_MAX && freed < wanted; lap++)
+        freed += reclaim_round(wanted - freed, SIZE_MAX);
     if (freed < wanted)
         pagecache_limit_press();
     return freed;

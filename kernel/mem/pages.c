@@ -175,13 +175,35 @@ static size_t pages_reclaim(size_t wanted)
  * after a vain try this many go by. */
 #define RECLAIM_PAUSE 64
 
-static __attribute__((noinline)) void pages_replenish(void)
+static void pages_replenish(void)
 {
     static _Atomic int pause;
     if (atomic_load_explicit(&pause, memory_order_relaxed) > 0)
         atomic_fetch_sub_explicit(&pause, 1, memory_order_relaxed);
-    else if (pages_reclaim(RECLAIM_BATCH) < RECLAIM_BATCH / 4)
+    else if (preempt_count() == 0 && pages_reclaim(2 * RECLAIM_BATCH) < RECLAIM_BATCH / 2)
         atomic_store_explicit(&pause, RECLAIM_PAUSE, memory_order_relaxed);
+}
+
+/* Gives up what this CPU has to itself, but for a little: other CPUs, and larger blocks, need it.
+ */
+static void single_share(void)
+{
+    preempt_disable();
+    struct page_cache *cache = this_cpu()->page_cache;
+    while (cache != NULL && cache->count >= 2 * CACHE_BATCH)
+        cache_drain(cache);
+    preempt_enable();
+}
+
+/* Keeps some pages free for those who can't ask for memory back. false: there is only the reserve
+ * left, and FLAGS don't stand for the kernel. */
+static __attribute__((noinline)) bool pages_suffice(unsigned flags)
+{
+    pages_replenish();
+    single_share();
+    if (!(flags & PAGES_USER) || pages_free() >= reserve)
+        return true;
+    return pages_reclaim(4 * RECLAIM_BATCH) > 0;
 }
 
 static void *page_take(unsigned order, bool *zeroed)
@@ -195,9 +217,7 @@ void *page_alloc(unsigned order, unsigned flags)
 {
     if (__builtin_expect(!ready, 0))
         return order == 0 ? bootmem_page() : NULL;
-    if (__builtin_expect(buddy.free < shortage, 0))
-        pages_replenish();
-    if ((flags & PAGES_USER) && __builtin_expect(buddy.free < reserve, 0))
+    if (__builtin_expect(buddy.free < shortage, 0) && !pages_suffice(flags))
         return NULL;
     bool zeroed = flags & PAGES_ZERO;
     char *address = page_take(order, &zeroed);

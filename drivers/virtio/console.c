@@ -127,9 +127,9 @@ static void console_detach(void *arg)
 
     device->config_changed = NULL;
     atomic_store(&console->failed, true);
-    virtio_stop(device);
     if (console->multiport)
-        console_control_stop(console);
+        console_control_stop(console); /* it may be about to reset the device for a lie */
+    virtio_stop(device);
     for (uint32_t i = 0; i < console->port_count; i++)
         quiet &= console_port_quiet(console->ports[i]);
     virtio_end(device);

@@ -95,7 +95,7 @@ void console_port_carrier(struct console_port *port, bool on);
 oskit_error_t console_control_create(struct console *console);
 /* The device is started: begins the conversation. [thread] */
 oskit_error_t console_control_start(struct console *console);
-/* Ends the thread; the device is stopped. [thread] */
+/* Ends the thread, and with it the conversation. [thread] */
 void console_control_stop(struct console *console);
 void console_control_destroy(struct console *console); /* [thread] */
 

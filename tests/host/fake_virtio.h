@@ -67,7 +67,8 @@ struct fake_virtio {
     /* What happened. */
     _Atomic uint8_t status;
     uint64_t accepted;
-    unsigned resets, cut_offs;
+    _Atomic unsigned resets; /* by whatever thread notices a lie */
+    unsigned cut_offs;
     _Atomic bool interrupts_attached;
     struct fake_queue queues[FAKE_QUEUES];
     /* The thread's. */

@@ -325,7 +325,7 @@ static void test_a_control_queue_that_lies(void **state)
     fake_virtio_used(&fake, CONTROL_RECEIVE, 1000, 8, 1);
     unsigned resets = fake.resets;
     virtio_queues_interrupt(&fake.device);
-    while (__atomic_load_n(&fake.resets, __ATOMIC_ACQUIRE) == resets)
+    while (fake.resets == resets)
         sched_yield();
     virtio_device_detach(&fake.device);
     fake_virtio_free(&fake);

@@ -1,10 +1,10 @@
 /* Attributes of a node: permissions, times, stat, setattr. Lock order: ext2.h. */
+#include "../attributes.h"
 #include "../permission.h"
 #include "ext2.h"
 
-#define NANOSECONDS      1000000000
-#define EXT2_DAY         (86400ll * NANOSECONDS)
-#define EXT2_PERMISSIONS 07777u
+#define NANOSECONDS 1000000000
+#define EXT2_DAY    (86400ll * NANOSECONDS)
 
 /* The mode alone mostly decides, and alone it may be read without the lock. */
 oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want)
@@ -58,24 +58,15 @@ void ext2_accessed(struct ext2_node *node)
         ext2_node_changed(node);
 }
 
-/* The set-id bits that go when the contents or the owner change: set-group-id without group
- * execution means locking. */
-static oskit_u32_t ext2_set_id_bits(oskit_u32_t mode)
-{
-    if (OSKIT_S_ISDIR(mode))
-        return 0;
-    return mode & (OSKIT_S_ISUID | (mode & OSKIT_S_IXGRP ? OSKIT_S_ISGID : 0));
-}
-
 void ext2_written(struct ext2_node *node)
 {
     struct env_identity who;
 
-    if (ext2_set_id_bits(node->mode)) { /* rare: unlocked peek, settled below */
+    if (attributes_set_id_bits(node->mode)) { /* rare: unlocked peek, settled below */
         env_identity(&who);
         if (!who.root) {
             env_spin_lock(&node->lock);
-            node->mode &= ~ext2_set_id_bits(node->mode);
+            node->mode &= ~attributes_set_id_bits(node->mode);
             env_spin_unlock(&node->lock);
         }
     }
@@ -106,68 +97,17 @@ void ext2_node_stat(struct ext2_node *node, struct filex_stat *out)
     env_spin_unlock(&node->lock);
 }
 
-/* What setattr decided by, to see whether it still holds when it comes to the change. */
-struct ext2_owner {
-    oskit_u32_t mode, uid, gid;
-};
-
-static struct ext2_owner ext2_node_owner(struct ext2_node *node)
+static struct file_owner ext2_node_owner(struct ext2_node *node)
 {
     env_spin_lock(&node->lock);
-    struct ext2_owner owner = {node->mode, node->uid, node->gid};
+    struct file_owner owner = {node->mode, node->uid, node->gid};
     env_spin_unlock(&node->lock);
     return owner;
 }
 
-static oskit_error_t ext2_chown_check(const struct ext2_owner *owner, oskit_u32_t mask,
-                                      const struct filex_attributes *a,
-                                      const struct env_identity *who)
-{
-    if (who->root)
-        return OSKIT_SUCCESS;
-    if ((mask & FILEX_UID) && (who->uid != owner->uid || a->uid != owner->uid))
-        return OSKIT_EPERM;
-    if ((mask & FILEX_GID) &&
-        (who->uid != owner->uid || (a->gid != owner->gid && !env_in_group(a->gid))))
-        return OSKIT_EPERM;
-    return OSKIT_SUCCESS;
-}
-
-static oskit_error_t ext2_setattr_check(const struct ext2_owner *owner, oskit_u32_t mask,
-                                        const struct filex_attributes *a,
-                                        const struct env_identity *who)
-{
-    bool mine = who->root || who->uid == owner->uid;
-    oskit_u32_t now = FILEX_ATIME_NOW | FILEX_MTIME_NOW;
-
-    if ((mask & FILEX_SIZE) && !OSKIT_S_ISREG(owner->mode))
-        return OSKIT_S_ISDIR(owner->mode) ? OSKIT_EISDIR : OSKIT_E_INVALIDARG;
-    if ((mask & FILEX_SIZE) && a->size > INT64_MAX)
-        return OSKIT_EFBIG;
-    if ((mask & (FILEX_MODE | FILEX_ATIME | FILEX_MTIME)) && !mine)
-        return OSKIT_EPERM;
-    oskit_error_t err = ext2_chown_check(owner, mask, a, who);
-    if (OSKIT_FAILED(err))
-        return err;
-    if (((mask & FILEX_SIZE) && !(mask & FILEX_OPEN)) || ((mask & now) && !mine))
-        return permission_check(owner->mode, owner->uid, owner->gid, OSKIT_W_OK);
-    return OSKIT_SUCCESS;
-}
-
-/* With node->lock held. */
-static void ext2_setattr_times(struct ext2_node *node, oskit_u32_t mask,
-                               const struct filex_attributes *a, oskit_s64_t now)
-{
-    if (mask & (FILEX_ATIME | FILEX_ATIME_NOW))
-        node->atime = mask & FILEX_ATIME ? a->atime : now;
-    if (mask & (FILEX_MTIME | FILEX_MTIME_NOW))
-        node->mtime = mask & FILEX_MTIME ? a->mtime : now;
-    node->ctime = now;
-}
-
 /* Applies all but the size, provided that the node is still as OWNER says. KEEP_SGID: who may set
  * it does. */
-static bool ext2_setattr_apply(struct ext2_node *node, const struct ext2_owner *owner,
+static bool ext2_setattr_apply(struct ext2_node *node, const struct file_owner *owner,
                                oskit_u32_t mask, const struct filex_attributes *a, bool keep_sgid)
 {
     oskit_s64_t now = env_time_real();
@@ -175,17 +115,15 @@ static bool ext2_setattr_apply(struct ext2_node *node, const struct ext2_owner *
     env_spin_lock(&node->lock);
     bool same = node->mode == owner->mode && node->uid == owner->uid && node->gid == owner->gid;
     if (same) {
-        if (mask & (FILEX_UID | FILEX_GID))
-            node->mode &= ~ext2_set_id_bits(node->mode);
-        if (mask & FILEX_UID)
-            node->uid = a->uid;
-        if (mask & FILEX_GID)
-            node->gid = a->gid;
-        if (mask & FILEX_MODE)
-            node->mode = (node->mode & OSKIT_S_IFMT) | (a->mode & EXT2_PERMISSIONS);
-        if ((mask & FILEX_MODE) && !keep_sgid)
-            node->mode &= ~OSKIT_S_ISGID;
-        ext2_setattr_times(node, mask, a, now);
+        struct file_owner to = *owner;
+        struct file_times times = {node->atime, node->mtime, node->ctime};
+        attributes_change(&to, &times, mask, a, keep_sgid, now);
+        node->mode = to.mode;
+        node->uid = to.uid;
+        node->gid = to.gid;
+        node->atime = times.atime;
+        node->mtime = times.mtime;
+        node->ctime = times.ctime;
     }
     env_spin_unlock(&node->lock);
     return same;
@@ -199,7 +137,7 @@ oskit_error_t ext2_node_setattr(struct ext2_node *node, oskit_u32_t mask,
                                 const struct filex_attributes *a)
 {
     struct env_identity who;
-    struct ext2_owner owner;
+    struct file_owner owner;
     bool keep_sgid;
 
     oskit_error_t err = ext2_writable(node->fs);
@@ -207,15 +145,15 @@ oskit_error_t ext2_node_setattr(struct ext2_node *node, oskit_u32_t mask,
         return err;
     env_identity(&who);
     owner = ext2_node_owner(node);
-    err = ext2_setattr_check(&owner, mask, a, &who);
+    err = attributes_check(&owner, mask, a, &who);
     if (OSKIT_SUCCEEDED(err) && (mask & FILEX_SIZE))
         err = ext2_truncate(node, a->size);
     while (OSKIT_SUCCEEDED(err)) {
-        keep_sgid = who.root || env_in_group(mask & FILEX_GID ? a->gid : owner.gid);
+        keep_sgid = attributes_keep_sgid(&owner, mask, a, &who);
         if (ext2_setattr_apply(node, &owner, mask, a, keep_sgid))
             break;
         owner = ext2_node_owner(node);
-        err = ext2_setattr_check(&owner, mask, a, &who);
+        err = attributes_check(&owner, mask, a, &who);
     }
     if (OSKIT_FAILED(err))
         return err;

@@ -5,8 +5,8 @@
  * find theirs done or make the next, which everybody who came in between shares. The steps:
  *
  *   1. The transaction closes: new handles wait, open ones end. Then a new one may run.
- *   2. Ordered data are written to their places.
- *   3. Revoke records, descriptors and copies of the buffers are written to the log.
+ *   2. Ordered data are sent on the way to their places.
+ *   3. Revoke records, descriptors and copies of the buffers are written to the log meanwhile.
  *   4. Barrier: all that is waited for, then the device is flushed. From here on whatever the
  *      commit block makes valid is stable: the log's blocks, and the file contents that the new
  *      metadata point to. Without it the device might keep the commit block and lose a copy
@@ -282,9 +282,10 @@ static oskit_error_t write_log(struct log_writer *w)
     write_ordered(journal, w->t, false);
     write_revokes(w);
     write_buffers(w);
-    batch_start(journal->log_batch, BLOCK_WRITE, 0);
-    write_ordered(journal, w->t, true); /* while the log's last blocks are on their way */
-    log_end(w);
+    log_flush(w);
+    /* No buffer is `logging` from here on: a file's data may have to wait for a thread that holds
+     * the file's map and waits, in journal_access, for such a buffer. */
+    write_ordered(journal, w->t, true);
     if (OSKIT_FAILED(w->error))
         return w->error;
     /* The log on the disk is empty until the superblock says where it begins; that must be stable

@@ -41,11 +41,13 @@
 #include <sluice/epoll.h>
 #include <sluice/filesystemx.h>
 #include <sluice/filex.h>
+#include <sluice/netqueue.h>
 #include <sluice/pipe.h>
 #include <sluice/pty.h>
 #include <sluice/readiness.h>
 #include <sluice/sync.h>
 #include <sluice/sgbuf.h>
+#include <sluice/socket.h>
 #include <sluice/terminal.h>
 #include <sluice/timerfd.h>
 #include <sluice/vecio.h>
@@ -102,3 +104,5 @@ const struct oskit_guid sluice_filesystemx_iid = SLUICE_GUID(0x5ac10058);
 const struct oskit_guid sluice_xattr_iid = SLUICE_GUID(0x5ac10059);
 const struct oskit_guid sluice_pty_iid = SLUICE_GUID(0x5ac10040);
 const struct oskit_guid sluice_timerfd_iid = SLUICE_GUID(0x5ac10031);
+const struct oskit_guid sluice_netqueue_iid = SLUICE_GUID(0x5ac10070);
+const struct oskit_guid sluice_socket_iid = SLUICE_GUID(0x5ac10071);

@@ -44,11 +44,13 @@
 #include <sluice/dynamic.h>
 #include <sluice/filesystemx.h>
 #include <sluice/filex.h>
+#include <sluice/netqueue.h>
 #include <sluice/pci.h>
 #include <sluice/pipe.h>
 #include <sluice/readiness.h>
 #include <sluice/sync.h>
 #include <sluice/sgbuf.h>
+#include <sluice/socket.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
 #include <sluice/virtio_mmio.h>
@@ -505,6 +507,8 @@ static const struct identifier identifiers[] = {
     OURS(blockqueue, 0x5ac10050),
     OURS(sgbuf, 0x5ac10051),
     OURS(sync, 0x5ac10060),
+    OURS(netqueue, 0x5ac10070),
+    OURS(socket, 0x5ac10071),
     OURS(pager, 0x5ac10004),
     OURS(control, 0x5ac10005),
     OURS(terminal, 0x5ac10006),

@@ -186,7 +186,7 @@ run:
 	@scripts/setup run
 	@$(MAKE) $(JOBS) build-for-run
 # The shell's last status is no fault of make's; that the machine failed (124 to 126) is.
-	@scripts/run || { status=$$?; [ $$status -lt 124 ] || [ $$status -gt 126 ]; }
+	@scripts/run --net user || { status=$$?; [ $$status -lt 124 ] || [ $$status -gt 126 ]; }
 
 test:
 	@scripts/setup test

@@ -1,5 +1,6 @@
 """The contract of scripts/run: what goes in, what comes out, and with which exit status."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -265,12 +266,29 @@ def test_gdb_waits_on_a_port_that_is_printed():
         process.communicate()
 
 
-def test_options_to_come_are_refused_in_one_line():
-    for words in (["--net", "user"], ["--hostfwd", "tcp:1:2"]):
+def test_a_network_is_refused_that_is_not_understood():
+    for words in (["--net", "wireless"], ["--net", "user,listen"], ["--net", "tap"], ["--net", "socket=unix:"],
+                  ["--net", "user,mac=1"], ["--net", "user,queues=2"], ["--hostfwd", "tcp:1"],
+                  ["--hostfwd", "tcp:1:70000"], ["--net", "none", "--hostfwd", "tcp:0:1"], ["--pcap", "x"]):
         done = subprocess.run([RUN, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         same((done.returncode, done.stderr.count(b"\n")), (2, 1), f"status and lines of {words}")
-        assert b"not yet" in done.stderr, done.stderr
-    gives(shell("exit 4", "--net", "none"), 4, b"")
+
+
+def test_addresses_and_forwards_are_told():
+    done = subprocess.run([RUN, "--dry-run", "--hostfwd", "tcp:0:80", "--hostfwd", "udp:0:7", "--pcap", "x,y", "--",
+                           "/bin/true"], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60, text=True)
+    tcp = re.search(r"^run: tcp port (\d+) of 127.0.0.1 is the guest's 80$", done.stderr, re.M)
+    udp = re.search(r"^run: udp port (\d+) of 127.0.0.1 is the guest's 7$", done.stderr, re.M)
+    assert tcp and udp and "10.0.2.15" in done.stderr, done.stderr
+    assert f"hostfwd=tcp:127.0.0.1:{tcp[1]}-:80,hostfwd=udp:127.0.0.1:{udp[1]}-:7" in done.stdout, done.stdout
+    assert "filter-dump" in done.stdout and "file=x,,y" in done.stdout, done.stdout
+
+
+def test_there_is_no_network_unless_it_is_asked_for():
+    for words in ([], ["--net", "none"]):
+        done = subprocess.run([RUN, "--dry-run", *words, "--", "/bin/true"], stdin=subprocess.DEVNULL,
+                              capture_output=True, check=True, timeout=60, text=True)
+        assert "net" not in done.stdout.replace(TOP, ""), done.stdout
 
 
 def test_a_disk_is_refused_that_is_not_there_or_not_understood():

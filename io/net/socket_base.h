@@ -18,6 +18,7 @@
 #include <sluice/readiness.h>
 #include <sluice/socket.h>
 #include <sluice/vecio.h>
+#include "socket_option.h"
 
 struct socket;
 
@@ -32,8 +33,8 @@ struct socket_kind {
     oskit_error_t (*connect)(struct socket *s, const struct socket_address *name);
     oskit_error_t (*listen)(struct socket *s, oskit_s32_t backlog); /* NULL: EOPNOTSUPP */
     oskit_error_t (*accept)(struct socket *s, struct socket_address *peer,
-                            struct socket **out); /* NULL: EOPNOTSUPP */
-    oskit_error_t (*shutdown)(struct socket *s, oskit_u32_t how);
+                            struct socket **out);                 /* NULL: EOPNOTSUPP */
+    oskit_error_t (*shutdown)(struct socket *s, oskit_u32_t how); /* HOW is one of the three */
     oskit_error_t (*getsockname)(struct socket *s, struct socket_address *out);
     oskit_error_t (*getpeername)(struct socket *s, struct socket_address *out);
     /*
@@ -44,8 +45,9 @@ struct socket_kind {
                                 const void *value, oskit_u32_t length);
     oskit_error_t (*getsockopt)(struct socket *s, oskit_s32_t level, oskit_s32_t name, void *value,
                                 oskit_u32_t *length);
-    /* A common option has changed (its SO_ number): take note of it. May refuse (ENOPROTOOPT ...),
-     * and then the base takes it back. NULL: nothing to note. */
+    /* A common option has changed (its SOCKET_SO_ number, of two numbers for one thing the older):
+     * take note of it. May refuse (ENOPROTOOPT ...), and then the base takes it back. NULL: nothing
+     * to note. */
     oskit_error_t (*changed)(struct socket *s, oskit_s32_t name);
     oskit_error_t (*send)(struct socket *s, struct socket_message *message, oskit_size_t *out);
     oskit_error_t (*receive)(struct socket *s, struct socket_message *message, oskit_size_t *out);
@@ -56,8 +58,11 @@ struct socket_kind {
     /* read(2) and write(2) without a message around it; NULL: by receive and send. */
     oskit_error_t (*readv)(struct socket *s, struct sluice_uio *uio, oskit_size_t *out);
     oskit_error_t (*writev)(struct socket *s, struct sluice_uio *uio, oskit_size_t *out);
-    /* Commands of its own (FIONREAD, SIOCOUTQ, SIOCATMARK ...); OSKIT_ENOTTY for others, which then
-     * go to net_ioctl. NULL: none. */
+    /* Bytes that a read would give now; FIONREAD and asyncio's readable are made of it. NULL: they
+     * are refused. [any] */
+    oskit_size_t (*readable)(struct socket *s);
+    /* Commands of its own (SIOCOUTQ, SIOCATMARK ...); OSKIT_ENOTTY for others, which then go to
+     * net_ioctl. NULL: none. */
     oskit_error_t (*ioctl)(struct socket *s, oskit_u32_t command, oskit_u64_t argument,
                            oskit_s32_t *out_result);
     /* As sluice_socket's close. NULL: never waits. */
@@ -80,7 +85,7 @@ struct socket_options {
     oskit_u32_t receive_low;                   /* SO_RCVLOWAT, >= 1 */
     oskit_u64_t receive_timeout, send_timeout; /* nanoseconds, 0: none */
     oskit_u32_t priority, mark;
-    oskit_u8_t timestamp;  /* 0, or SO_TIMESTAMP / SO_TIMESTAMPNS as the program chose */
+    oskit_u8_t timestamp;  /* 0, or SOCKET_SO_TIMESTAMP[NS][_NEW] as the program chose */
     oskit_u32_t interface; /* SO_BINDTODEVICE: index, 0: none */
 };
 
@@ -103,13 +108,16 @@ struct socket {
     struct listener_set listeners;
     struct env_spinlock lock;
     struct socket_options options;
-    _Atomic oskit_error_t error; /* pending: SO_ERROR reads and clears it */
+    _Atomic oskit_error_t error; /* pending: SO_ERROR reads and clears it; changed under lock */
+    bool errors_queued;          /* the kind has an error queue with something in it: ERR stays */
+    bool listening;              /* SO_ACCEPTCONN: the base sets it after the kind's listen */
     oskit_u64_t ino;
     oskit_s64_t born;
-    oskit_u32_t uid, gid; /* of who made it */
+    oskit_u32_t mode, uid, gid; /* of who made or accepted it; the file's, what fstat shows */
 };
 
-/* LEVEL is the readiness at first. The memory is the family's. [any] */
+/* LEVEL is the readiness at first. The memory is the family's. Its owner is filled in by who hands
+ * it to a program: socket_create, the base's accept. [any] */
 void socket_init(struct socket *s, const struct socket_kind *kind, oskit_s32_t type,
                  oskit_s32_t protocol, uint32_t level);
 /* For destroy. */
@@ -133,10 +141,15 @@ static inline void socket_release(struct socket *s)
     sluice_object_release(&s->object);
 }
 
-/* The pending error, taken: OSKIT_SUCCESS when there is none. [any] */
-oskit_error_t socket_error_take(struct socket *s);
-/* Makes ERROR the pending one unless there is one; the caller changes the readiness (ERR). [any] */
+/*
+ * The pending error and READY_ERR of the level, which the base keeps: it is set while an error is
+ * pending or errors are queued. Who sets one tells waiters (of READY_ERR) when its locks are given
+ * back. [any]
+ */
+oskit_error_t socket_error_take(struct socket *s); /* OSKIT_SUCCESS: there is none */
+/* Makes ERROR the pending one; an older one is forgotten. */
 void socket_error_set(struct socket *s, oskit_error_t error);
+void socket_errors_queued(struct socket *s, bool queued);
 
 /* An option's value as programs have it: int-sized ones. OSKIT_E_INVALIDARG when it is too short.
  * option_put cuts to *LENGTH. */

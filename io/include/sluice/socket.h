@@ -188,7 +188,8 @@ struct sluice_socket_ops {
     /*
      * Options: VALUE of LENGTH bytes in kernel memory (at most SOCKET_OPTION_MAX). get: *LENGTH is
      * the room, then what the value takes; a longer value is cut as Linux does. OSKIT_ENOPROTOOPT:
-     * there is no such option here; none is taken and ignored.
+     * there is no such option here; none is taken and ignored. The value of SO_ERROR is an error
+     * code of <oskit/error.h>, which the host turns into its own number.
      */
     oskit_error_t (*setsockopt)(sluice_socket_t *self, oskit_s32_t level, oskit_s32_t name,
                                 const void *value, oskit_u32_t length);

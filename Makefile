@@ -6,6 +6,7 @@
 #   tests/guest/guest.mk  the guest's test programs; sets GUEST_TESTS (build/guest/NAME...), and DIFFERENTIAL_TESTS for
 #                         those that must also print the same on Linux
 #   tests/host/host.mk    the tests of io/ and drivers/ that run as ordinary processes
+#   tests/programs/programs.mk  strangers' programs for the network's tests and the bench
 #   tests/bench/bench.mk  the comparison with Linux
 #   tests/fuzz/fuzz.mk    the same parts under libFuzzer; sets FUZZ_TARGETS
 
@@ -147,6 +148,7 @@ $(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC)
 -include libc/dash.mk
 -include tests/guest/guest.mk
 -include tests/host/host.mk
+-include tests/programs/programs.mk
 -include tests/bench/bench.mk
 -include tests/fuzz/fuzz.mk
 

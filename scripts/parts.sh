@@ -26,6 +26,11 @@ test  | libclang-rt-14-dev | /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclan
 test  | python3-pexpect | python:pexpect                   | the interactive tests type on a terminal
 test  | bsdutils        | script                           | run as a stranger in the guest
 test  | musl-tools      | musl-gcc                         | static musl programs, run as strangers in the guest
+test  | openssh-client  | ssh                              | logs into the guest
+test  | curl            | curl                             | fetches from the guest
+test  | dropbear-bin    | /usr/sbin/dropbear               | an ssh server, run as a stranger in the guest
+test  | iperf3          | iperf3                           | the same: measures throughput
+test  | redis-tools     | redis-benchmark                  | the same: redis-server, and its benchmark here
 check | clang-format    | clang-format                     | the formatting
 check | cppcheck        | cppcheck                         | static analysis
 check | shellcheck      | shellcheck                       | the same for shell scripts

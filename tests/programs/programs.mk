@@ -1,0 +1,34 @@
+# Programs of strangers that the network's tests and the bench run in the guest and that Debian doesn't have as static
+# files. Sets NET_PROGRAMS (build/programs/NAME...). The others are Debian's own files, put into the guest with their
+# libraries by the tests.
+ifndef PROGRAMS_MK
+PROGRAMS_MK := 1
+
+LIGHTTPD       := $(BUILD)/programs/lighttpd
+LIGHTTPD_TREE  := $(BUILD)/src/lighttpd
+LIGHTTPD_BUILD := $(BUILD)/lighttpd
+LIGHTTPD_PARTS := indexfile staticfile dirlisting cgi
+LIGHTTPD_LACKS := pcre2 pcre zlib bzip2 brotli zstd
+
+NET_PROGRAMS   := $(LIGHTTPD)
+
+$(LIGHTTPD_TREE).fetched: scripts/source
+	@printf '  %-7s %s\n' FETCH lighttpd
+	@SLUICE_BUILD=$(BUILD) scripts/source lighttpd
+	@touch $@
+
+# libtool understands -all-static, configure doesn't.
+$(LIGHTTPD): $(LIGHTTPD_TREE).fetched tests/programs/programs.mk
+	@printf '  %-7s %s\n' HTTPD $@
+	@rm -rf $(LIGHTTPD_BUILD) && mkdir -p $(LIGHTTPD_BUILD)/src $(@D)
+	@printf 'PLUGIN_INIT(mod_%s)\n' $(LIGHTTPD_PARTS) > $(LIGHTTPD_BUILD)/src/plugin-static.h
+	@cd $(LIGHTTPD_BUILD) && { LIGHTTPD_STATIC=yes $(abspath $(LIGHTTPD_TREE))/configure CC=gcc CFLAGS='-O2 -w' \
+	    --enable-static --disable-shared $(LIGHTTPD_LACKS:%=--without-%) \
+	    && $(MAKE) -C src -j2 MAKEFLAGS= LDFLAGS=-all-static all ; } > $(abspath $(LIGHTTPD_BUILD)).log 2>&1 || \
+	    { tail -n 20 $(abspath $(LIGHTTPD_BUILD)).log; echo "lighttpd can't be built; see $(LIGHTTPD_BUILD).log"; exit 1; }
+	@cp $(LIGHTTPD_BUILD)/src/lighttpd $@
+
+.PHONY: net-programs
+net-programs: $(NET_PROGRAMS)
+
+endif

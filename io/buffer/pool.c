@@ -125,7 +125,7 @@ void *pool_take(struct pool *pool)
     return piece;
 }
 
-void pool_give(struct pool *pool, void *memory)
+bool pool_give(struct pool *pool, void *memory)
 {
     struct pool_piece *piece = memory;
 
@@ -133,7 +133,18 @@ void pool_give(struct pool *pool, void *memory)
     piece->next = pool->free;
     pool->free = piece;
     pool->free_count++;
+    bool last = pool->closed && pool->free_count == pool->count;
     env_spin_unlock(&pool->lock);
+    return last;
+}
+
+bool pool_close(struct pool *pool)
+{
+    env_spin_lock(&pool->lock);
+    pool->closed = true;
+    bool last = pool->free_count == pool->count;
+    env_spin_unlock(&pool->lock);
+    return last;
 }
 
 static bool pool_has(struct pool *pool, oskit_u32_t count)

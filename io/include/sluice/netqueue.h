@@ -115,18 +115,23 @@ extern const struct oskit_guid sluice_netqueue_iid; /* SLUICE_GUID(0x5ac10070) *
 #define sluice_netqueue_addref(q)               ((q)->ops->addref(q))
 #define sluice_netqueue_release(q)              ((q)->ops->release(q))
 
-/* A netqueue over a seed-only netdev or etherdev: no offloads, pushes one by one. Takes a
- * reference. [thread] */
+/*
+ * NETDEV's own netqueue if it has one, else one over a seed-only netdev or etherdev: no offloads,
+ * pushes one by one; what the card refuses is dropped and counted, since it has no way to tell when
+ * it would take more. Takes a reference. [thread]
+ */
 oskit_error_t netqueue_of_netdev(oskit_netdev_t *netdev, sluice_netqueue_t **out);
 
 /*
  * The cards. A driver adds each card it finds and removes one that has gone; WATCH is told of both,
- * and at once of those that are there. One watcher: the stack. [thread]
+ * and at once of those that are there; it must not call these functions. One watcher: the stack;
+ * NULL: no more. [thread]
  */
 oskit_error_t netqueue_add(sluice_netqueue_t *card);
 void netqueue_remove(sluice_netqueue_t *card);
 void netqueue_watch(void (*watch)(void *arg, sluice_netqueue_t *card, bool added), void *arg);
-/* "eth0", "eth1" ... for the next card. */
+/* "eth0", "eth1" ...: the first that no card has which was added. Buses attach one device at a
+ * time, so that it is free still when the card is added. [thread] */
 void netqueue_name(char name[16]);
 
 #endif

@@ -48,7 +48,7 @@ struct packet {
     /* Takes the packet back, with its segments. [any] */
     void (*done)(struct packet *packet);
     void *arg;           /* of who made it, for done */
-    uintptr_t holder[8]; /* the present holder's own; 16-byte aligned packets keep it aligned */
+    uintptr_t holder[8]; /* the present holder's own */
 };
 
 static inline void packet_done(struct packet *packet)
@@ -60,7 +60,8 @@ static inline void packet_done(struct packet *packet)
 void packet_chain_done(struct packet *packet);
 oskit_u32_t packet_chain_length(const struct packet *packet);
 oskit_u32_t packet_chain_segments(const struct packet *packet);
-/* Copies LENGTH bytes from OFFSET of the frame; how many there were. [any] */
+/* Copies LENGTH bytes from OFFSET of the frame; how many there were. Counted in
+ * packet_copied_bytes. [any] */
 oskit_u32_t packet_chain_read(const struct packet *packet, oskit_u32_t offset, void *to,
                               oskit_u32_t length);
 

@@ -5,6 +5,7 @@
 #ifndef SLUICE_POOL_H
 #define SLUICE_POOL_H
 
+#include <stdbool.h>
 #include <oskit/error.h>
 #include <oskit/types.h>
 #include <sluice/env.h>
@@ -17,6 +18,7 @@ struct pool {
     struct pool_piece *free;
     struct pool_block *blocks;
     oskit_u32_t free_count, count; /* pieces: free, and in all */
+    bool closed;
     /* Immutable: */
     oskit_u32_t size, per_block, limit;
     unsigned block_order;
@@ -29,13 +31,17 @@ struct pool {
  */
 oskit_error_t pool_init(struct pool *pool, oskit_u32_t size, oskit_u32_t reserve,
                         oskit_u32_t limit);
-/* Gives all memory back; every piece must be there. [thread] */
+/* Gives all memory back; every piece must be there. [any] */
 void pool_fini(struct pool *pool);
 
 /* A piece, with what was in it; NULL when all are taken and no more can be made without sleeping.
  * [any] */
 void *pool_take(struct pool *pool);
-void pool_give(struct pool *pool, void *piece); /* [any] */
+/* true: the pool is closed, and this was the last piece: who gave it ends the pool. [any] */
+bool pool_give(struct pool *pool, void *piece);
+/* No piece will be taken any more. true: all are there, the caller ends the pool; else who gives
+ * the last one does. [any] */
+bool pool_close(struct pool *pool);
 /* Makes pieces till COUNT are free or the limit is reached. OSKIT_E_OUTOFMEMORY. [thread] */
 oskit_error_t pool_fill(struct pool *pool, oskit_u32_t count);
 

@@ -55,8 +55,13 @@
 #define ABI_SO_ACCEPTCONN   30
 #define ABI_SO_SNDBUFFORCE  32
 #define ABI_SO_RCVBUFFORCE  33
+#define ABI_SO_TIMESTAMPNS  35
+#define ABI_SO_MARK         36
 #define ABI_SO_PROTOCOL     38
 #define ABI_SO_DOMAIN       39
+#define ABI_SO_RXQ_OVFL     40
+#define ABI_SO_COOKIE       57
+#define ABI_SO_ZEROCOPY     60
 
 #define ABI_SHUT_RD   0
 #define ABI_SHUT_WR   1
@@ -72,9 +77,13 @@
 #define ABI_MSG_DONTWAIT     0x0040
 #define ABI_MSG_EOR          0x0080
 #define ABI_MSG_WAITALL      0x0100
+#define ABI_MSG_CONFIRM      0x0800
+#define ABI_MSG_ERRQUEUE     0x2000
 #define ABI_MSG_NOSIGNAL     0x4000
 #define ABI_MSG_MORE         0x8000
 #define ABI_MSG_WAITFORONE   0x10000
+#define ABI_MSG_ZEROCOPY     0x4000000
+#define ABI_MSG_FASTOPEN     0x20000000
 #define ABI_MSG_CMSG_CLOEXEC 0x40000000
 
 #define ABI_SCM_RIGHTS      1

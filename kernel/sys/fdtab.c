@@ -266,6 +266,14 @@ int fdtab_install(struct fdtab *table, struct openfile *file, int least, bool cl
     }
 }
 
+bool fdtab_has_room(struct fdtab *table)
+{
+    spin_lock(&table->lock);
+    uint32_t fd = fdtab_lowest_free(table, 0);
+    spin_unlock(&table->lock);
+    return fd < process_limit(ABI_RLIMIT_NOFILE);
+}
+
 int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloexec)
 {
     if (fd < 0 || (uint64_t)fd >= process_limit(ABI_RLIMIT_NOFILE))

@@ -88,6 +88,8 @@ void fdtab_view_end(struct fdtab_view *view);
 /* Lowest free number >= LEAST, bounded by RLIMIT_NOFILE; takes over a reference of FILE on success.
  * -ABI_EMFILE, -ABI_ENOMEM. */
 int fdtab_install(struct fdtab *table, struct openfile *file, int least, bool cloexec);
+/* Whether RLIMIT_NOFILE leaves room for one more, now. */
+bool fdtab_has_room(struct fdtab *table);
 /* Puts FILE at exactly FD, closing what was there. -ABI_EBADF beyond the limit. */
 int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloexec);
 int fdtab_close(struct fdtab *table, int fd);

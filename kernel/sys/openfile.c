@@ -9,6 +9,7 @@
 #include "kernel/sys/async.h"
 #include "kernel/sys/asyncready.h"
 #include "kernel/sys/locks.h"
+#include "kernel/sys/socket.h"
 #include "kernel/sys/waitloop.h"
 #include "kernel/task/mutex.h"
 #include "kernel/task/process.h"
@@ -27,7 +28,7 @@ static const oskit_guid_t *const face_iids[FACE_SLOTS] = {
     [FACE_INDEX(tty)] = &oskit_ttystream_iid,        [FACE_INDEX(control)] = &sluice_control_iid,
     [FACE_INDEX(asyncio)] = &oskit_asyncio_iid,      [FACE_INDEX(stream)] = &oskit_stream_iid,
     [FACE_INDEX(absio)] = &oskit_absio_iid,          [FACE_INDEX(epoll)] = &sluice_epoll_iid,
-    [FACE_INDEX(sync)] = &sluice_sync_iid,
+    [FACE_INDEX(sync)] = &sluice_sync_iid,           [FACE_INDEX(socket)] = &sluice_socket_iid,
 };
 
 static void **openfile_slot(struct openfile *file, size_t i)
@@ -201,6 +202,8 @@ void openfile_unref(struct openfile *file)
     epoll_owner_gone(&file->watchers);
     locks_file_gone(file);
     async_file_gone(file);
+    if (file->socket)
+        socket_file_closing(file);
     if (file->terminal && file->terminal->ops->closed(file->terminal))
         session_terminal_closed(file->object);
     if (file->readiness && !file->pollable)
@@ -375,6 +378,9 @@ static long openfile_stream_transfer(struct transfer *t)
     if (nonblock)
         t->flags |=
             VECIO_NONBLOCK; /* a terminal's VMIN and VTIME depend on whether the reader waits */
+    if (file->socket)
+        return t->write ? socket_write(file, t->uio, nonblock, t->moved)
+                        : socket_read(file, t->uio, nonblock);
     return transfer_finish(t, wait_loop(file->readiness, t->write ? READY_WRITE : READY_READ,
                                         nonblock, ENV_FOREVER, transfer_try, t));
 }
@@ -533,6 +539,7 @@ long openfile_write_on(struct openfile *file, struct sluice_uio *uio, uint32_t v
                        size_t moved, oskit_error_t error)
 {
     if (error && error != OSKIT_EWOULDBLOCK)
-        return transfer_failed(moved, error);
+        return file->socket ? socket_send_failed(file, moved, errno_from_oskit(error), 0)
+                            : transfer_failed(moved, error);
     return write_through(file, uio, NULL, vecio_flags, moved);
 }

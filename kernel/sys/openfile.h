@@ -23,6 +23,7 @@
 #include <sluice/namespace.h>
 #include <sluice/notify.h>
 #include <sluice/readiness.h>
+#include <sluice/socket.h>
 #include <sluice/sync.h>
 #include <sluice/terminal.h>
 #include <sluice/vecio.h>
@@ -39,6 +40,7 @@ struct openfile {
     bool foreign;
     _Atomic bool locked; /* it has owned file locks (locks.h) */
     bool writes;         /* it counts as a writer of what PAGER shows */
+    uint8_t socket_family, socket_type; /* of its socket: ABI_AF_*, ABI_SOCK_* */
     /* What the object answered, or NULL. Each with a reference when the object is not of a class of
      * ours (foreign); else parts of the object. In the order of openfile.c's table. */
     sluice_streamvec_t *streamvec;
@@ -54,6 +56,7 @@ struct openfile {
     oskit_absio_t *absio;
     sluice_epoll_t *epoll;
     sluice_sync_t *sync;
+    sluice_socket_t *socket;
     struct readiness *readiness; /* of its pollable; NULL: always ready */
 
     struct env_mutex offset_mutex;
@@ -122,7 +125,7 @@ long openfile_write_on(struct openfile *file, struct sluice_uio *uio, uint32_t v
 /* A first try is allowed, and what came of it need not be told to anybody. */
 static inline bool openfile_is_simple(const struct openfile *file, bool allowed)
 {
-    return __builtin_expect(file->streamvec && allowed && !notify_watched(), 1);
+    return __builtin_expect(file->streamvec && allowed && (!notify_watched() || file->socket), 1);
 }
 
 /* A terminal's VMIN and VTIME depend on whether the reader waits. */

@@ -5,6 +5,9 @@
  * be sent. So it notes the events and queues a deferred handler, which runs with no lock held. The
  * handler has a reference of its own: the file may be closed before it runs.
  *
+ * A socket's owner gets SIGURG when urgent data comes, with or without O_ASYNC: a waiter of its own
+ * tells of that from the first F_SETOWN on.
+ *
  * The owner is kept as a number. It gets signals only while whoever made it the owner could send
  * it one, as on Linux.
  *
@@ -29,9 +32,9 @@ struct async_owner {
 
 struct async {
     _Atomic uint32_t references; /* the file's, and the handler's while it is queued */
-    mutex_t mutex;               /* guards registered */
-    bool registered;
-    struct readiness_waiter waiter;
+    mutex_t mutex;               /* guards registered, urgent_registered */
+    bool registered, urgent_registered;
+    struct readiness_waiter waiter, urgent;
     struct deferred handler;
     _Atomic uint32_t events; /* that the handler has yet to send */
     spinlock_t lock;
@@ -124,6 +127,16 @@ static void async_send(const struct async_owner *owner, int32_t number, int code
     owner_send(owner, &info);
 }
 
+/* Of events: urgent data came, whatever else did. No bit of readiness. */
+#define EVENT_URGENT 0x80000000u
+
+static void async_send_urgent(const struct async_owner *owner)
+{
+    struct abi_siginfo info;
+    signal_info_kernel(&info, ABI_SIGURG);
+    owner_send(owner, &info);
+}
+
 /* The end of a pipe comes with what it makes ready; alone it is a hangup. */
 static void async_handle(void *arg)
 {
@@ -133,6 +146,9 @@ static void async_handle(void *arg)
     spin_lock(&async->lock);
     struct async_owner owner = async->owner;
     spin_unlock(&async->lock);
+    if (owner.number && events & EVENT_URGENT)
+        async_send_urgent(&owner);
+    events &= ~EVENT_URGENT;
     if (owner.number) {
         if (events & (READY_READ | READY_RDHUP))
             async_send(&owner, number, ABI_POLL_IN, ABI_POLLIN | ABI_POLLRDNORM);
@@ -149,13 +165,24 @@ static void async_handle(void *arg)
 }
 
 /* Who adds the first event queues the handler, which takes them all. */
-static bool async_notify(struct readiness_waiter *waiter, uint32_t events)
+static void async_add(struct async *async, uint32_t events)
 {
-    struct async *async = container_of(waiter, struct async, waiter);
     if (!atomic_fetch_or(&async->events, events)) {
         atomic_fetch_add(&async->references, 1);
         deferred_queue(&async->handler);
     }
+}
+
+static bool async_notify(struct readiness_waiter *waiter, uint32_t events)
+{
+    async_add(container_of(waiter, struct async, waiter), events);
+    return false;
+}
+
+static bool async_notify_urgent(struct readiness_waiter *waiter, uint32_t events)
+{
+    if (events & READY_PRI)
+        async_add(container_of(waiter, struct async, urgent), EVENT_URGENT);
     return false;
 }
 
@@ -170,6 +197,9 @@ static struct async *async_create(void)
     async->waiter.mask = READY_READ | READY_WRITE | READY_PRI | READY_RDHUP;
     async->waiter.notify = async_notify;
     list_init(&async->waiter.link);
+    async->urgent.mask = READY_PRI;
+    async->urgent.notify = async_notify_urgent;
+    list_init(&async->urgent.link);
     deferred_init(&async->handler, async_handle, async);
     return async;
 }
@@ -274,6 +304,8 @@ void async_file_gone(struct openfile *file)
         return;
     if (async->registered)
         readiness_remove(file->readiness, &async->waiter);
+    if (async->urgent_registered)
+        readiness_remove(file->readiness, &async->urgent);
     async_unref(async);
 }
 
@@ -299,6 +331,15 @@ static bool owner_exists(int32_t type, int32_t number)
     return process != NULL;
 }
 
+static void async_register_urgent(struct openfile *file, struct async *async)
+{
+    mutex_lock(&async->mutex);
+    if (!async->urgent_registered)
+        readiness_add(file->readiness, &async->urgent);
+    async->urgent_registered = true;
+    mutex_unlock(&async->mutex);
+}
+
 static long owner_change(struct openfile *file, int32_t type, int32_t number)
 {
     if (number && !owner_exists(type, number))
@@ -306,6 +347,8 @@ static long owner_change(struct openfile *file, int32_t type, int32_t number)
     struct async *async = number ? async_get(file) : atomic_load(&file->async);
     if (async)
         owner_set(async, type, number);
+    if (async && file->socket)
+        async_register_urgent(file, async);
     return async || !number ? 0 : -ABI_ENOMEM;
 }
 

@@ -42,7 +42,7 @@ static long transfer_iov(long number, long vector, long count, const int64_t *of
     if (!fd.file)
         return -ABI_EBADF;
     long result = iov_from_user(&iov, &uio, vector, count);
-    if (!result)
+    if (!result && (uio.left || !fd.file->socket)) /* a vector of nothing is no datagram */
         result = transfer(fd.file, &uio, offset, flags);
     iov_release(&iov);
     fd_put(fd);
@@ -57,7 +57,8 @@ long sys_read(long number, long buffer, long size)
     struct fd fd = fd_get_inline((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    if (__builtin_expect((unsigned long)size <= TRANSFER_PIECE, 1)) {
+    /* Nothing isn't simple: sockets have it leave a datagram where it is. */
+    if (__builtin_expect((unsigned long)size - 1 < TRANSFER_PIECE, 1)) {
         uio_init_user(&uio, &segment, (void *)buffer, (size_t)size);
         result = openfile_read_piece(fd.file, &uio);
     } else {

@@ -11,32 +11,10 @@
 #include <sluice/object.h>
 #include <sluice/pipe.h>
 #include "kernel/abi/fcntl.h"
-#include "kernel/sys/sys.h"
+#include "kernel/sys/splice.h"
 
 #define SPLICE_FLAGS \
     (ABI_SPLICE_F_MOVE | ABI_SPLICE_F_NONBLOCK | ABI_SPLICE_F_MORE | ABI_SPLICE_F_GIFT)
-
-struct piece {
-    void *page; /* one reference */
-    uint32_t offset, length;
-};
-
-/* One side of a transfer. */
-struct splice_side {
-    struct fd fd;
-    sluice_pipe_t *pipe; /* with a reference; NULL: something else */
-    bool positioned;     /* the place is in `position`; else a stream */
-    bool own;            /* `position` is the open file's offset */
-    int64_t position;
-};
-
-struct splice {
-    struct splice_side in, out;
-    size_t left, moved;
-    bool nonblock; /* don't wait, not even for the first piece */
-    bool copy;     /* pages of the source may not be lent: the target is the same file */
-    bool whole;    /* sendfile, copy_file_range: go on till all has moved */
-};
 
 /* ---- Sides ---- */
 
@@ -95,11 +73,6 @@ static bool file_has_flag(const struct openfile *file, uint32_t flag)
     return atomic_load_explicit(&file->flags, memory_order_relaxed) & flag;
 }
 
-static bool splice_waits(const struct splice *s)
-{
-    return !s->nonblock && (!s->moved || s->whole);
-}
-
 static long splice_errno(oskit_error_t error)
 {
     if (error == OSKIT_EPIPE) {
@@ -133,7 +106,7 @@ static oskit_error_t give_try(void *arg)
 }
 
 /* A length of 0 is the end. */
-static long piece_take(struct splice *s, size_t skip, uint32_t flags, struct piece *out)
+long piece_take(struct splice *s, size_t skip, uint32_t flags, struct piece *out)
 {
     struct pipe_attempt attempt = {s->in.pipe, out, skip, s->left, flags};
     return splice_errno(wait_loop(s->in.fd.file->readiness, READY_READ, !splice_waits(s),
@@ -151,10 +124,11 @@ static long piece_give(struct splice *s, struct piece *piece)
 
 /* ---- Pieces from a file, into a file ---- */
 
-static long piece_lend(struct splice *s, struct piece *out)
+long piece_lend(struct splice *s, struct piece *out)
 {
     struct openfile *file = s->in.fd.file;
     oskit_off_t size, at = s->in.position;
+    out->length = 0;
     long error = errno_from_oskit(oskit_absio_getsize(file->absio, &size));
     if (error || at >= size)
         return error;
@@ -190,12 +164,15 @@ static long piece_copy(struct splice *s, struct piece *out)
     return got;
 }
 
-static long piece_read(struct splice *s, struct piece *out)
+static bool splice_lends(const struct splice *s)
 {
     const struct openfile *file = s->in.fd.file;
-    out->length = 0;
-    return s->in.positioned && file->pager && file->absio && !s->copy ? piece_lend(s, out)
-                                                                      : piece_copy(s, out);
+    return s->in.positioned && file->pager && file->absio && !s->copy;
+}
+
+static long piece_read(struct splice *s, struct piece *out)
+{
+    return splice_lends(s) ? piece_lend(s, out) : piece_copy(s, out);
 }
 
 /* What was written, which may be less; the piece stays the caller's. */
@@ -215,7 +192,7 @@ static long piece_write(struct splice *s, const struct piece *piece)
 
 /* Back into the pipe with what wasn't passed on. A stream's bytes that find no room are gone: the
  * room was there before they were read. */
-static void piece_return(struct splice *s, const struct piece *piece, uint32_t passed)
+void piece_return(struct splice *s, const struct piece *piece, uint32_t passed)
 {
     if (s->in.pipe && passed < piece->length)
         s->in.pipe->ops->putback(s->in.pipe, piece->page, piece->offset + passed,
@@ -240,10 +217,23 @@ static long splice_await_room(struct splice *s)
         wait_loop(readiness, READY_WRITE, !splice_waits(s), ENV_FOREVER, room_try, readiness));
 }
 
+/* Many at once, where source and target know how: -ABI_ENOSYS when they don't. */
+static long splice_many(struct splice *s)
+{
+    if (!s->out.fd.file->socket || s->refused || !(s->in.pipe || splice_lends(s)))
+        return -ABI_ENOSYS;
+    long passed = splice_to_socket(s);
+    s->refused = passed == -ABI_ENOSYS;
+    return passed;
+}
+
 /* Bytes moved, 0 at the end, or a negative errno. */
 static long splice_piece(struct splice *s)
 {
     struct piece piece;
+    long many = splice_many(s);
+    if (many != -ABI_ENOSYS)
+        return many;
     long error = splice_await_room(s);
     if (!error)
         error = s->in.pipe ? piece_take(s, 0, 0, &piece) : piece_read(s, &piece);
@@ -363,6 +353,7 @@ long sys_splice(long in, long user_in, long out, long user_out, long size, long 
     if (!result)
         result = splice_check(&s, user_in, user_out);
     s.nonblock = !result && splice_nonblock(&s, flags);
+    s.more = flags & ABI_SPLICE_F_MORE;
     if (!result)
         result = splice_store(&s, user_in, user_out, splice_run(&s));
     splice_end(&s);

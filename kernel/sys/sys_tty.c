@@ -70,6 +70,8 @@ static long file_ioctl(struct openfile *file, long number, uint32_t command, lon
     case ABI_FIONBIO:
         return file_set_flag(file, ABI_O_NONBLOCK, argument);
     case ABI_FIONREAD:
+        if (file->socket)
+            break; /* it tells datagrams from streams, and refuses while it listens */
         return file->asyncio ? file_readable_bytes(file, argument)
                              : regular_readable_bytes(file, argument);
     }

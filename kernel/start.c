@@ -19,6 +19,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/pages.h"
 #include "kernel/random.h"
+#include "kernel/sys/socket.h"
 #include "kernel/sys/waitloop.h"
 #include "kernel/task/process.h"
 
@@ -285,6 +286,7 @@ void kernel_start(void *arg)
     (void)arg;
     random_init();
     must(pagecache_start(), "page cache");
+    socket_host_start();
     start_devices();
     start_root();
     command_report_unknown();

@@ -38,8 +38,8 @@ struct openfile {
     struct location location; /* its name; cleared for pipes and the like */
 
     bool foreign;
-    _Atomic bool locked; /* it has owned file locks (locks.h) */
-    bool writes;         /* it counts as a writer of what PAGER shows */
+    _Atomic bool locked;                /* it has owned file locks (locks.h) */
+    bool writes;                        /* it counts as a writer of what PAGER shows */
     uint8_t socket_family, socket_type; /* of its socket: ABI_AF_*, ABI_SOCK_* */
     /* What the object answered, or NULL. Each with a reference when the object is not of a class of
      * ours (foreign); else parts of the object. In the order of openfile.c's table. */

@@ -73,8 +73,8 @@ static long unix_bind_made(struct socket_target *target, struct openfile *file,
                            const struct walk *walk)
 {
     const char *path = target->address.u.un.path;
-    long error = errno_from_oskit(
-        namespace_lookup(walk, path, NAMESPACE_NOFOLLOW, &target->location));
+    long error =
+        errno_from_oskit(namespace_lookup(walk, path, NAMESPACE_NOFOLLOW, &target->location));
     if (!error) {
         target->address.file = location_file(&target->location);
         error = errno_from_oskit(file->socket->ops->bind(file->socket, &target->address));

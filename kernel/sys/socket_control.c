@@ -107,14 +107,12 @@ static long control_out_rights(struct socket_message *message, long user, size_t
     size_t left = room - *length;
     size_t fits = left > HEADER ? (left - HEADER) / sizeof(int32_t) : 0;
     size_t count = message->rights->count;
-    size_t opened =
-        rights_open(message->rights, user + (long)(*length + HEADER), fits, cloexec);
+    size_t opened = rights_open(message->rights, user + (long)(*length + HEADER), fits, cloexec);
     if (opened < count)
         message->out_flags |= SOCKET_MSG_CTRUNC;
     if (!opened)
         return 0;
-    struct abi_cmsghdr header = {HEADER + opened * sizeof(int32_t), ABI_SOL_SOCKET,
-                                 ABI_SCM_RIGHTS};
+    struct abi_cmsghdr header = {HEADER + opened * sizeof(int32_t), ABI_SOL_SOCKET, ABI_SCM_RIGHTS};
     if (put_user(user + (long)*length, &header, sizeof header))
         return -ABI_EFAULT;
     size_t size = control_align(header.cmsg_len);

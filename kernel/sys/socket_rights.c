@@ -22,8 +22,7 @@ static oskit_u32_t right_references(void *file)
 static void caller_get(struct socket_caller *out)
 {
     const struct cred *cred = cred_current();
-    out->credentials =
-        (struct socket_credentials){current_process()->pid, cred->euid, cred->egid};
+    out->credentials = (struct socket_credentials){current_process()->pid, cred->euid, cred->egid};
     out->admin = cred->euid == 0;
 }
 

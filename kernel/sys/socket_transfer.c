@@ -76,8 +76,8 @@ long socket_send(struct socket_transfer *t)
     oskit_error_t first = send_try(t);
     if (__builtin_expect(!first, 1))
         return (long)t->moved;
-    long error = first == OSKIT_EWOULDBLOCK && transfer_waits(t) ? send_wait(t)
-                                                                 : errno_from_oskit(first);
+    long error =
+        first == OSKIT_EWOULDBLOCK && transfer_waits(t) ? send_wait(t) : errno_from_oskit(first);
     return error ? socket_send_failed(t->file, t->moved, error, t->message.flags) : (long)t->moved;
 }
 

@@ -61,8 +61,8 @@ static oskit_error_t pages_try(void *arg)
     sluice_socket_t *socket = t->file->socket;
     for (;;) {
         size_t moved = 0;
-        oskit_error_t error = socket->ops->send_segments(socket, &t->message, t->segments,
-                                                         t->count, t->hold, &moved);
+        oskit_error_t error =
+            socket->ops->send_segments(socket, &t->message, t->segments, t->count, t->hold, &moved);
         segments_advance(t, moved);
         if (error || !t->count || !moved)
             return error;
@@ -134,8 +134,8 @@ static long uio_pin(const struct sluice_uio *uio, uint32_t most, struct page_hol
             const void *from = (const void *)(at & ~(uintptr_t)(ENV_PAGE_SIZE - 1));
             if (env_user_pin(from, 1, false, page))
                 return -ABI_EFAULT;
-            segments[hold->count++] = (struct sg_segment){
-                (char *)*page + at % ENV_PAGE_SIZE, (oskit_u32_t)part};
+            segments[hold->count++] =
+                (struct sg_segment){(char *)*page + at % ENV_PAGE_SIZE, (oskit_u32_t)part};
             offset += part;
         }
     return 0;
@@ -163,8 +163,8 @@ static bool socket_has_zerocopy(const struct openfile *file)
 {
     oskit_s32_t on = 0;
     oskit_u32_t length = sizeof on;
-    oskit_error_t error = file->socket->ops->getsockopt(file->socket, ABI_SOL_SOCKET,
-                                                        ABI_SO_ZEROCOPY, &on, &length);
+    oskit_error_t error =
+        file->socket->ops->getsockopt(file->socket, ABI_SOL_SOCKET, ABI_SO_ZEROCOPY, &on, &length);
     return !error && on;
 }
 

@@ -113,8 +113,7 @@ long sys_listen(long number, long backlog)
     long error = socket_get(number, &fd);
     if (error)
         return error;
-    error =
-        errno_from_oskit(fd.file->socket->ops->listen(fd.file->socket, (oskit_s32_t)backlog));
+    error = errno_from_oskit(fd.file->socket->ops->listen(fd.file->socket, (oskit_s32_t)backlog));
     fd_put(fd);
     return error;
 }
@@ -220,9 +219,9 @@ static oskit_error_t connected_try(void *arg)
     if (pending)
         return pending;
     oskit_error_t error = connect_try(arg);
-    return error == OSKIT_EISCONN                                   ? OSKIT_SUCCESS
+    return error == OSKIT_EISCONN                                  ? OSKIT_SUCCESS
            : error == OSKIT_EALREADY || error == OSKIT_EINPROGRESS ? OSKIT_EWOULDBLOCK
-                                                                    : error;
+                                                                   : error;
 }
 
 /* FIRST is what the first try said. When the time is over the connection goes on being made. */

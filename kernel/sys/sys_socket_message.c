@@ -13,12 +13,11 @@ static uint32_t message_flags(const struct openfile *file, long flags)
     return (uint32_t)flags | (socket_nonblock(file) ? SOCKET_MSG_DONTWAIT : 0);
 }
 
-static void transfer_begin(struct socket_transfer *t, struct openfile *file,
-                           struct sluice_uio *uio, struct socket_address *name, long flags)
+static void transfer_begin(struct socket_transfer *t, struct openfile *file, struct sluice_uio *uio,
+                           struct socket_address *name, long flags)
 {
     *t = (struct socket_transfer){
-        .file = file,
-        .message = {.uio = uio, .name = name, .flags = message_flags(file, flags)}};
+        .file = file, .message = {.uio = uio, .name = name, .flags = message_flags(file, flags)}};
 }
 
 static long transfer_send(struct socket_transfer *t)
@@ -75,8 +74,7 @@ long sys_sendto(long number, long buffer, long size, long flags, long user, long
         result = socket_get(number, &fd);
     if (result)
         return result;
-    result = user ? send_to(fd.file, &uio, flags, user, length)
-                  : send_plain(fd.file, &uio, flags);
+    result = user ? send_to(fd.file, &uio, flags, user, length) : send_plain(fd.file, &uio, flags);
     fd_put(fd);
     return result;
 }
@@ -115,7 +113,7 @@ long sys_recvfrom(long number, long buffer, long size, long flags, long user, lo
     if (__builtin_expect(receive_is_plain(size, flags, user), 1)) {
         uint32_t vecio = flags & SOCKET_MSG_DONTWAIT ? VECIO_NONBLOCK : openfile_vecio(fd.file);
         error = fd.file->streamvec->ops->readv(fd.file->streamvec, &uio, vecio, &moved);
-        result = __builtin_expect(!error, 1)         ? (long)moved
+        result = __builtin_expect(!error, 1)           ? (long)moved
                  : vecio || error != OSKIT_EWOULDBLOCK ? errno_from_oskit(error)
                                                        : 0;
         if (!error || result) {
@@ -230,8 +228,8 @@ static long message_answer(struct socket_transfer *t, const struct abi_msghdr *h
     long error = control_out(&t->message, (long)header->msg_control, header->msg_controllen,
                              (uint32_t)flags, &length);
     if (!error && t->message.name)
-        error = socket_address_put(t->message.name, (long)header->msg_name,
-                                   MSGHDR(user, msg_namelen));
+        error =
+            socket_address_put(t->message.name, (long)header->msg_name, MSGHDR(user, msg_namelen));
     uint32_t out = t->message.out_flags | ((uint32_t)flags & SOCKET_MSG_CMSG_CLOEXEC);
     if (!error)
         error = put_user(MSGHDR(user, msg_flags), &out, sizeof out);
@@ -327,8 +325,7 @@ static long receive_messages(struct openfile *file, long user, uint32_t count, l
     long result = 0;
     uint32_t done = 0, out_flags = 0;
     while (done < count) {
-        result =
-            receive_message(file, user, flags & ~(long)ABI_MSG_WAITFORONE, &out_flags);
+        result = receive_message(file, user, flags & ~(long)ABI_MSG_WAITFORONE, &out_flags);
         if (result >= 0)
             result = messages_put_length(user, result);
         if (result < 0)

@@ -36,9 +36,9 @@ static long option_set(const struct openfile *file, long level, long name, long 
     size_t missing = copy_from_user(option.value, (const void *)user, option.length);
     long error = missing && missing == option.length ? -ABI_EFAULT : 0;
     if (!error)
-        error = errno_from_oskit(file->socket->ops->setsockopt(
-            file->socket, (oskit_s32_t)level, (oskit_s32_t)name, option.value,
-            option.length - (oskit_u32_t)missing));
+        error = errno_from_oskit(
+            file->socket->ops->setsockopt(file->socket, (oskit_s32_t)level, (oskit_s32_t)name,
+                                          option.value, option.length - (oskit_u32_t)missing));
     option_end(&option);
     return error;
 }
@@ -79,9 +79,8 @@ static long option_get(const struct openfile *file, long level, long name, long 
         return -ABI_EINVAL;
     if (!option_begin(&option, length))
         return -ABI_ENOMEM;
-    long error = errno_from_oskit(
-        file->socket->ops->getsockopt(file->socket, (oskit_s32_t)level, (oskit_s32_t)name,
-                                      option.value, &option.length));
+    long error = errno_from_oskit(file->socket->ops->getsockopt(
+        file->socket, (oskit_s32_t)level, (oskit_s32_t)name, option.value, &option.length));
     if (!error) {
         option_translate(&option, level, name);
         if (option.length)

@@ -152,7 +152,8 @@ typedef oskit_s32_t oskit_error_t;
 #define OSKIT_ETXTBSY         OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0221)
 #define OSKIT_EWOULDBLOCK     OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0222)
 
-/* Ours, beyond the seed's. */
-#define OSKIT_EUCLEAN OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0300) /* damaged file system */
+/* Ours, beyond the seed's: a damaged file system; a family has no such type of socket. */
+#define OSKIT_EUCLEAN         OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0300)
+#define OSKIT_ESOCKTNOSUPPORT OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0301)
 
 #endif

@@ -9,6 +9,7 @@
 #   tests/programs/programs.mk  strangers' programs for the network's tests and the bench
 #   tests/bench/bench.mk  the comparison with Linux
 #   tests/fuzz/fuzz.mk    the same parts under libFuzzer; sets FUZZ_TARGETS
+#   io/net/inet/lwip.mk   lwIP, fetched and linked with io/ wherever that is; sets LWIP_SRCS
 
 SHELL       := /bin/bash
 MAKEFLAGS   += --no-builtin-rules --no-print-directory
@@ -59,6 +60,8 @@ help:
 
 WARNINGS    := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef
 
+include io/net/inet/lwip.mk
+
 # ---- the kernel -----------------------------------------------------------------------------------
 
 KERNEL_DIRS := boot drivers io kernel
@@ -69,7 +72,8 @@ FREESTANDING := -std=gnu17 -ffreestanding -nostdinc -D_LIBC_LIMITS_H_
 KERNEL_CODE := -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
                -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing \
                -fno-asynchronous-unwind-tables
-KERNEL_INC  := -Iio/include -I. -I$(BUILD)/gen '-DSLUICE_ENV_INLINE="kernel/env_inline.h"'
+KERNEL_INC  := -Iio/include -I. -I$(BUILD)/gen $(LWIP_INC) -isystem io/net/inet/port/libc \
+               '-DSLUICE_ENV_INLINE="kernel/env_inline.h"'
 KERNEL_OPT  ?= -O2 -g
 KERNEL_CFLAGS = $(FREESTANDING) -isystem $(CC_INCLUDE) $(KERNEL_OPT) $(KERNEL_CODE) $(WARNINGS) \
                $(KERNEL_INC) $(KERNEL_EXTRA)
@@ -77,7 +81,8 @@ KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-
                -Wl,-z,noexecstack -Wl,--fatal-warnings -T linker.ld
 
 KERNEL_SRCS := $(sort $(shell find $(KERNEL_DIRS) -name '*.c' -o -name '*.S'))
-KERNEL_OBJS := $(KERNEL_SRCS:%=$(BUILD)/kernel/%.o)
+KERNEL_LWIP := $(LWIP_SRCS:%=$(BUILD)/kernel/lwip/%.o)
+KERNEL_OBJS := $(KERNEL_SRCS:%=$(BUILD)/kernel/%.o) $(KERNEL_LWIP)
 KERNEL_ELF  := $(BUILD)/kernel/sluice.elf
 KERNEL_ELF32 := $(BUILD)/kernel/sluice32.elf
 SYSCALL_INC := $(BUILD)/gen/syscall_table.inc
@@ -93,7 +98,7 @@ $(SYSCALL_INC): scripts/syscalls kernel/abi/syscalls.tbl
 	@mkdir -p $(@D)
 	$(Q)$(PYTHON) scripts/syscalls dispatch > $@
 
-$(BUILD)/kernel/%.c.o: %.c $(BUILD)/kernel/flags | $(SYSCALL_INC)
+$(BUILD)/kernel/%.c.o: %.c $(BUILD)/kernel/flags | $(SYSCALL_INC) $(LWIP_FETCHED)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
@@ -102,6 +107,8 @@ $(BUILD)/kernel/%.S.o: %.S $(BUILD)/kernel/flags | $(SYSCALL_INC)
 	$(call say,AS,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(eval $(call lwip_objects,$(BUILD)/kernel,$(BUILD)/kernel/flags,$$(CC) $$(call LWIP_PLAIN,$$(KERNEL_CFLAGS)),CC))
 
 # Linked twice: the first link settles every function's address, the second adds the table of them that a
 # panic's backtrace reads. The table lies behind the code, so it moves no function; scripts/symbols checks.
@@ -134,7 +141,7 @@ CLANG_CFLAGS = $(FREESTANDING) -isystem $(shell $(CLANG) -print-resource-dir 2>/
 clang-check: $(CLANG_STAMPS)
 $(eval $(call text_stamp,$(BUILD)/clang/flags,$(CLANG) $(CLANG_CFLAGS)))
 
-$(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC)
+$(BUILD)/clang/%.ok: % $(BUILD)/clang/flags | $(SYSCALL_INC) $(LWIP_FETCHED)
 	$(call say,CLANG,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) --target=x86_64-elf $(CLANG_CFLAGS) -MMD -MP -MF $(@:.ok=.d) -MT $@ -c $< -o /dev/null

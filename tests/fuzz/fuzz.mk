@@ -7,23 +7,25 @@
 FUZZ_BUILD  := $(BUILD)/fuzz
 FUZZ_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS) \
                -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -DSLUICE_HOST_TEST=1 \
-               -Iio/include -I. -Itests/host -I$(BUILD)/gen $(FUZZ_EXTRA)
+               -Iio/include -I. -Itests/host -I$(BUILD)/gen $(LWIP_INC) $(FUZZ_EXTRA)
 # Randomness comes from the harness: a run must be the same each time.
 FUZZ_LDFLAGS := -fsanitize=fuzzer,address,undefined -Wl,--wrap=getrandom
 FUZZ_SRCS   := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TARGETS := $(FUZZ_SRCS:tests/fuzz/fuzz_%.c=$(FUZZ_BUILD)/%)
 FUZZ_OBJS   := $(FUZZ_SRCS:%=$(FUZZ_BUILD)/obj/%.o)
 FUZZ_LIB_SRCS := $(HOST_LIB_SRCS) $(filter-out $(FUZZ_SRCS),$(wildcard tests/fuzz/*.c))
-FUZZ_LIB_OBJS := $(FUZZ_LIB_SRCS:%=$(FUZZ_BUILD)/obj/%.o)
+FUZZ_LIB_OBJS := $(FUZZ_LIB_SRCS:%=$(FUZZ_BUILD)/obj/%.o) $(LWIP_SRCS:%=$(FUZZ_BUILD)/obj/lwip/%.o)
 FUZZ_LIB    := $(FUZZ_BUILD)/obj/libsluice.a
 
 $(eval $(call text_stamp,$(FUZZ_BUILD)/obj/flags,$(CLANG) $(FUZZ_CFLAGS)))
 $(eval $(call text_stamp,$(FUZZ_BUILD)/obj/objects,$(FUZZ_LIB_OBJS)))
 
-$(FUZZ_BUILD)/obj/%.c.o: %.c $(FUZZ_BUILD)/obj/flags | $(SYSCALL_INC)
+$(FUZZ_BUILD)/obj/%.c.o: %.c $(FUZZ_BUILD)/obj/flags | $(SYSCALL_INC) $(LWIP_FETCHED)
 	$(call say,FUZZCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -MMD -MP -c $< -o $@
+
+$(eval $(call lwip_objects,$(FUZZ_BUILD)/obj,$(FUZZ_BUILD)/obj/flags,$$(CLANG) $$(call LWIP_PLAIN,$$(FUZZ_CFLAGS)),FUZZCC))
 
 $(FUZZ_LIB): $(FUZZ_LIB_OBJS) $(FUZZ_BUILD)/obj/objects
 	$(Q)rm -f $@

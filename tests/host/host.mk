@@ -8,13 +8,13 @@ HOST_CC     ?= gcc
 HOST_BUILD  := $(BUILD)/host$(if $(filter-out address$(comma)undefined,$(SANITIZE)),-$(subst $(comma),-,$(SANITIZE)))
 HOST_CFLAGS := -std=gnu17 -O1 -g -fno-omit-frame-pointer -fno-strict-aliasing $(WARNINGS) \
                -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -DSLUICE_HOST_TEST=1 \
-               -Iio/include -I. -Itests/host -I$(BUILD)/gen $(HOST_EXTRA)
+               -Iio/include -I. -Itests/host -I$(BUILD)/gen $(LWIP_INC) $(HOST_EXTRA)
 HOST_LDLIBS := -lcmocka -lpthread
 
 HOST_TEST_SRCS := $(sort $(wildcard tests/host/test_*.c))
 HOST_LIB_SRCS := $(sort $(shell find io drivers -name '*.c') \
                         $(filter-out $(HOST_TEST_SRCS),$(wildcard tests/host/*.c)))
-HOST_LIB_OBJS := $(HOST_LIB_SRCS:%=$(HOST_BUILD)/%.o)
+HOST_LIB_OBJS := $(HOST_LIB_SRCS:%=$(HOST_BUILD)/%.o) $(LWIP_SRCS:%=$(HOST_BUILD)/lwip/%.o)
 HOST_TEST_OBJS := $(HOST_TEST_SRCS:%=$(HOST_BUILD)/%.o)
 HOST_TESTS  := $(HOST_TEST_SRCS:tests/host/%.c=$(HOST_BUILD)/%)
 HOST_LIB    := $(HOST_BUILD)/libsluice.a
@@ -22,10 +22,12 @@ HOST_LIB    := $(HOST_BUILD)/libsluice.a
 $(eval $(call text_stamp,$(HOST_BUILD)/flags,$(HOST_CC) $(HOST_CFLAGS)))
 $(eval $(call text_stamp,$(HOST_BUILD)/objects,$(HOST_LIB_OBJS)))
 
-$(HOST_BUILD)/%.c.o: %.c $(HOST_BUILD)/flags | $(SYSCALL_INC)
+$(HOST_BUILD)/%.c.o: %.c $(HOST_BUILD)/flags | $(SYSCALL_INC) $(LWIP_FETCHED)
 	$(call say,HOSTCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+
+$(eval $(call lwip_objects,$(HOST_BUILD),$(HOST_BUILD)/flags,$$(HOST_CC) $$(call LWIP_PLAIN,$$(HOST_CFLAGS)),HOSTCC))
 
 $(HOST_LIB): $(HOST_LIB_OBJS) $(HOST_BUILD)/objects
 	$(Q)rm -f $@
@@ -47,7 +49,7 @@ soak:
 # clang's warnings about the tests and what stands in for a kernel.
 CLANG_HOST_STAMPS := $(patsubst %,$(BUILD)/clang-host/%.ok,$(wildcard tests/host/*.c))
 clang-check: $(CLANG_HOST_STAMPS)
-$(CLANG_HOST_STAMPS): $(BUILD)/clang-host/%.ok: % $(HOST_BUILD)/flags | $(SYSCALL_INC)
+$(CLANG_HOST_STAMPS): $(BUILD)/clang-host/%.ok: % $(HOST_BUILD)/flags | $(SYSCALL_INC) $(LWIP_FETCHED)
 	$(call say,CLANG,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) $(filter-out -fsanitize=% -fno-sanitize%,$(HOST_CFLAGS)) -MMD -MP -MF $(@:.ok=.d) -MT $@ \

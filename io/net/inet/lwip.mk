@@ -1,0 +1,30 @@
+# lwIP, the TCP/IP protocols: Debian's sources, compiled with our settings (io/net/inet/port). What others use from here:
+#   LWIP_FETCHED   what an object needs before it may include "lwip/..."
+#   LWIP_INC       where these headers are, and the settings
+#   LWIP_SRCS      the sources that we use, as paths below LWIP_TREE/src
+#   LWIP_PLAIN     for flags: what lwIP is compiled without, since its warnings are not ours to mend
+
+LWIP_TREE   := $(BUILD)/src/lwip
+LWIP_FETCHED := $(LWIP_TREE).fetched
+LWIP_INC    := -Iio/net/inet/port -isystem $(LWIP_TREE)/src/include
+LWIP_SRCS   := $(addprefix core/,def.c inet_chksum.c init.c ip.c netif.c pbuf.c raw.c stats.c tcp.c tcp_in.c tcp_out.c \
+                   timeouts.c udp.c) \
+               $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
+               $(addprefix core/ipv6/,ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c) \
+               netif/ethernet.c
+# One place of its says htonl, which the headers leave to others here.
+LWIP_PLAIN   = $(filter-out $(WARNINGS),$(1)) -w -Dhtonl=__builtin_bswap32
+
+$(LWIP_FETCHED): scripts/source
+	$(call say,FETCH,lwip)
+	$(Q)SLUICE_BUILD=$(BUILD) scripts/source lwip
+	$(Q)touch $@
+
+# The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.
+define lwip_objects
+$(1)/lwip/%.c.o: $(LWIP_FETCHED) $(2)
+	$$(call say,$(4),lwip/$$*.c)
+	@mkdir -p $$(@D)
+	$$(Q)$(3) -MMD -MP -c $(LWIP_TREE)/src/$$*.c -o $$@
+-include $(LWIP_SRCS:%=$(1)/lwip/%.d)
+endef

@@ -1,0 +1,19 @@
+/* Where lwIP asks us: sequence numbers (secret.c) and routes (route.c). Under the core lock. */
+#ifndef IO_NET_INET_PORT_HOOKS_H
+#define IO_NET_INET_PORT_HOOKS_H
+
+#include "lwip/ip_addr.h"
+
+struct netif;
+
+/* RFC 6528. */
+u32_t inet_hook_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
+                    u16_t remote_port);
+/* The interface towards DEST; SRC may be NULL. NULL: no route. */
+struct netif *inet_hook_route4(const ip4_addr_t *src, const ip4_addr_t *dest);
+struct netif *inet_hook_route6(const ip6_addr_t *src, const ip6_addr_t *dest);
+/* The neighbour that frames for DEST, which is not on NETIF's own net, go to; NULL: none known. */
+const ip4_addr_t *inet_hook_gateway4(struct netif *netif, const ip4_addr_t *dest);
+const ip6_addr_t *inet_hook_gateway6(struct netif *netif, const ip6_addr_t *dest);
+
+#endif

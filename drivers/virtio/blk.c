@@ -125,7 +125,7 @@ static void blk_config_changed(struct virtio_device *device)
     if (virtio_present(device))
         atomic_store(&blk->size, capacity_read(device, blk->limits.block_size));
     else
-        blk_reset(blk, "it has gone");
+        blk_reset(blk, "it has gone", false);
 }
 
 /* ---- Queues ---- */

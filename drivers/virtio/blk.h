@@ -119,6 +119,7 @@ struct blk {
     _Atomic uint32_t plugged;
     _Atomic unsigned state;
     _Atomic bool watching;      /* the timer is armed */
+    _Atomic uintptr_t looks;    /* of the watchdog, so far */
     _Atomic bool detaching;     /* don't arm it any more */
     _Atomic uint64_t completed; /* a device that does nothing between two resets is given up */
     uint64_t completed_at_reset;
@@ -131,7 +132,8 @@ struct blk {
 #define REQUEST_QUEUE  0 /* struct blk_queue: where it went */
 #define REQUEST_STATUS 1 /* oskit_error_t, once it is over */
 #define REQUEST_PHASE  2 /* enum blk_phase */
-#define REQUEST_SENT   3 /* when the device got it */
+#define REQUEST_SENT   3 /* blk.looks when the device got it */
+#define REQUEST_TRIES  4 /* times it was sent anew after a reset */
 
 enum blk_phase {
     PHASE_WAITING = 1,
@@ -153,7 +155,7 @@ void blk_get_limits(sluice_blockqueue_t *self, struct block_limits *out);
 /* [interrupt] */
 void blk_queue_interrupt(struct virtqueue *virtqueue);
 /* Sends what waits, as far as there are slots, and tells the device. Under the lock. */
-void blk_queue_dispatch(struct blk_queue *queue, uint64_t now);
+void blk_queue_dispatch(struct blk_queue *queue);
 /* Moves the request to OVER with STATUS. Under the lock. */
 void blk_request_over(struct blk_queue *queue, struct block_request *request, oskit_error_t status,
                       struct list *over, uint64_t now);
@@ -169,8 +171,9 @@ void blk_watch_init(struct blk *blk);
 void blk_watch(struct blk *blk);
 /* For good; the timer doesn't run any more. [thread] */
 void blk_watch_stop(struct blk *blk);
-/* Resets the device, ends with OSKIT_EIO what it had, and begins anew, or gives it up. [any] */
-void blk_reset(struct blk *blk, const char *why);
+/* Resets the device and begins anew, or gives it up. What it had is sent to it once more with
+ * AGAIN, as often as is sensible; else it ends with OSKIT_EIO. [any] */
+void blk_reset(struct blk *blk, const char *why, bool again);
 /* Ends everything with OSKIT_EIO, now and from now on. The device is stopped. [any] */
 void blk_give_up(struct blk *blk);
 

@@ -165,7 +165,7 @@ static uint32_t other_put(struct virtqueue *virtqueue, uint32_t type, struct blo
 }
 
 /* Puts the request into the ring; false: there is no slot now. */
-static bool request_send(struct blk_queue *queue, struct block_request *request, uint64_t now)
+static bool request_send(struct blk_queue *queue, struct block_request *request)
 {
     uint32_t type = request_type(request);
     if (queue->stopped)
@@ -177,7 +177,7 @@ static bool request_send(struct blk_queue *queue, struct block_request *request,
         return false;
     if (request->device[REQUEST_PHASE] == PHASE_WAITING)
         request->device[REQUEST_PHASE] = PHASE_OUT;
-    request->device[REQUEST_SENT] = now;
+    request->device[REQUEST_SENT] = atomic_load_explicit(&queue->blk->looks, memory_order_relaxed);
     virtqueue_push(queue->virtqueue, slot);
     return true;
 }
@@ -189,11 +189,11 @@ static void queue_tell(struct blk_queue *queue)
         queue->counts.notifications++;
 }
 
-void blk_queue_dispatch(struct blk_queue *queue, uint64_t now)
+void blk_queue_dispatch(struct blk_queue *queue)
 {
     while (!list_empty(&queue->waiting)) {
         struct block_request *request = request_of(queue->waiting.next);
-        if (!request_send(queue, request, now))
+        if (!request_send(queue, request))
             break;
         list_remove(&request->link);
     }
@@ -201,10 +201,10 @@ void blk_queue_dispatch(struct blk_queue *queue, uint64_t now)
 }
 
 /* Takes a new request: out at once, when none is before it, or to wait. */
-static void request_accept(struct blk_queue *queue, struct block_request *request, uint64_t now)
+static void request_accept(struct blk_queue *queue, struct block_request *request)
 {
     queue->counts.in_flight++;
-    if (!list_empty(&queue->waiting) || !request_send(queue, request, now))
+    if (!list_empty(&queue->waiting) || !request_send(queue, request))
         list_push_back(&queue->waiting, &request->link);
 }
 
@@ -221,10 +221,11 @@ static void queue_submit(struct blk_queue *queue, struct block_request *const *r
         oskit_error_t status = OSKIT_EIO;
         request->device[REQUEST_QUEUE] = (uintptr_t)queue;
         request->device[REQUEST_PHASE] = phase;
+        request->device[REQUEST_TRIES] = 0;
         request->started = now;
         if (!queue->dead &&
             (phase == PHASE_SERIAL || request_needs_device(blk, request, &status))) {
-            request_accept(queue, request, now);
+            request_accept(queue, request);
         } else {
             queue->counts.in_flight++;
             blk_request_over(queue, request, status, &over, now);
@@ -323,14 +324,14 @@ void blk_queue_interrupt(struct virtqueue *virtqueue)
     } while (!virtqueue_broken(virtqueue) && virtqueue_interrupt_on(virtqueue, 1));
     bool broken = virtqueue_broken(virtqueue);
     if (!list_empty(&queue->waiting))
-        blk_queue_dispatch(queue, now);
+        blk_queue_dispatch(queue);
     env_spin_unlock(&queue->lock);
     if (!list_empty(&over)) {
         atomic_fetch_add_explicit(&queue->blk->completed, 1, memory_order_relaxed);
         blk_requests_done(&over);
     }
     if (broken)
-        blk_reset(queue->blk, virtqueue->lie);
+        blk_reset(queue->blk, virtqueue->lie, false);
 }
 
 /* ---- The serial number ---- */

@@ -2,28 +2,48 @@
  * virtio-blk: a device that lies, hangs or goes.
  *
  * A watchdog looks every few seconds while requests are under way, and not otherwise. A request
- * that the device has had for too long, or a queue that it broke, means a reset: all requests that
- * it had end with OSKIT_EIO, those that wait go out to the device as it is after the reset. A
- * device that did nothing useful since the reset before, or doesn't come back, is given up.
+ * that the device has had through many looks, or a queue that it broke, means a reset. A slow
+ * device gets all its requests once more, for a busy host may need its time for a flush; a device
+ * that lied, or has been asked often enough, has them end with OSKIT_EIO. Those that wait go out to
+ * the device as it is after the reset. A device that did nothing useful since the reset before, or
+ * doesn't come back, is given up.
+ *
+ * Looks are counted and not the clock's seconds: a machine that was stopped for an hour has taken
+ * no look meanwhile, and its disk isn't late.
  *
  * The state decides who resets: only who moves it from RUNNING. While it is RESETTING the queues
  * are stopped, so that nobody else touches the rings.
  */
 #include "blk.h"
 
-#define SECOND  1000000000ull
-#define LOOK    (5 * SECOND)
-#define TIMEOUT (30 * SECOND)
+#define LOOK      5000000000ull /* nanoseconds from one look to the next */
+#define LOOKS_MAX 6u            /* that a request may be under way */
+#define TRIES_MAX 3u
 
 /* ---- Ending requests ---- */
 
-static void queue_collect(struct blk_queue *queue, struct list *over, uint64_t now)
+/* A request that is sent anew begins where it was: with its flush, when only that was missing. */
+static bool request_again(struct block_request *request)
+{
+    if (request->device[REQUEST_TRIES] >= TRIES_MAX)
+        return false;
+    request->device[REQUEST_TRIES]++;
+    if (request->device[REQUEST_PHASE] == PHASE_OUT)
+        request->device[REQUEST_PHASE] = PHASE_WAITING;
+    return true;
+}
+
+/* What the device had: to the front of those that wait, with AGAIN, or to OVER. */
+static void queue_collect(struct blk_queue *queue, bool again, struct list *over, uint64_t now)
 {
     struct virtqueue *virtqueue = queue->virtqueue;
     for (uint32_t slot; (slot = virtqueue_collect(virtqueue)) != VIRTQUEUE_NONE;) {
         struct block_request *request = virtqueue_slot_token(virtqueue, slot);
         virtqueue_slot_free(virtqueue, slot);
-        blk_request_over(queue, request, OSKIT_EIO, over, now);
+        if (again && request_again(request))
+            list_push_front(&queue->waiting, &request->link);
+        else
+            blk_request_over(queue, request, OSKIT_EIO, over, now);
     }
     virtqueue_clear(virtqueue);
 }
@@ -39,7 +59,7 @@ static void queue_start(struct blk_queue *queue)
 {
     env_spin_lock(&queue->lock);
     queue->stopped = false;
-    blk_queue_dispatch(queue, env_time_monotonic());
+    blk_queue_dispatch(queue);
     env_spin_unlock(&queue->lock);
 }
 
@@ -52,7 +72,7 @@ void blk_give_up(struct blk *blk)
         struct blk_queue *queue = &blk->queues[i];
         env_spin_lock(&queue->lock);
         queue->stopped = queue->dead = true;
-        queue_collect(queue, &over, now);
+        queue_collect(queue, false, &over, now);
         for (struct list *link; (link = list_pop_front(&queue->waiting));)
             blk_request_over(queue, request_of(link), OSKIT_EIO, &over, now);
         env_spin_unlock(&queue->lock);
@@ -70,17 +90,17 @@ static bool made_progress(struct blk *blk)
     return progress;
 }
 
-static void requests_end(struct blk *blk, struct list *over)
+static void requests_collect(struct blk *blk, bool again, struct list *over)
 {
     uint64_t now = env_time_monotonic();
     for (unsigned i = 0; i < blk->queue_count; i++) {
         env_spin_lock(&blk->queues[i].lock);
-        queue_collect(&blk->queues[i], over, now);
+        queue_collect(&blk->queues[i], again, over, now);
         env_spin_unlock(&blk->queues[i].lock);
     }
 }
 
-void blk_reset(struct blk *blk, const char *why)
+void blk_reset(struct blk *blk, const char *why, bool again)
 {
     unsigned state = BLK_RUNNING;
     struct list over = LIST_INIT(over);
@@ -90,7 +110,7 @@ void blk_reset(struct blk *blk, const char *why)
     for (unsigned i = 0; i < blk->queue_count; i++)
         queue_stop(&blk->queues[i]);
     oskit_error_t error = virtio_reset(blk->device);
-    requests_end(blk, &over);
+    requests_collect(blk, again && !error, &over);
     if (!error && !made_progress(blk))
         error = OSKIT_EIO;
     if (!error)
@@ -108,33 +128,32 @@ void blk_reset(struct blk *blk, const char *why)
 
 /* ---- The watchdog ---- */
 
-static bool slot_late(const struct virtqueue *virtqueue, uint32_t slot, uint64_t now)
+static bool slot_late(const struct virtqueue *virtqueue, uint32_t slot, uintptr_t looks)
 {
     if (virtqueue->slots[slot].state != SLOT_IN_FLIGHT)
         return false;
     const struct block_request *request = virtqueue_slot_token(virtqueue, slot);
-    uint64_t sent = request->device[REQUEST_SENT];
-    return now > sent && now - sent >= TIMEOUT;
+    return looks - request->device[REQUEST_SENT] > LOOKS_MAX;
 }
 
 /* Whether the queue has anything; *LATE: something for too long. */
-static bool queue_look(struct blk_queue *queue, uint64_t now, bool *late)
+static bool queue_look(struct blk_queue *queue, uintptr_t looks, bool *late)
 {
     env_spin_lock(&queue->lock);
     bool busy = queue->counts.in_flight != 0;
     for (uint32_t i = 0; busy && !queue->stopped && i < queue->virtqueue->size; i++)
-        *late |= slot_late(queue->virtqueue, i, now);
+        *late |= slot_late(queue->virtqueue, i, looks);
     env_spin_unlock(&queue->lock);
     return busy;
 }
 
 static bool blk_look(struct blk *blk, bool *late)
 {
-    uint64_t now = env_time_monotonic();
+    uintptr_t looks = atomic_load(&blk->looks);
     bool busy = false;
     *late = false;
     for (unsigned i = 0; i < blk->queue_count; i++)
-        busy |= queue_look(&blk->queues[i], now, late);
+        busy |= queue_look(&blk->queues[i], looks, late);
     return busy;
 }
 
@@ -142,12 +161,13 @@ static void watchdog(void *arg)
 {
     struct blk *blk = arg;
     bool late;
+    atomic_fetch_add(&blk->looks, 1);
     bool busy = blk_look(blk, &late);
     if (busy && atomic_load(&blk->state) == BLK_RUNNING) {
         if (!virtio_present(blk->device))
-            blk_reset(blk, "it has gone");
+            blk_reset(blk, "it has gone", false);
         else if (late)
-            blk_reset(blk, "a request was not answered in time");
+            blk_reset(blk, "a request was not answered in time", true);
     }
     /* First "nobody watches", then a look: a request that came in between finds either. */
     atomic_store(&blk->watching, false);

@@ -9,6 +9,8 @@ static void config_set(struct fake_disk *disk, unsigned offset, unsigned width, 
     memcpy(disk->virtio.config + offset, &value, width);
 }
 
+#define STATUS_LOST 0xfeu /* no status of a device: it is never told */
+
 static uint8_t transfer(struct fake_disk *disk, const struct fake_request *request, uint64_t sector,
                         bool in, uint32_t *moved)
 {
@@ -77,6 +79,8 @@ static uint8_t carry_out(struct fake_disk *disk, const struct fake_request *requ
     switch (header.type) {
     case BLK_IN:
         disk->reads++;
+        if (header.sector == disk->lost_sector)
+            return STATUS_LOST;
         return transfer(disk, request, header.sector, true, moved);
     case BLK_OUT:
         disk->writes++;
@@ -109,7 +113,10 @@ static uint32_t serve(struct fake_virtio *fake, struct fake_request *request)
 
     if (request->count < 2 || status->length != 1 || !status->write)
         env_test_fault("virtio disk: no status");
-    *status->base = disk->refuse ? STATUS_UNSUPPORTED : carry_out(disk, request, &moved);
+    uint8_t outcome = disk->refuse ? STATUS_UNSUPPORTED : carry_out(disk, request, &moved);
+    if (outcome == STATUS_LOST)
+        return FAKE_NEVER;
+    *status->base = outcome;
     if (request->count > 2 && !request->pieces[1].write)
         moved = 0; /* it read them */
     return moved + 1 + disk->lie;
@@ -124,7 +131,7 @@ void fake_disk_init(struct fake_disk *disk, uint64_t size, uint64_t features)
     disk->virtio.queue_count = features & BLK_F_MQ ? 4 : 1;
     disk->bytes = calloc(1, size);
     disk->size = size;
-    disk->bad_sector = UINT64_MAX;
+    disk->bad_sector = disk->lost_sector = UINT64_MAX;
     config_set(disk, CONFIG_CAPACITY, size >> SECTOR_SHIFT);
     config_set(disk, CONFIG_SIZE_MAX, 65536);
     config_set(disk, CONFIG_SEG_MAX, 14);

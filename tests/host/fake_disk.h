@@ -10,9 +10,10 @@ struct fake_disk {
     struct fake_virtio virtio;
     uint8_t *bytes;
     uint64_t size;
-    uint64_t bad_sector; /* reads and writes of it fail; UINT64_MAX: none */
-    bool refuse;         /* everything is unsupported */
-    uint32_t lie;        /* added to the lengths it says it wrote */
+    uint64_t bad_sector;  /* reads and writes of it fail; UINT64_MAX: none */
+    uint64_t lost_sector; /* reads that begin there are never answered; UINT64_MAX: none */
+    bool refuse;          /* everything is unsupported */
+    uint32_t lie;         /* added to the lengths it says it wrote */
     unsigned reads, writes, flushes, discards, zeroes, ids;
     unsigned unflushed; /* writes since the last flush */
     uint32_t zeroes_flags;

@@ -462,7 +462,9 @@ unsigned fake_virtio_serve(struct fake_virtio *fake)
     pthread_mutex_lock(&fake->lock);
     for (unsigned i = 0; i < FAKE_QUEUES && !fake->held; i++)
         while (fake_virtio_take(fake, i, &request)) {
-            fake_virtio_give(fake, &request, fake->serve(fake, &request));
+            uint32_t written = fake->serve(fake, &request);
+            if (written != FAKE_NEVER)
+                fake_virtio_give(fake, &request, written);
             count++;
         }
     pthread_mutex_unlock(&fake->lock);

@@ -48,6 +48,9 @@ struct fake_queue {
     bool interrupt_due, asleep; /* asleep: wants to be told of the next request */
 };
 
+/* What serve returns for a request that is never answered. */
+#define FAKE_NEVER 0xffffffffu
+
 struct fake_virtio {
     struct virtio_device device;
     /* What it is; set between init and attach. */
@@ -56,7 +59,7 @@ struct fake_virtio {
     bool size_fixed;
     uint8_t config[64];
     /* Serves one request, and returns how many bytes it wrote. With the device's lock held. */
-    uint32_t (*serve)(struct fake_virtio *fake, struct fake_request *request);
+    uint32_t (*serve)(struct fake_virtio *fake, struct fake_request *request); /* or FAKE_NEVER */
     void *arg;
     /* How it behaves. */
     _Atomic bool gone;         /* all reads give ones */

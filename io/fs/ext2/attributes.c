@@ -5,6 +5,7 @@
 
 #define NANOSECONDS 1000000000
 #define EXT2_DAY    (86400ll * NANOSECONDS)
+#define EXT2_TICK   4000000
 
 /* The mode alone mostly decides, and alone it may be read without the lock. */
 oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want)
@@ -17,10 +18,25 @@ oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want)
     return permission_check(mode, uid, gid, want);
 }
 
+/* A disk remembers whole ticks, as on Linux, or seconds: so most writes of a busy file leave its
+ * inode as it is, and an fsync has nothing but the bytes to write. */
+oskit_s64_t ext2_time(const struct ext2 *fs, oskit_s64_t time, oskit_s64_t unit)
+{
+    if (fs->g.inode_size <= EXT2_INODE_SIZE_OLD)
+        unit = NANOSECONDS;
+    oskit_s64_t beyond = time % unit;
+    return time - (beyond < 0 ? beyond + unit : beyond);
+}
+
+oskit_s64_t ext2_now(const struct ext2 *fs)
+{
+    return ext2_time(fs, env_time_real(), EXT2_TICK);
+}
+
 /* A directory with more subdirectories than the count can say has 1, and keeps it. */
 void ext2_links(struct ext2_node *node, int change)
 {
-    oskit_s64_t now = env_time_real();
+    oskit_s64_t now = ext2_now(node->fs);
 
     env_spin_lock(&node->lock);
     if (ext2_is_dir(node) && change > 0 && node->nlink + (oskit_u32_t)change >= EXT2_LINK_MAX)
@@ -31,25 +47,27 @@ void ext2_links(struct ext2_node *node, int change)
     env_spin_unlock(&node->lock);
 }
 
-void ext2_touch(struct ext2_node *node, oskit_u32_t what)
+bool ext2_touch(struct ext2_node *node, oskit_u32_t what)
 {
-    oskit_s64_t now = env_time_real();
+    oskit_s64_t now = ext2_now(node->fs);
 
     env_spin_lock(&node->lock);
+    bool moved = node->ctime != now || (what & EXT2_TOUCH_MODIFY && node->mtime != now);
     if (what & EXT2_TOUCH_MODIFY)
         node->mtime = now;
     node->ctime = now;
     env_spin_unlock(&node->lock);
+    return moved;
 }
 
 void ext2_accessed(struct ext2_node *node)
 {
     if (node->fs->noatime || atomic_load_explicit(&node->fs->read_only, memory_order_relaxed))
         return;
-    oskit_s64_t now = env_time_real();
+    oskit_s64_t now = ext2_now(node->fs);
     env_spin_lock(&node->lock);
     bool due =
-        !(node->flags & EXT2_FLAG_NOATIME) &&
+        !(node->flags & EXT2_FLAG_NOATIME) && node->atime != now &&
         (node->atime <= node->mtime || node->atime <= node->ctime || now - node->atime > EXT2_DAY);
     if (due)
         node->atime = now;
@@ -61,6 +79,7 @@ void ext2_accessed(struct ext2_node *node)
 void ext2_written(struct ext2_node *node)
 {
     struct env_identity who;
+    bool changed = ext2_touch(node, EXT2_TOUCH_MODIFY);
 
     if (attributes_set_id_bits(node->mode)) { /* rare: unlocked peek, settled below */
         env_identity(&who);
@@ -68,10 +87,11 @@ void ext2_written(struct ext2_node *node)
             env_spin_lock(&node->lock);
             node->mode &= ~attributes_set_id_bits(node->mode);
             env_spin_unlock(&node->lock);
+            changed = true;
         }
     }
-    ext2_touch(node, EXT2_TOUCH_MODIFY);
-    ext2_node_changed(node);
+    if (changed)
+        ext2_node_changed(node);
 }
 
 /* ---- filex ---- */
@@ -110,7 +130,7 @@ static struct file_owner ext2_node_owner(struct ext2_node *node)
 static bool ext2_setattr_apply(struct ext2_node *node, const struct file_owner *owner,
                                oskit_u32_t mask, const struct filex_attributes *a, bool keep_sgid)
 {
-    oskit_s64_t now = env_time_real();
+    oskit_s64_t now = ext2_now(node->fs);
 
     env_spin_lock(&node->lock);
     bool same = node->mode == owner->mode && node->uid == owner->uid && node->gid == owner->gid;
@@ -121,8 +141,8 @@ static bool ext2_setattr_apply(struct ext2_node *node, const struct file_owner *
         node->mode = to.mode;
         node->uid = to.uid;
         node->gid = to.gid;
-        node->atime = times.atime;
-        node->mtime = times.mtime;
+        node->atime = ext2_time(node->fs, times.atime, 1);
+        node->mtime = ext2_time(node->fs, times.mtime, 1);
         node->ctime = times.ctime;
     }
     env_spin_unlock(&node->lock);

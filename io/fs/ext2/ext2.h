@@ -273,6 +273,8 @@ oskit_u64_t ext2_node_size(struct ext2_node *node);
 void ext2_node_changed(struct ext2_node *node);
 /* Brings what is in memory only into the inode's buffer. */
 oskit_error_t ext2_node_flush(struct ext2_node *node);
+/* The same, and the transaction waits for the file's contents. */
+oskit_error_t ext2_node_flush_ordered(struct ext2_node *node);
 /* Flushes every node on the list. */
 oskit_error_t ext2_nodes_flush(struct ext2 *fs);
 
@@ -281,8 +283,13 @@ oskit_error_t ext2_nodes_flush(struct ext2 *fs);
 oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want);
 #define EXT2_TOUCH_MODIFY 1u /* mtime and ctime */
 #define EXT2_TOUCH_CHANGE 2u /* ctime */
-/* Times only in memory: the caller stores the inode, or ext2_node_changed. */
-void ext2_touch(struct ext2_node *node, oskit_u32_t what);
+/* TIME as this file system can say it: in whole UNITs of nanoseconds, or in seconds. Now, in ticks.
+ */
+oskit_s64_t ext2_time(const struct ext2 *fs, oskit_s64_t time, oskit_s64_t unit);
+oskit_s64_t ext2_now(const struct ext2 *fs);
+/* Times only in memory: the caller stores the inode, or ext2_node_changed; false: they are the same
+ * as before. */
+bool ext2_touch(struct ext2_node *node, oskit_u32_t what);
 /* After a read: atime, as relatime has it. */
 void ext2_accessed(struct ext2_node *node);
 /* After a write: times, and the set-id bits go unless root wrote. */

@@ -347,6 +347,21 @@ oskit_error_t journal_close(struct journal *journal)
 
 /* ---- Giving up ---- */
 
+oskit_error_t journal_error_clear(struct journal *journal)
+{
+    oskit_error_t error = OSKIT_SUCCESS;
+
+    if (journal == NULL)
+        return OSKIT_SUCCESS;
+    env_mutex_lock(&journal->super_mutex);
+    if (journal->super->error != 0) {
+        journal->super->error = 0;
+        error = super_store(journal);
+    }
+    env_mutex_unlock(&journal->super_mutex);
+    return error;
+}
+
 void journal_abort(struct journal *journal, oskit_error_t error, const char *reason)
 {
     if (journal == NULL)

@@ -98,6 +98,9 @@ struct journal_replay {
  */
 oskit_error_t journal_open(const struct journal_config *config, struct journal_replay *replay,
                            struct journal **out);
+/* The superblock says by now what an earlier mount noted in the log, which forgets it, as on Linux.
+ */
+oskit_error_t journal_error_clear(struct journal *journal);
 /*
  * Commits, checkpoints, marks the log empty, ends. No handle is open. The first error: then the log
  * keeps what the next mount must replay (leave the superblock's RECOVER flag set). NULL is

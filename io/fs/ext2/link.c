@@ -29,7 +29,7 @@ static oskit_error_t ext2_link_check(struct ext2_node *dir, const char *name,
 /* One more, unless the last has gone; a tmpfile may get its first. */
 static oskit_error_t ext2_link_count(struct ext2_node *node)
 {
-    oskit_s64_t now = env_time_real();
+    oskit_s64_t now = ext2_now(node->fs);
     oskit_error_t err = OSKIT_SUCCESS;
 
     env_spin_lock(&node->lock);

@@ -145,7 +145,7 @@ oskit_error_t ext2_node_new(struct ext2 *fs, oskit_u32_t ino, oskit_u32_t mode, 
     node->mode = mode;
     node->rdev = rdev;
     env_random(&node->generation, sizeof node->generation);
-    node->atime = node->mtime = node->ctime = node->btime = env_time_real();
+    node->atime = node->mtime = node->ctime = node->btime = ext2_now(fs);
     oskit_error_t err = ext2_node_begin(node);
     if (OSKIT_FAILED(err)) {
         env_free(node, sizeof *node);
@@ -199,7 +199,7 @@ void ext2_node_changed(struct ext2_node *node)
     env_spin_unlock(&fs->nodes_lock);
 }
 
-oskit_error_t ext2_node_flush(struct ext2_node *node)
+static oskit_error_t ext2_flush(struct ext2_node *node, bool ordered)
 {
     struct journal_handle handle;
 
@@ -211,9 +211,21 @@ oskit_error_t ext2_node_flush(struct ext2_node *node)
     oskit_error_t err = ext2_begin(node->fs, EXT2_CREDITS_INODE, &handle);
     if (OSKIT_FAILED(err))
         return err;
+    if (ordered)
+        journal_add_ordered(&handle, &node->ordered);
     err = ext2_inode_store(&handle, node, false);
     ext2_end(node->fs, &handle);
     return err;
+}
+
+oskit_error_t ext2_node_flush(struct ext2_node *node)
+{
+    return ext2_flush(node, false);
+}
+
+oskit_error_t ext2_node_flush_ordered(struct ext2_node *node)
+{
+    return ext2_flush(node, node->cached);
 }
 
 /* The next of the list with a reference; those whose end is due write themselves. */

@@ -13,28 +13,56 @@ oskit_u64_t ext2_size_limit(const struct ext2 *fs)
     return limit;
 }
 
-/*
- * Sizes and block maps are in buffers as soon as they change, times may not be: they alone don't
- * matter for reading the data back.
- */
-static oskit_error_t ext2_fsync_inside(struct ext2_node *node, bool data_only)
+/* Contents are sent off; what is to be waited for is that ERRORS is the count of before. */
+static void ext2_fsync_begin(struct ext2_node *node, oskit_u32_t *errors)
 {
-    struct ext2 *fs = node->fs;
-    oskit_error_t err = OSKIT_SUCCESS, written = OSKIT_SUCCESS;
+    env_spin_lock(&node->cache.lock);
+    *errors = node->cache.error_count;
+    env_spin_unlock(&node->cache.lock);
+    pagecache_writeback(&node->cache, 0, UINT64_MAX, false);
+}
 
-    if (node->cached)
-        written = pagecache_writeback(&node->cache, 0, UINT64_MAX, true);
-    if (!data_only)
-        err = ext2_node_flush(node);
+static oskit_error_t ext2_fsync_end(struct ext2_node *node, oskit_u32_t *errors)
+{
+    oskit_error_t err = pagecache_writeback(&node->cache, 0, UINT64_MAX, true);
+    oskit_error_t noted = pagecache_error(&node->cache, errors);
+
+    return OSKIT_FAILED(err) ? err : noted;
+}
+
+/* The transaction of the node's last change, without a journal every change. */
+static oskit_error_t ext2_fsync_metadata(struct ext2_node *node, bool data_only)
+{
+    oskit_error_t err = data_only ? OSKIT_SUCCESS : ext2_node_flush_ordered(node);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    if (!node->fs->journal)
+        return buffer_sync(node->fs->buffers);
     env_spin_lock(&node->lock);
     journal_tid_t tid = node->tid;
     env_spin_unlock(&node->lock);
-    if (OSKIT_SUCCEEDED(err) && fs->journal)
-        err = journal_fsync(fs->journal, tid);
-    else if (OSKIT_SUCCEEDED(err))
-        err = buffer_sync(fs->buffers);
-    if (OSKIT_SUCCEEDED(err) && !fs->journal)
-        err = buffer_flush(fs->buffers);
+    return journal_commit_wait(node->fs->journal, tid);
+}
+
+/*
+ * Contents and log go to the device at the same time: the transaction waits for the contents, if it
+ * isn't committing already, before it flushes the device, and then the last flush here has nothing
+ * to do. Sizes and block maps are in buffers as soon as they change, times may not be: they alone
+ * don't matter for reading the data back.
+ */
+static oskit_error_t ext2_fsync_inside(struct ext2_node *node, bool data_only)
+{
+    oskit_error_t written = OSKIT_SUCCESS;
+    oskit_u32_t errors;
+
+    if (node->cached)
+        ext2_fsync_begin(node, &errors);
+    oskit_error_t err = ext2_fsync_metadata(node, data_only);
+    if (node->cached)
+        written = ext2_fsync_end(node, &errors);
+    if (OSKIT_SUCCEEDED(err))
+        err = buffer_flush(node->fs->buffers);
     return OSKIT_FAILED(written) ? written : err;
 }
 

@@ -167,6 +167,8 @@ oskit_error_t ext2_start_writing(struct ext2 *fs)
     /* A journal makes the state on the disk true at any time; without one it is "in use". */
     oskit_u16_t state = fs->journal ? fs->state : fs->state & ~EXT2_STATE_CLEAN;
     err = ext2_super_write(fs, state, fs->journal != NULL);
+    if (OSKIT_SUCCEEDED(err))
+        err = journal_error_clear(fs->journal);
     if (OSKIT_FAILED(err))
         return err;
     atomic_store(&fs->read_only, false);

@@ -17,13 +17,21 @@
    the best of several batches: ticks and nanoseconds of COUNT operations of PER things each, and
    EMPTY, the ticks without the calls;
 
-     bench: end ROWS */
+     bench: end ROWS
+
+   and, when there is a /net/server, which is a program's path and its arguments, a line each, at
+   last
+
+     bench: serving
+
+   once the program is started: it is up to the host then to ask it, and to end the machine. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
@@ -169,14 +177,29 @@ static void measure(const struct row *row)
              row->per ? row->per : 1, full.ticks, full.nanoseconds, empty.ticks, row->title);
 }
 
+/* Whether the row's key holds one of the words in /only, or there is no such file. */
+static bool chosen(const struct row *row)
+{
+    FILE *words = fopen("/only", "r");
+    bool found = !words;
+    char word[64];
+
+    while (words && !found && fscanf(words, "%63s", word) == 1)
+        found = strstr(row->key, word) != NULL;
+    if (words)
+        fclose(words);
+    return found;
+}
+
 static void measure_all(void)
 {
-    static const struct row *const tables[] = {call_rows, file_rows, process_rows, ready_rows,
-                                               disk_rows};
+    static const struct row *const tables[] = {call_rows,   file_rows, process_rows, ready_rows,
+                                               socket_rows, disk_rows, net_rows};
 
     for (unsigned n = 0; n < sizeof(tables) / sizeof(tables[0]); n++)
         for (const struct row *row = tables[n]; row->key; row++)
-            measure(row);
+            if (chosen(row))
+                measure(row);
 }
 
 /* Sluice has mounted some of these itself; Linux none. */
@@ -202,7 +225,7 @@ static bool open_terminal(void)
     return tcsetattr(terminal, TCSANOW, &modes) == 0;
 }
 
-/* Linux has its disk drivers in files: /modules/order names them, a line each. */
+/* Linux has its drivers in files: /modules/order names them, a line each. */
 static void load_modules(void)
 {
     FILE *order = fopen("/modules/order", "r");
@@ -226,6 +249,39 @@ static void wait_for_disks(void)
         usleep(10000);
 }
 
+static pid_t start(char *const words[])
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        dup2(terminal, STDERR_FILENO);
+        execv(words[0], words);
+        _exit(127);
+    }
+    return child;
+}
+
+/* Starts what /net/server names, and waits for the host to end the machine. */
+static void serve(void)
+{
+    FILE *file = fopen("/net/server", "r");
+    static char lines[8][128];
+    char *words[9] = {NULL};
+    unsigned count = 0;
+
+    while (file && count < 8 && fscanf(file, "%127s", lines[count]) == 1) {
+        words[count] = lines[count];
+        count++;
+    }
+    if (file)
+        fclose(file);
+    if (count == 0 || start(words) < 0)
+        return;
+    tell("bench: serving\n");
+    for (;;)
+        pause();
+}
+
 /* Room for a thousand pipes. */
 static void raise_limit(void)
 {
@@ -245,9 +301,11 @@ int main(void)
     raise_limit();
     load_modules();
     wait_for_disks();
+    net_configure();
     for (unsigned n = 0; n < ROUNDS; n++)
         measure_all();
     tell("bench: end %u\n", lines_told);
+    serve();
     tcdrain(terminal);
     reboot(RB_POWER_OFF);
     return 0;

@@ -33,7 +33,11 @@ long gate(long wanted, long number, long a, long b, long c, long d, long e, long
 extern bool gate_shut;
 
 /* Each ends with a row without a key. */
-extern const struct row call_rows[], file_rows[], process_rows[], ready_rows[], disk_rows[];
+extern const struct row call_rows[], file_rows[], process_rows[], ready_rows[], socket_rows[],
+    disk_rows[], net_rows[];
+
+/* Gives the cards that have no address theirs; net_rows.c. */
+void net_configure(void);
 
 /* A page-aligned buffer of 64 KiB. Its content is anything. */
 extern char buffer[65536];

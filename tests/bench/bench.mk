@@ -19,7 +19,7 @@ $(BENCH_PLUGIN): tests/bench/plugin/count.c tests/bench/bench.mk
 	@$(CC) -std=gnu17 -O2 -g $(WARNINGS) -fPIC -shared -o $@ $<
 
 .PHONY: bench bench-program
-bench-program: $(BENCH_ELF) $(BENCH_PLUGIN)
+bench-program: $(BENCH_ELF) $(BENCH_PLUGIN) $(NET_PROGRAMS)
 bench:
 	@scripts/setup run
 	@$(MAKE) $(JOBS) build-for-run bench-program

@@ -53,6 +53,7 @@ static void marked(unsigned processor, void *arg)
     switch ((enum mark)(uintptr_t)arg) {
     case MARK_ROW:
         fprintf(output, "row\n");
+        fflush(output);
         break;
     case MARK_BATCH:
         kernel = user = 0;

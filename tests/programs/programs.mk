@@ -24,7 +24,7 @@ $(LIGHTTPD): $(LIGHTTPD_TREE).fetched tests/programs/programs.mk
 	@printf 'PLUGIN_INIT(mod_%s)\n' $(LIGHTTPD_PARTS) > $(LIGHTTPD_BUILD)/src/plugin-static.h
 	@cd $(LIGHTTPD_BUILD) && { LIGHTTPD_STATIC=yes $(abspath $(LIGHTTPD_TREE))/configure CC=gcc CFLAGS='-O2 -w' \
 	    --enable-static --disable-shared $(LIGHTTPD_LACKS:%=--without-%) \
-	    && $(MAKE) -C src -j2 MAKEFLAGS= LDFLAGS=-all-static all ; } > $(abspath $(LIGHTTPD_BUILD)).log 2>&1 || \
+	    && env -u MAKEFLAGS -u MFLAGS $(MAKE) -C src -j2 LDFLAGS=-all-static all ; } > $(abspath $(LIGHTTPD_BUILD)).log 2>&1 || \
 	    { tail -n 20 $(abspath $(LIGHTTPD_BUILD)).log; echo "lighttpd can't be built; see $(LIGHTTPD_BUILD).log"; exit 1; }
 	@cp $(LIGHTTPD_BUILD)/src/lighttpd $@
 

@@ -2,6 +2,7 @@
 #include "kernel/start.h"
 #include <sluice/cpio.h>
 #include <sluice/device.h>
+#include <sluice/inet.h>
 #include <sluice/memdev.h>
 #include <sluice/namespace.h>
 #include <sluice/pagecache.h>
@@ -164,6 +165,27 @@ static void start_devices(void)
     start_virtio_mmio();
 }
 
+/* ---- The network ---- */
+
+#define CONFIGURED_WITHIN \
+    1000000000ull /* nanoseconds that the first program waits for an address */
+
+static void start_network(void)
+{
+    oskit_error_t error = inet_start(command_option("ip"));
+    if (error && error != OSKIT_E_INVALIDARG)
+        log_write(LOG_WARNING, "network: error %ld", -errno_from_oskit(error));
+}
+
+/* Most networks have answered by the time that the root is there. */
+static void await_network(void)
+{
+    struct inet_interface card;
+    if (inet_interface_get(2, &card) &&
+        !inet_wait_configured(env_time_monotonic() + CONFIGURED_WITHIN))
+        log_write(LOG_WARNING, "%s: no address yet", card.name);
+}
+
 /* ---- The root file system ---- */
 
 static void unpack_initrd(oskit_dir_t *root)
@@ -288,7 +310,9 @@ void kernel_start(void *arg)
     must(pagecache_start(), "page cache");
     socket_host_start();
     start_devices();
+    start_network();
     start_root();
+    await_network();
     command_report_unknown();
     start_init();
 }

@@ -8,7 +8,8 @@
  *     send:      stack or packet socket -> interface_send -> taps -> card, or the waiting queue
  *
  * Lock order: the stack's core lock -> interface.lock (a spinlock; guards the waiting queue) -> the
- * card's. Taps and input run with interface.lock not held. interfaces_lock guards the table.
+ * card's. Taps and input run with interface.lock not held. interfaces_lock guards the table and
+ * may be taken under the core lock; taps_lock is a leaf.
  */
 #ifndef IO_NET_INTERFACE_H
 #define IO_NET_INTERFACE_H
@@ -42,11 +43,17 @@ struct interface_tap {
     oskit_u32_t index; /* 0: all */
     void (*see)(struct interface_tap *tap, const struct interface *interface,
                 const struct packet *packet, enum interface_direction direction);
+    /* interface.c's, under the lock of taps: how many see run, and who waits for their end. */
+    oskit_u32_t running;
+    struct env_sleep *remover;
 };
 /* When remove returns no see runs. [thread] */
 void interface_tap_add(struct interface_tap *tap);
 void interface_tap_remove(struct interface_tap *tap);
 extern _Atomic oskit_u32_t interface_taps; /* how many there are: 0 costs nothing */
+/* Shows PACKET to them; for the loopback, whose packets don't come by here. [any] */
+void interface_tap_show(const struct interface *interface, const struct packet *packet,
+                        enum interface_direction direction);
 
 struct interface {
     struct list link; /* in the table, by index */
@@ -99,5 +106,13 @@ struct interface_stack {
 /* Makes the loopback, and an interface for each card that is there or comes (netqueue_watch).
  * [thread] */
 oskit_error_t interfaces_start(const struct interface_stack *stack);
+/* Takes all interfaces away and closes the cards: for tests, which start anew. [thread] */
+void interfaces_stop(void);
+
+/* What a program may set of INTERFACE: the flags UP, ALLMULTI and PROMISC of those in MASK; the MTU
+ * (OSKIT_E_INVALIDARG); the address (OSKIT_EOPNOTSUPP). [thread] */
+void interface_set_flags(struct interface *interface, oskit_u32_t flags, oskit_u32_t mask);
+oskit_error_t interface_set_mtu(struct interface *interface, oskit_u32_t mtu);
+oskit_error_t interface_set_address(struct interface *interface, const oskit_u8_t *address);
 
 #endif

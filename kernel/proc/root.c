@@ -3,6 +3,7 @@
 #include "kernel/log.h"
 #include "kernel/proc/disks.h"
 #include "kernel/proc/entry.h"
+#include "kernel/proc/net.h"
 #include "kernel/proc/proc.h"
 #include "kernel/proc/system.h"
 
@@ -94,6 +95,7 @@ static const struct synth_node root_nodes[] = {
     FILE_NODE("meminfo", proc_show_meminfo),
     FILE_NODE("modules", proc_show_nothing),
     LINK_NODE("mounts", show_self_mounts),
+    {.name = "net", .mode = OSKIT_S_IFDIR | 0555, .children = proc_net_nodes},
     FILE_NODE("partitions", proc_show_partitions),
     LINK_NODE("self", show_self),
     FILE_NODE("stat", proc_show_cpu_times),

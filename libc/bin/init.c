@@ -450,6 +450,8 @@ int main(void)
     chmod("/dev/shm", 01777);
     mount_missing("sysfs", "/sys", "/sys/block");
     mount_disk();
+    /* Name servers as the network's configuration has them; a file of one's own goes before. */
+    symlink("/proc/net/pnp", "/etc/resolv.conf");
     open_standard_files();
     set_default_environment();
     sigemptyset(&child);

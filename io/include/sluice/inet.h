@@ -22,6 +22,8 @@
  * none).
  */
 oskit_error_t inet_start(const char *config);
+/* Takes everything down again, for tests: sockets must be gone. */
+void inet_stop(void);
 /* Waits till the first card has an address or DEADLINE has passed (env_time_monotonic): true. */
 bool inet_wait_configured(oskit_u64_t deadline);
 

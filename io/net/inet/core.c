@@ -7,19 +7,22 @@
  *
  * core.lock guards all of lwIP and everything of io/net/inet that doesn't say otherwise.
  */
-#include "io/net/inet/core_private.h"
-#include "io/net/inet/secret.h"
+#include "core_private.h"
+#include "memory.h"
+#include "secret.h"
 #include "lwip/init.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
 #define MILLISECOND 1000000ull
+#define KICK_AFTER  (2 * MILLISECOND)
 #define TELL_BATCH  8
 
 static struct {
     struct env_spinlock lock;
     struct list pending; /* inet_pending: whom to tell */
-    struct env_timer timer;
+    struct env_timer timer, kick;
+    bool sending; /* somebody hands packets to cards */
     bool started;
 } core = {.pending = LIST_INIT(core.pending)};
 
@@ -28,6 +31,36 @@ bool inet_timers_changed;
 void inet_lock(void)
 {
     env_spin_lock(&core.lock);
+    if (atomic_load_explicit(&inet_returned, memory_order_relaxed))
+        inet_returned_drain();
+}
+
+void inet_core_release(void)
+{
+    env_spin_unlock(&core.lock);
+}
+
+/* ---- Sending ---- */
+
+/* Begins and ends with the lock held, but not between: one at a time sends, and the others leave
+ * their packets to it, so that the cards get them in the order in which they were made. */
+static void send_outputs(void)
+{
+    if (core.sending)
+        return;
+    core.sending = true;
+    while (!list_empty(&inet_outputs)) {
+        struct inet_netif *n = container_of(inet_outputs.next, struct inet_netif, link);
+        struct interface *interface = n->interface;
+        struct list batch = LIST_INIT(batch);
+        inet_output_take(n, &batch);
+        interface_ref(interface);
+        env_spin_unlock(&core.lock);
+        interface_send(interface, &batch);
+        interface_put(interface);
+        inet_lock();
+    }
+    core.sending = false;
 }
 
 /* ---- Telling ---- */
@@ -75,8 +108,12 @@ static void tell_pending(void)
 
 void inet_unlock(void)
 {
+    if (inet_loopback_first)
+        inet_loopback_run();
     if (inet_timers_changed)
         inet_timers_restart();
+    if (!list_empty(&inet_outputs))
+        send_outputs();
     if (list_empty(&core.pending))
         env_spin_unlock(&core.lock);
     else
@@ -108,14 +145,38 @@ void inet_timers_restart(void)
         env_timer_start(&core.timer, (env_time_monotonic() / MILLISECOND + left) * MILLISECOND);
 }
 
+static void kick_due(void *arg)
+{
+    (void)arg;
+    inet_lock();
+    inet_unlock();
+}
+
+void inet_core_kick(void)
+{
+    env_timer_start(&core.kick, env_time_monotonic() + KICK_AFTER);
+}
+
 void inet_core_start(void)
 {
     inet_secret_init();
+    env_timer_init(&core.timer, timer_due, NULL);
+    env_timer_init(&core.kick, kick_due, NULL);
     inet_lock();
     if (!core.started) {
-        env_timer_init(&core.timer, timer_due, NULL);
         lwip_init();
         core.started = true;
     }
+    inet_timers_changed = true;
     inet_unlock();
+}
+
+void inet_core_stop(void)
+{
+    inet_lock();
+    inet_returned_drain();
+    inet_memory_trim();
+    inet_core_release();
+    env_timer_stop(&core.timer);
+    env_timer_stop(&core.kick);
 }

@@ -24,7 +24,8 @@ struct socket_caller socket_caller(void)
 
 /* ---- Families ---- */
 
-static struct socket_family *_Atomic families;
+/* UNIX sockets need no start and are always there. */
+static struct socket_family *_Atomic families = &unix_family;
 
 void socket_family_register(struct socket_family *family)
 {

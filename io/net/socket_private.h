@@ -7,6 +7,7 @@
 #define SOCKET_BACKLOG_MAX 4096u
 
 extern const struct sluice_class socket_class;
+extern struct socket_family unix_family;
 
 /* The calling program becomes the socket's owner. [thread] */
 void socket_own(struct socket *s);

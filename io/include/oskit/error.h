@@ -152,8 +152,10 @@ typedef oskit_s32_t oskit_error_t;
 #define OSKIT_ETXTBSY         OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0221)
 #define OSKIT_EWOULDBLOCK     OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0222)
 
-/* Ours, beyond the seed's: a damaged file system; a family has no such type of socket. */
+/* Ours, beyond the seed's: a damaged file system; a family has no such type of socket; too many
+ * descriptors are under way in messages. */
 #define OSKIT_EUCLEAN         OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0300)
 #define OSKIT_ESOCKTNOSUPPORT OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0301)
+#define OSKIT_ETOOMANYREFS    OSKIT_ERROR_FAILURE(OSKIT_FACILITY_OSKIT, 0x0302)
 
 #endif

@@ -91,6 +91,8 @@ struct socket_rights {
 struct socket_rights_host {
     void (*release)(void *file);           /* gives one reference back */
     oskit_u32_t (*references)(void *file); /* how many there are, to find circles */
+    /* One more reference, for a look at rights that stay (MSG_PEEK). NULL: those give none. */
+    void (*addref)(void *file);
 };
 extern const struct socket_rights_host *socket_rights_host; /* set once by the host */
 /* Releases all and the memory. NULL is ignored. */
@@ -174,7 +176,7 @@ struct sluice_socket_ops {
     /*
      * OSKIT_EINPROGRESS: begun; writable when it has ended, SO_ERROR says how; once more meanwhile
      * is OSKIT_EALREADY. Family 0 dissolves a datagram socket's connection. OSKIT_EWOULDBLOCK (UNIX
-     * streams): the listener's queue is full, try again when `connect_readiness` shows WRITE.
+     * streams): the listener's queue is full, try again when `connect_readiness` tells of WRITE.
      */
     oskit_error_t (*connect)(sluice_socket_t *self, const struct socket_address *name);
     /* BACKLOG as the program gave it; clipped to SOMAXCONN (4096). */
@@ -218,8 +220,9 @@ struct sluice_socket_ops {
     /* The last descriptor is being closed: OSKIT_EWOULDBLOCK while SO_LINGER has the caller wait
      * (not beyond *DEADLINE of env_time_monotonic), for WRITE or HUP; else OSKIT_SUCCESS. */
     oskit_error_t (*close)(sluice_socket_t *self, oskit_u64_t *deadline);
-    /* The readiness to wait on for a connect to NAME, with a reference to its owner in *OWNER;
-     * NULL: the socket's own. */
+    /* The readiness to wait on for a connect or a send to NAME that would block, with a reference
+     * to its owner in *OWNER; NULL: the socket's own, where WRITE is told of when it is worth
+     * another try, whether the level has it or not. */
     struct readiness *(*connect_readiness)(sluice_socket_t *self, const struct socket_address *name,
                                            oskit_iunknown_t **owner);
 };

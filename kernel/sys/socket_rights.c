@@ -19,6 +19,11 @@ static oskit_u32_t right_references(void *file)
     return atomic_load(&((struct openfile *)file)->references);
 }
 
+static void right_addref(void *file)
+{
+    openfile_ref(file);
+}
+
 static void caller_get(struct socket_caller *out)
 {
     const struct cred *cred = cred_current();
@@ -28,7 +33,11 @@ static void caller_get(struct socket_caller *out)
 
 void socket_host_start(void)
 {
-    static const struct socket_rights_host host = {right_release, right_references};
+    static const struct socket_rights_host host = {
+        .release = right_release,
+        .references = right_references,
+        .addref = right_addref,
+    };
     socket_rights_host = &host;
     socket_caller_get = caller_get;
 }

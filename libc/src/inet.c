@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 
@@ -26,6 +27,29 @@ int sockatmark(int fd)
     int mark;
 
     return ioctl(fd, SIOCATMARK, &mark) < 0 ? -1 : mark;
+}
+
+int isfdtype(int fd, int type)
+{
+    struct stat status;
+
+    return fstat(fd, &status) < 0 ? -1 : (status.st_mode & S_IFMT) == (mode_t)type;
+}
+
+int bindresvport(int fd, struct sockaddr_in *name)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET};
+
+    if (!name)
+        name = &any;
+    for (int port = IPPORT_RESERVED - 1; port >= IPPORT_RESERVED / 2; port--) {
+        name->sin_port = htons((uint16_t)port);
+        if (bind(fd, (struct sockaddr *)name, sizeof(*name)) == 0)
+            return 0;
+        if (errno != EADDRINUSE)
+            return -1;
+    }
+    return -1;
 }
 
 /* One to four parts, the last of which fills what the others left: "127.1" is 127.0.0.1. */
@@ -185,4 +209,52 @@ const char *inet_ntop(int family, const void *restrict address, char *restrict t
         return NULL;
     }
     return strcpy(text, buffer);
+}
+
+/* ---- Networks of the old classes ---- */
+
+static int host_bits(in_addr_t address)
+{
+    return IN_CLASSA(address)   ? IN_CLASSA_NSHIFT
+           : IN_CLASSB(address) ? IN_CLASSB_NSHIFT
+                                : IN_CLASSC_NSHIFT;
+}
+
+in_addr_t inet_lnaof(struct in_addr address)
+{
+    in_addr_t value = ntohl(address.s_addr);
+
+    return value & ((1u << host_bits(value)) - 1);
+}
+
+in_addr_t inet_netof(struct in_addr address)
+{
+    in_addr_t value = ntohl(address.s_addr);
+
+    return value >> host_bits(value);
+}
+
+struct in_addr inet_makeaddr(in_addr_t net, in_addr_t host)
+{
+    int bits = net < 128 ? 24 : net < 65536 ? 16 : 8;
+
+    return (struct in_addr){htonl(net << bits | (host & ((1u << bits) - 1)))};
+}
+
+/* "127.0" is 0x7f00: each part a byte. */
+in_addr_t inet_network(const char *text)
+{
+    in_addr_t value = 0;
+    int count = 0;
+
+    for (;; text++) {
+        char *end;
+        unsigned long part = strtoul(text, &end, 0);
+        if (end == text || part > 255 || ++count > 4 || (*end && *end != '.'))
+            return INADDR_NONE;
+        value = value << 8 | (in_addr_t)part;
+        if (!*end)
+            return value;
+        text = end;
+    }
 }

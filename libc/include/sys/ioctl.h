@@ -2,6 +2,7 @@
 #ifndef _SYS_IOCTL_H
 #define _SYS_IOCTL_H
 
+#include <linux/sockios.h>
 #include <sys/cdefs.h>
 
 struct winsize {
@@ -96,10 +97,7 @@ struct winsize {
 #define TIOCPKT_DOSTOP     32
 #define TIOCPKT_IOCTL      64
 #define FIOSETOWN          0x8901
-#define SIOCSPGRP          0x8902
 #define FIOGETOWN          0x8903
-#define SIOCGPGRP          0x8904
-#define SIOCATMARK         0x8905
 
 __BEGIN_DECLS
 int ioctl(int, unsigned long, ...);

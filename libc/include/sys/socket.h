@@ -17,48 +17,91 @@ typedef __sa_family_t sa_family_t;
 
 #define AF_UNSPEC  0
 #define AF_UNIX    1
+#define AF_LOCAL   AF_UNIX
 #define AF_INET    2
 #define AF_INET6   10
 #define AF_NETLINK 16
+#define AF_ROUTE   AF_NETLINK
 #define AF_PACKET  17
+#define AF_MAX     46
+
+#define PF_UNSPEC  AF_UNSPEC
+#define PF_UNIX    AF_UNIX
+#define PF_LOCAL   AF_UNIX
+#define PF_INET    AF_INET
+#define PF_INET6   AF_INET6
+#define PF_NETLINK AF_NETLINK
+#define PF_ROUTE   AF_NETLINK
+#define PF_PACKET  AF_PACKET
+#define PF_MAX     AF_MAX
 
 #define SOCK_STREAM    1
 #define SOCK_DGRAM     2
 #define SOCK_RAW       3
 #define SOCK_RDM       4
 #define SOCK_SEQPACKET 5
+#define SOCK_PACKET    10
 #define SOCK_NONBLOCK  04000
 #define SOCK_CLOEXEC   02000000
 
-#define SOL_SOCKET 1
+#define SOL_SOCKET  1
+#define SOL_RAW     255
+#define SOL_PACKET  263
+#define SOL_NETLINK 270
 
-#define SO_DEBUG        1
-#define SO_REUSEADDR    2
-#define SO_TYPE         3
-#define SO_ERROR        4
-#define SO_DONTROUTE    5
-#define SO_BROADCAST    6
-#define SO_SNDBUF       7
-#define SO_RCVBUF       8
-#define SO_KEEPALIVE    9
-#define SO_OOBINLINE    10
-#define SO_NO_CHECK     11
-#define SO_PRIORITY     12
-#define SO_LINGER       13
-#define SO_REUSEPORT    15
-#define SO_PASSCRED     16
-#define SO_PEERCRED     17
-#define SO_RCVLOWAT     18
-#define SO_SNDLOWAT     19
-#define SO_RCVTIMEO     20
-#define SO_SNDTIMEO     21
-#define SO_BINDTODEVICE 25
-#define SO_TIMESTAMP    29
-#define SO_ACCEPTCONN   30
-#define SO_SNDBUFFORCE  32
-#define SO_RCVBUFFORCE  33
-#define SO_PROTOCOL     38
-#define SO_DOMAIN       39
+#define SO_DEBUG           1
+#define SO_REUSEADDR       2
+#define SO_TYPE            3
+#define SO_ERROR           4
+#define SO_DONTROUTE       5
+#define SO_BROADCAST       6
+#define SO_SNDBUF          7
+#define SO_RCVBUF          8
+#define SO_KEEPALIVE       9
+#define SO_OOBINLINE       10
+#define SO_NO_CHECK        11
+#define SO_PRIORITY        12
+#define SO_LINGER          13
+#define SO_REUSEPORT       15
+#define SO_PASSCRED        16
+#define SO_PEERCRED        17
+#define SO_RCVLOWAT        18
+#define SO_SNDLOWAT        19
+#define SO_RCVTIMEO        20
+#define SO_SNDTIMEO        21
+#define SO_BINDTODEVICE    25
+#define SO_ATTACH_FILTER   26
+#define SO_DETACH_FILTER   27
+#define SO_PEERNAME        28
+#define SO_TIMESTAMP       29
+#define SCM_TIMESTAMP      SO_TIMESTAMP
+#define SO_ACCEPTCONN      30
+#define SO_PEERSEC         31
+#define SO_SNDBUFFORCE     32
+#define SO_RCVBUFFORCE     33
+#define SO_PASSSEC         34
+#define SO_TIMESTAMPNS     35
+#define SCM_TIMESTAMPNS    SO_TIMESTAMPNS
+#define SO_MARK            36
+#define SO_TIMESTAMPING    37
+#define SCM_TIMESTAMPING   SO_TIMESTAMPING
+#define SO_PROTOCOL        38
+#define SO_DOMAIN          39
+#define SO_RXQ_OVFL        40
+#define SO_PEEK_OFF        42
+#define SO_LOCK_FILTER     44
+#define SO_BUSY_POLL       46
+#define SO_INCOMING_CPU    49
+#define SO_MEMINFO         55
+#define SO_COOKIE          57
+#define SO_PEERGROUPS      59
+#define SO_ZEROCOPY        60
+#define SO_TXTIME          61
+#define SO_BINDTOIFINDEX   62
+#define SO_TIMESTAMP_NEW   63
+#define SO_TIMESTAMPNS_NEW 64
+#define SO_RCVTIMEO_NEW    66
+#define SO_SNDTIMEO_NEW    67
 
 #define SHUT_RD   0
 #define SHUT_WR   1
@@ -74,21 +117,21 @@ typedef __sa_family_t sa_family_t;
 #define MSG_DONTWAIT     0x0040
 #define MSG_EOR          0x0080
 #define MSG_WAITALL      0x0100
+#define MSG_FIN          0x0200
+#define MSG_SYN          0x0400
+#define MSG_CONFIRM      0x0800
+#define MSG_RST          0x1000
+#define MSG_ERRQUEUE     0x2000
 #define MSG_NOSIGNAL     0x4000
 #define MSG_MORE         0x8000
 #define MSG_WAITFORONE   0x10000
+#define MSG_BATCH        0x40000
+#define MSG_ZEROCOPY     0x4000000
+#define MSG_FASTOPEN     0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
 
 #define SCM_RIGHTS      1
 #define SCM_CREDENTIALS 2
-#define AF_LOCAL        AF_UNIX
-#define PF_UNSPEC       AF_UNSPEC
-#define PF_UNIX         AF_UNIX
-#define PF_LOCAL        AF_UNIX
-#define PF_INET         AF_INET
-#define PF_INET6        AF_INET6
-#define PF_NETLINK      AF_NETLINK
-#define PF_PACKET       AF_PACKET
 
 struct sockaddr {
     sa_family_t sa_family;
@@ -155,6 +198,8 @@ static __inline struct cmsghdr *__cmsg_nxthdr(struct msghdr *msg, struct cmsghdr
     return (struct cmsghdr *)((char *)cmsg + CMSG_ALIGN(cmsg->cmsg_len));
 }
 
+struct timespec;
+
 int socket(int, int, int);
 int socketpair(int, int, int, int[2]);
 int bind(int, const struct sockaddr *, socklen_t);
@@ -177,6 +222,7 @@ ssize_t recvmsg(int, struct msghdr *, int);
 int sendmmsg(int, struct mmsghdr *, unsigned, int);
 int recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
 int sockatmark(int);
+int isfdtype(int, int);
 
 __END_DECLS
 

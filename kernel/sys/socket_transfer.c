@@ -133,6 +133,8 @@ long socket_receive(struct socket_transfer *t)
     bool expired;
     t->whole = flags & SOCKET_MSG_WAITALL && socket_is_stream(t->file) &&
                !(flags & (SOCKET_MSG_OOB | SOCKET_MSG_ERRQUEUE));
+    if (flags & SOCKET_MSG_PEEK && t->file->socket_family == ABI_AF_UNIX)
+        t->whole = false; /* what there is, as Linux has it */
     oskit_error_t (*try)(void *arg) =
         t->whole && flags & SOCKET_MSG_PEEK ? peek_all_try : receive_try;
     oskit_error_t first = try(t);

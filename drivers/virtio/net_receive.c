@@ -45,7 +45,9 @@ static bool frame_join(struct net_receive *receive, struct packet *first, unsign
             virtqueue_break(receive->virtqueue, few_buffers);
             return false;
         }
-        good &= written && packet_resize(packet, written);
+        /* It has no header: the frame goes on where that would be. */
+        good &= written && packet_prepend(packet, receive->net->header_size) &&
+                packet_resize(packet, written);
         *length += written; /* no more than the ring's buffers hold */
         last = last->more = packet;
     }

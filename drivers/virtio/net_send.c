@@ -216,7 +216,7 @@ static bool send_reclaim(struct net_send *send, bool *some)
 
 void net_reclaim(struct net *net)
 {
-    bool some;
+    bool some = false;
     for (unsigned i = 0; i < net->pairs; i++)
         send_reclaim(&net->sends[i], &some);
 }

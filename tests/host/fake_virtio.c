@@ -461,7 +461,7 @@ unsigned fake_virtio_serve(struct fake_virtio *fake)
 
     pthread_mutex_lock(&fake->lock);
     for (unsigned i = 0; i < FAKE_QUEUES && !fake->held; i++)
-        while (fake_virtio_take(fake, i, &request)) {
+        while (!(fake->left_alone >> i & 1) && fake_virtio_take(fake, i, &request)) {
             uint32_t written = fake->serve(fake, &request);
             if (written != FAKE_NEVER)
                 fake_virtio_give(fake, &request, written);

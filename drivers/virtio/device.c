@@ -22,7 +22,8 @@ static void status_add(struct virtio_device *device, uint8_t bits)
 
 bool virtio_present(struct virtio_device *device)
 {
-    return status_get(device) != GONE;
+    const struct virtio_transport *transport = device->transport;
+    return status_get(device) != GONE && (!transport->present || transport->present(device));
 }
 
 /* ---- Reset ---- */

@@ -131,6 +131,7 @@ static const struct virtio_transport legacy_transport = {
     .interrupts_detach = virtio_pci_interrupts_detach,
     .interrupts_restore = virtio_pci_interrupts_restore,
     .cut_off = virtio_pci_cut_off,
+    .present = virtio_pci_present,
 };
 
 static uint8_t legacy_isr(struct virtio_pci *pci)

@@ -171,6 +171,7 @@ static const struct virtio_transport modern_transport = {
     .interrupts_detach = virtio_pci_interrupts_detach,
     .interrupts_restore = virtio_pci_interrupts_restore,
     .cut_off = virtio_pci_cut_off,
+    .present = virtio_pci_present,
 };
 
 /* ---- Interrupts ---- */

@@ -153,6 +153,11 @@ void virtio_pci_cut_off(struct virtio_device *device)
     pci_master(virtio_pci_of(device)->pci, false);
 }
 
+bool virtio_pci_present(struct virtio_device *device)
+{
+    return pci_device_present(virtio_pci_of(device)->pci);
+}
+
 /* ---- Finding ---- */
 
 static void device_name(struct virtio_device *device, const char *place)

@@ -89,6 +89,9 @@ struct virtio_transport {
     void (*interrupts_restore)(struct virtio_device *device);
     /* The device can't reach memory any more, whatever it wants. [any] */
     void (*cut_off)(struct virtio_device *device);
+    /* Whether it is still on its bus: registers of one that was pulled out may read as anything.
+     * NULL: its status alone says so. [any] */
+    bool (*present)(struct virtio_device *device);
 };
 
 /* Embedded in the transport's own struct. */

@@ -49,5 +49,6 @@ oskit_error_t virtio_pci_interrupts_attach(struct virtio_device *device);
 void virtio_pci_interrupts_detach(struct virtio_device *device);
 void virtio_pci_interrupts_restore(struct virtio_device *device);
 void virtio_pci_cut_off(struct virtio_device *device);
+bool virtio_pci_present(struct virtio_device *device);
 
 #endif

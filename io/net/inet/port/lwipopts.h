@@ -73,12 +73,13 @@
 #define SO_REUSE_RXTOALL               1
 
 /* Received buffers lie here till the last piece is there: what a stranger may keep of them. */
-#define IP_REASSEMBLY      1
-#define IP_FRAG            1
-#define IP_REASS_MAX_PBUFS 256
-#define IP_REASS_MAXAGE    30 /* seconds, as Linux */
-#define LWIP_IPV6_REASS    1
-#define LWIP_IPV6_FRAG     1
+#define IP_REASSEMBLY        1
+#define IP_FRAG              1
+#define IP_REASS_MAX_PBUFS   256
+#define IP_REASS_MAXAGE      30 /* seconds, as Linux */
+#define LWIP_IPV6_REASS      1
+#define LWIP_IPV6_FRAG       1
+#define IPV6_FRAG_COPYHEADER 1 /* its notes on a fragment are larger than the header */
 
 /* ---- TCP ---- */
 

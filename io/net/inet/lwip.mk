@@ -7,6 +7,8 @@
 LWIP_TREE   := $(BUILD)/src/lwip
 LWIP_FETCHED := $(LWIP_TREE).fetched
 LWIP_INC    := -Iio/net/inet/port -isystem $(LWIP_TREE)/src/include
+# Its headers count as the system's, through which dependencies aren't followed.
+LWIP_SETTINGS := $(wildcard io/net/inet/port/*.h)
 LWIP_SRCS   := $(addprefix core/,def.c inet_chksum.c init.c ip.c netif.c pbuf.c raw.c stats.c tcp.c tcp_in.c tcp_out.c \
                    timeouts.c udp.c) \
                $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
@@ -22,7 +24,7 @@ $(LWIP_FETCHED): scripts/source
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.
 define lwip_objects
-$(1)/lwip/%.c.o: $(LWIP_FETCHED) $(2)
+$(1)/lwip/%.c.o: $(LWIP_FETCHED) $(2) $(LWIP_SETTINGS)
 	$$(call say,$(4),lwip/$$*.c)
 	@mkdir -p $$(@D)
 	$$(Q)$(3) -MMD -MP -c $(LWIP_TREE)/src/$$*.c -o $$@

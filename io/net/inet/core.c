@@ -71,10 +71,12 @@ void inet_tell(struct inet_pending *pending, uint32_t events)
         pending->events |= events;
         return;
     }
-    if (!events)
+    /* With nobody waiting there is nobody to tell (readiness_tell says why that is safe); and a
+     * socket whose last reference is gone waits for this lock to be destroyed. */
+    if (!events || atomic_load(&pending->socket->readiness.waiting) == 0 ||
+        !sluice_object_addref_unless_dead(&pending->socket->object))
         return;
     pending->events = events;
-    socket_addref(pending->socket);
     list_push_back(&core.pending, &pending->link);
 }
 

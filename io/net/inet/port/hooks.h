@@ -2,13 +2,19 @@
 #ifndef IO_NET_INET_PORT_HOOKS_H
 #define IO_NET_INET_PORT_HOOKS_H
 
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
 struct netif;
+struct tcp_pcb;
+struct tcp_hdr;
 
 /* RFC 6528. */
 u32_t inet_hook_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                     u16_t remote_port);
+/* A segment, its header in host order, is about to go to PCB (also a listening one); other than
+ * ERR_OK: it is not. tcp_listen.c. */
+err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header);
 /* The interface towards DEST; SRC may be NULL. NULL: no route. */
 struct netif *inet_hook_route4(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *inet_hook_route6(const ip6_addr_t *src, const ip6_addr_t *dest);

@@ -102,6 +102,7 @@
 #define LWIP_TCP_MAX_SACK_NUM      4
 #define LWIP_TCP_KEEPALIVE         1
 #define TCP_LISTEN_BACKLOG         1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS  1 /* the local port, kept as long as the connection */
 /* Its comparisons are of 16 bits and know no segment of 64 KiB. */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1
 
@@ -136,8 +137,10 @@
 
 /* ---- Hooks: io/net/inet/port/hooks.h ---- */
 
-#define LWIP_HOOK_FILENAME                   "hooks.h"
-#define LWIP_HOOK_TCP_ISN                    inet_hook_isn
+#define LWIP_HOOK_FILENAME "hooks.h"
+#define LWIP_HOOK_TCP_ISN  inet_hook_isn
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, all, one, two, p) \
+    inet_hook_tcp_packet((pcb), (header))
 #define LWIP_HOOK_IP4_ROUTE_SRC(src, dest)   inet_hook_route4((src), (dest))
 #define LWIP_HOOK_ETHARP_GET_GW(netif, dest) inet_hook_gateway4((netif), (dest))
 #define LWIP_HOOK_IP6_ROUTE(src, dest)       inet_hook_route6((src), (dest))

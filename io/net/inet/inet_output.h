@@ -1,0 +1,24 @@
+/* Where a datagram is to go, and how: from the socket's options and the message's control data. */
+#ifndef IO_NET_INET_INET_OUTPUT_H
+#define IO_NET_INET_INET_OUTPUT_H
+
+#include "inet_sock.h"
+
+struct inet_output {
+    ip_addr_t destination;
+    oskit_u16_t port;
+    ip_addr_t source;      /* type ANY: the interface's */
+    oskit_u32_t interface; /* 0: the route's */
+    oskit_s32_t ttl, tos;  /* -1: the socket's */
+    bool whole;            /* not to be cut into fragments: EMSGSIZE */
+    struct netif *netif;   /* by inet_output_route */
+};
+
+/* Reads MESSAGE's control data. OSKIT_E_INVALIDARG. [thread] */
+oskit_error_t inet_output_control(const struct inet_sock *sock,
+                                  const struct socket_message *message, struct inet_output *output);
+/* Finds interface, source, ttl and tos. OSKIT_ENETUNREACH, OSKIT_EACCES (broadcast without
+ * SO_BROADCAST), OSKIT_EADDRNOTAVAIL. Core lock held. */
+oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output *output);
+
+#endif

@@ -1,0 +1,278 @@
+/*
+ * UDP from the network to sockets. A datagram for one goes to the socket that fits best; one for a
+ * group or for everybody to each that fits, all of them sharing its pbufs.
+ */
+#include <sluice/env.h>
+#include "lwip/inet_chksum.h"
+#include "lwip/prot/udp.h"
+#include "lwip/raw.h"
+#include "lwip/stats.h"
+#include "secret.h"
+#include "udp.h"
+
+#define BUCKETS 1024u
+
+static struct list buckets[BUCKETS];
+
+void udp_hash_init(void)
+{
+    for (oskit_u32_t i = 0; i < BUCKETS; i++)
+        list_init(&buckets[i]);
+}
+
+void udp_hash_add(struct udp_socket *u)
+{
+    list_push_front(&buckets[u->inet.local_port % BUCKETS], &u->hashed);
+}
+
+void udp_hash_remove(struct udp_socket *u)
+{
+    list_remove(&u->hashed);
+}
+
+/* ---- Which sockets ---- */
+
+static bool family_fits(const struct udp_socket *u, const struct inet_datagram *datagram)
+{
+    if (IP_IS_V4_VAL(datagram->destination))
+        return !inet_is6(&u->inet) || !u->inet.ip.v6only;
+    return inet_is6(&u->inet);
+}
+
+static bool is_any(const ip_addr_t *address)
+{
+    return IP_IS_ANY_TYPE_VAL(*address) || ip_addr_isany(address);
+}
+
+/* How well U fits; 0: not at all. */
+static oskit_u32_t score(const struct udp_socket *u, const struct inet_datagram *datagram)
+{
+    oskit_u32_t points = 1;
+
+    if (u->inet.local_port != datagram->destination_port || !family_fits(u, datagram))
+        return 0;
+    if (IP_IS_V4_VAL(datagram->destination) != inet_is6(&u->inet))
+        points++;
+    if (!is_any(&u->inet.local)) {
+        if (!ip_addr_cmp(&u->inet.local, &datagram->destination))
+            return 0;
+        points += 4;
+    }
+    if (u->connected) {
+        if (u->inet.remote_port != datagram->source_port ||
+            !ip_addr_cmp_zoneless(&u->inet.remote, &datagram->source))
+            return 0;
+        points += 8;
+    }
+    if (u->inet.base.options.interface != 0) {
+        if (u->inet.base.options.interface != datagram->interface)
+            return 0;
+        points += 4;
+    }
+    return points;
+}
+
+static bool same_group(const struct udp_socket *u, const struct udp_socket *best)
+{
+    return u->inet.base.options.reuse_port && best->inet.base.options.reuse_port;
+}
+
+/* Among those of a SO_REUSEPORT group that fit equally well, one by who sends. */
+static struct udp_socket *of_group(struct udp_socket *best, oskit_u32_t points, oskit_u32_t count,
+                                   const struct inet_datagram *datagram)
+{
+    struct {
+        ip_addr_t source, destination;
+        oskit_u16_t source_port;
+    } key = {0};
+
+    ip_addr_copy(key.source, datagram->source);
+    ip_addr_copy(key.destination, datagram->destination);
+    key.source_port = datagram->source_port;
+    oskit_u32_t index = (oskit_u32_t)(inet_secret_hash(&key, sizeof key) % count);
+    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+        struct udp_socket *u = container_of(at, struct udp_socket, hashed);
+        if (same_group(u, best) && score(u, datagram) == points && index-- == 0)
+            return u;
+    }
+    return best;
+}
+
+static struct udp_socket *find(const struct inet_datagram *datagram)
+{
+    struct udp_socket *best = NULL;
+    oskit_u32_t most = 0, count = 0;
+
+    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+        struct udp_socket *u = container_of(at, struct udp_socket, hashed);
+        oskit_u32_t points = score(u, datagram);
+        if (points > most) {
+            most = points;
+            best = u;
+            count = 1;
+        } else if (points == most && best != NULL && same_group(u, best)) {
+            count++;
+        }
+    }
+    return count > 1 ? of_group(best, most, count, datagram) : best;
+}
+
+/* ---- Delivery ---- */
+
+static void put(struct udp_socket *u, const struct inet_datagram *datagram)
+{
+    if (!inet_queue_put(&u->queue, datagram, u->inet.base.options.receive_buffer))
+        return;
+    readiness_change(&u->inet.base.readiness, READY_READ, 0);
+    inet_tell(&u->inet.pending, READY_READ);
+}
+
+static bool wants_many(const struct udp_socket *u, const struct inet_datagram *datagram)
+{
+    return score(u, datagram) != 0 &&
+           (!ip_addr_ismulticast(&datagram->destination) ||
+            inet_membership_allows(&u->inet, &datagram->destination, &datagram->source,
+                                   datagram->interface));
+}
+
+static bool deliver_many(const struct inet_datagram *datagram)
+{
+    struct udp_socket *last = NULL;
+
+    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+        struct udp_socket *u = container_of(at, struct udp_socket, hashed);
+        if (!wants_many(u, datagram))
+            continue;
+        if (last != NULL) {
+            pbuf_ref(datagram->p);
+            put(last, datagram);
+        }
+        last = u;
+    }
+    if (last != NULL)
+        put(last, datagram);
+    return last != NULL;
+}
+
+bool udp_deliver(const struct inet_datagram *datagram, bool many)
+{
+    if (many)
+        return deliver_many(datagram);
+    struct udp_socket *u = find(datagram);
+    if (u != NULL)
+        put(u, datagram);
+    return u != NULL;
+}
+
+/* ---- From lwIP ---- */
+
+static bool checksum_good(struct pbuf *p, const struct udp_hdr *header, struct netif *netif)
+{
+    if (header->chksum == 0)
+        return !ip_current_is_v6();
+#if LWIP_CHECKSUM_CTRL_PER_NETIF
+    if (!(netif->chksum_flags & NETIF_CHECKSUM_CHECK_UDP))
+        return true;
+#endif
+    (void)netif;
+    return ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, ip_current_src_addr(),
+                            ip_current_dest_addr()) == 0;
+}
+
+/* Makes P the payload alone; false: it isn't a datagram, and P is as before. */
+static bool strip(struct pbuf *p, struct netif *netif)
+{
+    u16_t ip_length = ip_current_header_tot_len();
+    struct udp_hdr *header;
+
+    if (p->len < ip_length + UDP_HEADER)
+        return false;
+    pbuf_remove_header(p, ip_length);
+    header = p->payload;
+    u16_t length = lwip_ntohs(header->len);
+    if (length < UDP_HEADER || length > p->tot_len) {
+        pbuf_add_header_force(p, ip_length);
+        return false;
+    }
+    if (length < p->tot_len)
+        pbuf_realloc(p, length);
+    if (!checksum_good(p, header, netif)) {
+        pbuf_add_header_force(p, ip_length);
+        UDP_STATS_INC(udp.chkerr);
+        return false;
+    }
+    pbuf_remove_header(p, UDP_HEADER);
+    return true;
+}
+
+static u8_t event_input(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *source)
+{
+    struct netif *netif = ip_current_input_netif();
+    u16_t ip_length = ip_current_header_tot_len();
+    struct inet_datagram datagram;
+    const struct udp_hdr *header = (void *)((char *)p->payload + ip_length);
+
+    (void)arg;
+    (void)pcb;
+    (void)source;
+    if (p->len < ip_length + UDP_HEADER || list_empty(&buckets[lwip_ntohs(header->dest) % BUCKETS]))
+        return 0;
+    inet_datagram_fill(&datagram, p);
+    datagram.source_port = lwip_ntohs(header->src);
+    datagram.destination_port = lwip_ntohs(header->dest);
+    if (!strip(p, netif))
+        return 0;
+    bool many = ip_addr_ismulticast(&datagram.destination) ||
+                ip_addr_isbroadcast(&datagram.destination, ip_current_netif());
+    if (udp_deliver(&datagram, many)) {
+        UDP_STATS_INC(udp.recv);
+        MIB2_STATS_INC(mib2.udpindatagrams);
+        return 1;
+    }
+    pbuf_add_header_force(p, ip_length + UDP_HEADER);
+    return 0;
+}
+
+oskit_error_t udp_start(void)
+{
+    udp_hash_init();
+    inet_lock();
+    struct raw_pcb *pcb = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_UDP);
+    if (pcb != NULL)
+        raw_recv(pcb, event_input, NULL);
+    inet_unlock();
+    return pcb != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+}
+
+/* ---- Reports ---- */
+
+struct udp_socket *udp_find_sender(const struct inet_report *report)
+{
+    list_for_each (at, &buckets[report->source_port % BUCKETS]) {
+        struct udp_socket *u = container_of(at, struct udp_socket, hashed);
+        if (u->inet.local_port != report->source_port)
+            continue;
+        if (!is_any(&u->inet.local) && !ip_addr_cmp_zoneless(&u->inet.local, &report->source))
+            continue;
+        if (u->connected && (u->inet.remote_port != report->destination_port ||
+                             !ip_addr_cmp_zoneless(&u->inet.remote, &report->destination)))
+            continue;
+        return u;
+    }
+    return NULL;
+}
+
+void udp_reported(const struct inet_report *report)
+{
+    struct udp_socket *u = udp_find_sender(report);
+
+    if (u == NULL)
+        return;
+    bool wanted = report->v6 ? u->inet.ip.receive_errors6 : u->inet.ip.receive_errors;
+    if (wanted)
+        inet_error_put(&u->inet, report);
+    if (!wanted && (!report->fatal || !u->connected))
+        return;
+    socket_error_set(&u->inet.base, report->error);
+    inet_tell(&u->inet.pending, READY_ERR | READY_READ | READY_WRITE);
+}

@@ -319,7 +319,7 @@ static oskit_u8_t byte_at(const struct bpf_view *view, oskit_u32_t offset)
     if (offset < view->piece)
         return view->bytes[offset];
     if (view->packet != NULL)
-        packet_chain_read(view->packet, offset - view->skew, &byte, 1);
+        packet_chain_read(view->packet, offset, &byte, 1);
     return byte;
 }
 

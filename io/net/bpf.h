@@ -45,7 +45,6 @@ struct bpf_view {
     const oskit_u8_t *bytes;     /* the frame's first piece */
     oskit_u32_t piece;           /* its length */
     const struct packet *packet; /* what holds all of it; NULL: there is only the piece */
-    oskit_u32_t skew;            /* bytes of the frame that come before the packet's first */
     oskit_u32_t length;          /* of the frame */
     oskit_u32_t start;           /* where offset 0 of the program is */
     oskit_u32_t link, network;   /* where the headers are */

@@ -69,12 +69,8 @@ struct packet_frame {
     const struct packet *packet;
     struct packet_info info;
     oskit_u32_t length; /* with the link header */
-    oskit_u32_t made;   /* bytes of `header` that the packet lacks: 0, or all */
     oskit_u8_t header[ETHERNET_HEADER];
 };
-/* Copies LENGTH bytes from OFFSET on, which are there. [any] */
-void packet_frame_read(const struct packet_frame *frame, oskit_u32_t offset, void *to,
-                       oskit_u32_t length);
 
 struct packet_socket;
 
@@ -162,12 +158,5 @@ oskit_error_t packet_socket_get(struct socket *s, oskit_s32_t level, oskit_s32_t
 oskit_error_t packet_member_change(struct packet_socket *ps, bool add, const void *value,
                                    oskit_u32_t length);
 void packet_members_drop(struct packet_socket *ps);
-
-/* Bytes of link header in the packets of an interface; the loopback's have none, and sockets see
- * them behind one of zeros. */
-static inline oskit_u32_t interface_header(const struct interface *interface)
-{
-    return interface->hardware == 1 ? ETHERNET_HEADER : 0;
-}
 
 #endif

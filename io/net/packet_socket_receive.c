@@ -5,22 +5,6 @@
 
 /* ---- What a frame is ---- */
 
-void packet_frame_read(const struct packet_frame *frame, oskit_u32_t offset, void *to,
-                       oskit_u32_t length)
-{
-    oskit_u8_t *at = to;
-
-    if (offset < frame->made) {
-        oskit_u32_t run = frame->made - offset < length ? frame->made - offset : length;
-        memcpy(at, frame->header + offset, run);
-        at += run;
-        offset += run;
-        length -= run;
-    }
-    if (length > 0)
-        packet_chain_read(frame->packet, offset - frame->made, at, length);
-}
-
 static oskit_u16_t word_at(const oskit_u8_t *bytes)
 {
     return (oskit_u16_t)(bytes[0] << 8 | bytes[1]);
@@ -35,7 +19,7 @@ static oskit_u16_t frame_protocol(const struct packet_frame *frame)
     if (type >= PROTOCOL_LEAST)
         return type;
     if (frame->length >= ETHERNET_HEADER + 2)
-        packet_frame_read(frame, ETHERNET_HEADER, next, 2);
+        packet_chain_read(frame->packet, ETHERNET_HEADER, next, 2);
     return word_at(next) == 0xffff ? PROTOCOL_802_3 : PROTOCOL_802_2;
 }
 
@@ -45,12 +29,9 @@ static oskit_u8_t frame_kind(const struct packet_frame *frame, enum interface_di
 
     if (direction == INTERFACE_SENT)
         return PACKET_OUTGOING;
-    if (frame->made != 0)
-        return PACKET_HOST;
-    if (memcmp(frame->header, interface->broadcast, 6) == 0)
-        return PACKET_BROADCAST;
     if (frame->header[0] & 1)
-        return PACKET_MULTICAST;
+        return memcmp(frame->header, interface->broadcast, 6) == 0 ? PACKET_BROADCAST
+                                                                   : PACKET_MULTICAST;
     return memcmp(frame->header, interface->address, 6) == 0 ? PACKET_HOST : PACKET_OTHERHOST;
 }
 
@@ -67,20 +48,6 @@ static oskit_u32_t frame_status(const struct packet *packet, enum interface_dire
     return STATUS_USER;
 }
 
-/* A packet without a link header gets one: zeros, and the protocol by the IP version. */
-static void frame_make_header(struct packet_frame *frame)
-{
-    oskit_u8_t version = 0;
-
-    packet_chain_read(frame->packet, 0, &version, 1);
-    oskit_u16_t protocol = version >> 4 == 6 ? 0x86dd : 0x0800;
-    frame->made = ETHERNET_HEADER;
-    frame->length += ETHERNET_HEADER;
-    memset(frame->header, 0, ETHERNET_HEADER);
-    frame->header[12] = (oskit_u8_t)(protocol >> 8);
-    frame->header[13] = (oskit_u8_t)protocol;
-}
-
 /* false: no frame at all. */
 static bool frame_look(struct packet_frame *frame, const struct interface *interface,
                        const struct packet *packet, enum interface_direction direction)
@@ -88,10 +55,7 @@ static bool frame_look(struct packet_frame *frame, const struct interface *inter
     frame->interface = interface;
     frame->packet = packet;
     frame->length = packet_chain_length(packet);
-    frame->made = 0;
-    if (interface_header(interface) == 0)
-        frame_make_header(frame);
-    else if (packet_chain_read(packet, 0, frame->header, ETHERNET_HEADER) < ETHERNET_HEADER)
+    if (packet_chain_read(packet, 0, frame->header, ETHERNET_HEADER) < ETHERNET_HEADER)
         return false;
     frame->info = (struct packet_info){
         .stamp = env_time_real(),
@@ -124,10 +88,9 @@ static oskit_u32_t frame_filter(struct packet_socket *ps, const struct packet_fr
         return keep;
     const struct sg_segment *first = &frame->packet->segments[0];
     struct bpf_view view = {
-        .bytes = frame->made != 0 ? frame->header : first->base,
-        .piece = frame->made != 0 ? frame->made : first->length,
+        .bytes = first->base,
+        .piece = first->length,
         .packet = frame->packet,
-        .skew = frame->made,
         .length = frame->length,
         .start = start,
         .network = ETHERNET_HEADER,
@@ -157,7 +120,7 @@ static bool frame_queue(struct packet_socket *ps, const struct packet_frame *fra
     if (message == NULL)
         return false;
     memcpy(message->info, &frame->info, sizeof frame->info);
-    packet_frame_read(frame, start, message->bytes, keep);
+    packet_chain_read(frame->packet, start, message->bytes, keep);
     bool queued = message_queue_push(&ps->queue, message, ps->socket.options.receive_buffer);
     if (!queued)
         message_put(message);

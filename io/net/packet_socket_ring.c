@@ -163,7 +163,7 @@ static void ring_write_frame(const struct packet_ring *ring, size_t place,
 {
     for (size_t run; size > 0; place += run, offset += (oskit_u32_t)run, size -= run) {
         run = size < page_rest(place) ? size : page_rest(place);
-        packet_frame_read(frame, offset, ring_at(ring, place), (oskit_u32_t)run);
+        packet_chain_read(frame->packet, offset, ring_at(ring, place), (oskit_u32_t)run);
     }
 }
 

@@ -98,51 +98,36 @@ static oskit_error_t header_make(oskit_u8_t *header, const struct target *target
     return OSKIT_SUCCESS;
 }
 
-/* What the program gave, behind the header that it or we make; in place of it where the interface
- * has none. */
+/* What the program gave, behind the header that it or we make. */
 static oskit_error_t sent_fill(struct packet_socket *ps, struct sent *sent,
                                const struct target *target, struct sluice_uio *uio)
 {
-    oskit_u8_t header[ETHERNET_HEADER];
-    oskit_u32_t kept = interface_header(target->interface);
+    oskit_u32_t header = ps->socket.type == SOCKET_RAW ? 0 : ETHERNET_HEADER;
+    oskit_error_t err = header != 0 ? header_make(sent->bytes, target) : OSKIT_SUCCESS;
     size_t moved;
 
-    oskit_error_t err = ps->socket.type == SOCKET_RAW
-                            ? uio_read_from(uio, header, ETHERNET_HEADER, &moved)
-                            : header_make(header, target);
-    if (OSKIT_FAILED(err))
-        return err;
-    memcpy(sent->bytes, header, kept);
-    return uio_read_from(uio, sent->bytes + kept, uio->left, &moved);
+    return OSKIT_SUCCEEDED(err) ? uio_read_from(uio, sent->bytes + header, uio->left, &moved) : err;
 }
 
-static oskit_error_t length_check(const struct packet_socket *ps, const struct target *target,
-                                  size_t payload, size_t frame)
+static oskit_error_t length_check(const struct target *target, size_t frame)
 {
-    (void)payload;
     if (frame > (size_t)target->interface->mtu + ETHERNET_HEADER + VLAN_TAG)
         return OSKIT_EMSGSIZE;
-    if (ps->socket.type == SOCKET_RAW && frame < ETHERNET_HEADER)
-        return OSKIT_E_INVALIDARG;
-    return OSKIT_SUCCESS;
+    return frame < ETHERNET_HEADER ? OSKIT_E_INVALIDARG : OSKIT_SUCCESS;
 }
 
 static oskit_error_t target_send(struct packet_socket *ps, const struct target *target,
                                  struct sluice_uio *uio)
 {
-    size_t given = uio->left;
-    size_t frame = ps->socket.type == SOCKET_RAW ? given : given + ETHERNET_HEADER;
+    size_t frame = uio->left + (ps->socket.type == SOCKET_RAW ? 0 : ETHERNET_HEADER);
     struct list packets = LIST_INIT(packets);
 
     if (!(target->interface->flags & INTERFACE_UP))
         return OSKIT_ENETDOWN;
-    oskit_error_t err = length_check(ps, target, given, frame);
+    oskit_error_t err = length_check(target, frame);
     if (OSKIT_FAILED(err))
         return err;
-    size_t length = frame - ETHERNET_HEADER + interface_header(target->interface);
-    if (length == 0)
-        return OSKIT_E_INVALIDARG;
-    struct sent *sent = sent_alloc(ps, (oskit_u32_t)length);
+    struct sent *sent = sent_alloc(ps, (oskit_u32_t)frame);
     if (sent == NULL)
         return OSKIT_ENOBUFS;
     err = sent_fill(ps, sent, target, uio);

@@ -2,6 +2,7 @@
 #include "io/net/netlink.h"
 
 #include <sluice/string.h>
+#include "io/net/route_table.h"
 
 struct neighbour_body { /* Linux's struct ndmsg */
     oskit_u8_t family, pad[3];
@@ -41,60 +42,60 @@ void netlink_show_neighbour(struct netlink_builder *b, oskit_u16_t type,
     netlink_end(b);
 }
 
-/* A dump; or the search for one. */
-struct neighbour_show {
-    struct netlink_builder *builder;
+/* What is wanted of them. */
+struct neighbour_filter {
     oskit_s32_t family;              /* 0: all */
     oskit_u32_t index;               /* 0: all */
     const struct inet_address *only; /* NULL: all */
-    bool found;
 };
 
-/* Runs with the stack's lock held; building a message is fit for that, for the queue it goes into
- * tells of itself with nothing but spinlocks. */
-static bool show_one(void *arg, const struct inet_neighbour *neighbour)
+static bool neighbour_wanted(const struct neighbour_filter *filter,
+                             const struct inet_neighbour *neighbour)
 {
-    struct neighbour_show *show = arg;
+    if ((filter->family != 0 && filter->family != neighbour->address.family) ||
+        (filter->index != 0 && filter->index != neighbour->interface))
+        return false;
+    return filter->only == NULL || memcmp(filter->only->bytes, neighbour->address.bytes,
+                                          netlink_address_size(filter->family)) == 0;
+}
 
-    if ((show->family != 0 && show->family != neighbour->address.family) ||
-        (show->index != 0 && show->index != neighbour->interface))
-        return true;
-    if (show->only != NULL && memcmp(show->only->bytes, neighbour->address.bytes,
-                                     netlink_address_size(show->family)) != 0)
-        return true;
-    show->found = true;
-    netlink_show_neighbour(show->builder, RTM_NEWNEIGH, neighbour);
-    return show->only == NULL;
+/* OSKIT_ENOENT: there is none such. */
+static oskit_error_t show_wanted(struct netlink_builder *b, const struct neighbour_filter *filter)
+{
+    struct neighbour_list *list = neighbours_collect();
+    oskit_error_t err = OSKIT_ENOENT;
+
+    if (list == NULL)
+        return OSKIT_ENOMEM;
+    for (oskit_u32_t i = 0; i < list->count; i++)
+        if (neighbour_wanted(filter, &list->neighbours[i])) {
+            netlink_show_neighbour(b, RTM_NEWNEIGH, &list->neighbours[i]);
+            err = OSKIT_SUCCESS;
+        }
+    neighbours_free(list);
+    return err;
 }
 
 static oskit_error_t dump_neighbours(const struct netlink_request *request,
                                      struct netlink_builder *b)
 {
-    struct neighbour_show show = {.builder = b, .family = request->body[0]};
+    struct neighbour_filter filter = {.family = request->body[0]};
     struct netlink_attributes attributes;
+    oskit_error_t err = OSKIT_SUCCESS;
 
-    if (show.family == FAMILY_BRIDGE)
+    if (filter.family == FAMILY_BRIDGE)
         return OSKIT_EOPNOTSUPP;
-    if (OSKIT_SUCCEEDED(netlink_parse(request, sizeof(struct neighbour_body), &attributes))) {
-        oskit_error_t err = netlink_read_u32(attributes.of[NDA_IFINDEX], 0, &show.index);
-        if (OSKIT_FAILED(err))
-            return err;
-    }
-    inet_neighbour_each(show_one, &show);
-    return OSKIT_SUCCESS;
+    if (OSKIT_SUCCEEDED(netlink_parse(request, sizeof(struct neighbour_body), &attributes)))
+        err = netlink_read_u32(attributes.of[NDA_IFINDEX], 0, &filter.index);
+    if (OSKIT_SUCCEEDED(err))
+        err = show_wanted(b, &filter);
+    return err == OSKIT_ENOENT ? OSKIT_SUCCESS : err;
 }
 
 static oskit_error_t neighbour_get(const struct inet_neighbour *asked, struct netlink_builder *b)
 {
-    struct neighbour_show show = {
-        .builder = b,
-        .family = asked->address.family,
-        .index = asked->interface,
-        .only = &asked->address,
-    };
-
-    inet_neighbour_each(show_one, &show);
-    return show.found ? OSKIT_SUCCESS : OSKIT_ENOENT;
+    return show_wanted(
+        b, &(struct neighbour_filter){asked->address.family, asked->interface, &asked->address});
 }
 
 /* ---- Changing ---- */
@@ -113,10 +114,8 @@ static oskit_error_t neighbour_read(const struct neighbour_body *body,
     oskit_error_t err = netlink_read_address(attributes->of[NDA_DST], body->family, &out->address);
     if (OSKIT_FAILED(err))
         return err;
-    if (body->index <= 0 || !inet_interface_get(out->interface, &interface) ||
-        interface.index != out->interface)
-        return OSKIT_ENODEV;
-    return OSKIT_SUCCESS;
+    return body->index > 0 && interface_of(out->interface, &interface) ? OSKIT_SUCCESS
+                                                                       : OSKIT_ENODEV;
 }
 
 static oskit_error_t neighbour_add(struct inet_neighbour *neighbour,

@@ -7,7 +7,7 @@
 #include "io/net/netlink.h"
 
 #include <sluice/string.h>
-#include "io/net/interface.h"
+#include "io/net/route_table.h"
 
 struct route_body { /* Linux's struct rtmsg */
     oskit_u8_t family, destination_prefix, source_prefix, service;
@@ -37,67 +37,7 @@ _Static_assert(sizeof(struct route_body) == 12, "struct rtmsg");
 #define FLAG_CLONED     0x200u
 #define LOOPBACK        1u
 
-/* ---- The table, copied ---- */
-
-struct route_list {
-    oskit_u32_t count, room;
-    struct inet_route routes[];
-};
-
-static bool count_route(void *arg, const struct inet_route *route)
-{
-    (void)route;
-    ++*(oskit_u32_t *)arg;
-    return true;
-}
-
-static bool collect_route(void *arg, const struct inet_route *route)
-{
-    struct route_list *list = arg;
-
-    if (list->count == list->room)
-        return false;
-    list->routes[list->count++] = *route;
-    return true;
-}
-
-#define ROOM_SPARE 8u /* routes that come while the list is made */
-
-static size_t list_size(oskit_u32_t room)
-{
-    return sizeof(struct route_list) + room * sizeof(struct inet_route);
-}
-
-static struct route_list *routes_collect(void)
-{
-    oskit_u32_t count = 0;
-
-    inet_route_each(count_route, &count);
-    struct route_list *list = env_alloc(list_size(count + ROOM_SPARE), 0);
-    if (list == NULL)
-        return NULL;
-    list->count = 0;
-    list->room = count + ROOM_SPARE;
-    inet_route_each(collect_route, list);
-    return list;
-}
-
-static void routes_free(struct route_list *list)
-{
-    env_free(list, list_size(list->room));
-}
-
 /* ---- Addresses ---- */
-
-static bool prefix_same(const struct inet_address *a, const struct inet_address *b,
-                        oskit_u32_t prefix)
-{
-    oskit_u32_t bytes = prefix / 8, bits = prefix % 8;
-
-    if (a->family != b->family || memcmp(a->bytes, b->bytes, bytes) != 0)
-        return false;
-    return bits == 0 || (a->bytes[bytes] ^ b->bytes[bytes]) >> (8 - bits) == 0;
-}
 
 /* The address of INTERFACE that packets to DESTINATION come from; NULL: it has none. */
 static const struct inet_address *source_of(const struct inet_interface *interface,
@@ -115,11 +55,6 @@ static const struct inet_address *source_of(const struct inet_interface *interfa
             any = address;
     }
     return any;
-}
-
-static bool interface_of(oskit_u32_t index, struct inet_interface *out)
-{
-    return inet_interface_get(index, out) && out->index == index;
 }
 
 /* ---- Showing ---- */
@@ -287,23 +222,9 @@ static oskit_error_t route_addresses(const struct route_body *body,
     return body->destination_prefix <= 8 * size ? OSKIT_SUCCESS : OSKIT_E_INVALIDARG;
 }
 
-/* The interface on whose link the gateway is; 0: none. */
-static oskit_u32_t gateway_interface(const struct inet_address *gateway)
-{
-    struct inet_interface interface;
-
-    for (oskit_u32_t index = 1; inet_interface_get(index, &interface); index = interface.index + 1)
-        for (oskit_u32_t i = 0; i < interface.address_count; i++)
-            if (prefix_same(&interface.addresses[i].address, gateway,
-                            interface.addresses[i].address.prefix))
-                return interface.index;
-    return 0;
-}
-
 static oskit_error_t route_read(const struct route_body *body,
                                 const struct netlink_attributes *attributes, struct inet_route *out)
 {
-    struct inet_interface interface;
     oskit_u32_t table;
 
     *out = (struct inet_route){.interface = 0};
@@ -320,53 +241,18 @@ static oskit_error_t route_read(const struct route_body *body,
         return err;
     if (table != TABLE_UNSPEC && table != TABLE_MAIN)
         return OSKIT_EOPNOTSUPP;
-    if (out->interface == 0 && out->gateway.family != 0)
-        out->interface = gateway_interface(&out->gateway);
-    if (out->interface == 0 && out->gateway.family != 0)
-        return OSKIT_ENETUNREACH;
-    return out->interface == 0 || interface_of(out->interface, &interface) ? OSKIT_SUCCESS
-                                                                           : OSKIT_ENODEV;
+    return OSKIT_SUCCESS;
 }
 
-static oskit_error_t route_add(const struct netlink_request *request,
-                               const struct inet_route *route)
+static oskit_error_t route_add(const struct netlink_request *request, struct inet_route *route)
 {
-    if (route->interface == 0)
-        return OSKIT_ENODEV;
-    oskit_error_t err = inet_route_add(route);
+    oskit_error_t err = route_add_complete(route);
+
     if (err != OSKIT_EEXIST || !(request->header->flags & NLM_F_REPLACE))
         return err;
     /* Between the two packets may find no way: nobody offers both in one. */
     err = inet_route_remove(route);
     return OSKIT_SUCCEEDED(err) ? inet_route_add(route) : err;
-}
-
-static bool route_matches(const struct inet_route *route, const struct inet_route *asked)
-{
-    return route->destination.prefix == asked->destination.prefix &&
-           prefix_same(&route->destination, &asked->destination, asked->destination.prefix) &&
-           (asked->interface == 0 || asked->interface == route->interface) &&
-           (asked->metric == 0 || asked->metric == route->metric) &&
-           (asked->gateway.family == 0 ||
-            (route->gateway.family == asked->gateway.family &&
-             memcmp(route->gateway.bytes, asked->gateway.bytes, 16) == 0));
-}
-
-/* The first that is as was asked, where less than all may have been said. */
-static oskit_error_t route_remove(const struct inet_route *asked)
-{
-    struct route_list *list = routes_collect();
-    oskit_error_t err = OSKIT_ESRCH;
-
-    if (list == NULL)
-        return OSKIT_ENOMEM;
-    for (oskit_u32_t i = 0; i < list->count; i++)
-        if (route_matches(&list->routes[i], asked)) {
-            err = inet_route_remove(&list->routes[i]);
-            break;
-        }
-    routes_free(list);
-    return err;
 }
 
 oskit_error_t netlink_route_request(const struct netlink_request *request,
@@ -390,5 +276,5 @@ oskit_error_t netlink_route_request(const struct netlink_request *request,
     if (OSKIT_FAILED(err))
         return err;
     return request->header->type == RTM_NEWROUTE ? route_add(request, &route)
-                                                 : route_remove(&route);
+                                                 : route_remove_like(&route);
 }

@@ -24,7 +24,7 @@
 #include <sluice/uio.h>
 
 #define CAPTURE_UNIX_HEADER 32u
-#define CAPTURE_SNAP        65535u /* bytes of a frame that are kept */
+#define CAPTURE_SNAP        262144u /* bytes of a frame that are kept */
 
 /* One send through a UNIX socket. */
 struct capture_unix {
@@ -39,7 +39,7 @@ struct capture_unix {
 
 /* How many captures run: 0, and UNIX sockets need not call. */
 extern _Atomic oskit_u32_t captures;
-/* Takes note of a send. [any] */
+/* Takes note of a send. [thread, no spinlock held] */
 void capture_unix(const struct capture_unix *sent);
 
 #define CAPTURE_DEFAULT_SIZE (4u << 20) /* bytes of a stream that wait for their reader */

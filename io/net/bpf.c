@@ -180,12 +180,10 @@ static bool instruction_known(const struct bpf_instruction *at, oskit_u32_t left
 }
 
 /* WRITTEN[i]: the scratch words, as bits, that are written on all ways to instruction i. Since all
- * jumps lead forwards, one pass finds it. */
+ * jumps lead forwards, one pass finds it. A return counts as a way on, as Linux has it. */
 static void written_meet(oskit_u16_t *written, const struct bpf_instruction *at, oskit_u32_t pc,
                          oskit_u16_t now)
 {
-    if (CLASS(at->code) == RET)
-        return;
     if (CLASS(at->code) != JMP) {
         written[pc + 1] &= now;
     } else if (at->code == (JMP | JA)) {
@@ -198,7 +196,7 @@ static void written_meet(oskit_u16_t *written, const struct bpf_instruction *at,
 
 static bool scratch_sound(const struct bpf_program *program, oskit_u16_t *written)
 {
-    memset(written, 0xff, program->count * sizeof *written);
+    memset(written, 0xff, (program->count + 1) * sizeof *written);
     written[0] = 0;
     for (oskit_u32_t pc = 0; pc < program->count; pc++) {
         const struct bpf_instruction *at = &program->code[pc];
@@ -219,7 +217,7 @@ static oskit_error_t program_check(const struct bpf_program *program)
             return OSKIT_E_INVALIDARG;
     if (CLASS(program->code[program->count - 1].code) != RET)
         return OSKIT_E_INVALIDARG;
-    size_t size = program->count * sizeof(oskit_u16_t);
+    size_t size = (program->count + 1) * sizeof(oskit_u16_t);
     oskit_u16_t *written = env_alloc(size, 0);
     if (written == NULL)
         return OSKIT_ENOMEM;

@@ -557,14 +557,19 @@ static oskit_error_t capture_open(void *arg, oskit_u32_t oflags, oskit_iunknown_
     return capture_create(CAPTURE_DEFAULT_SIZE, out);
 }
 
+static const struct device capture_device = {
+    .name = "capture",
+    .number = DEVICE_NUMBER(MISC_MAJOR, CAPTURE_MINOR),
+    .mode = OSKIT_S_IFCHR | 0400,
+    .open = capture_open,
+};
+
 oskit_error_t capture_register(void)
 {
-    static const struct device device = {
-        .name = "capture",
-        .number = DEVICE_NUMBER(MISC_MAJOR, CAPTURE_MINOR),
-        .mode = OSKIT_S_IFCHR | 0400,
-        .open = capture_open,
-    };
+    return device_register(&capture_device);
+}
 
-    return device_register(&device);
+void capture_unregister(void)
+{
+    device_unregister(&capture_device);
 }

@@ -10,12 +10,13 @@
 #include <oskit/types.h>
 #include <sluice/inet.h>
 
-/* inet_start calls each once, after interfaces_start. The last two: the ioctls of netdevice(7)
- * (sets net_ioctl), and /dev/capture. OSKIT_ENOMEM, OSKIT_EEXIST. [thread] */
+/* inet_start calls each, after interfaces_start; after an inet_stop again. The last two: the ioctls
+ * of netdevice(7) (sets net_ioctl), and /dev/capture. OSKIT_ENOMEM, OSKIT_EEXIST. [thread] */
 oskit_error_t packet_sockets_register(void);
 oskit_error_t netlink_sockets_register(void);
 void net_ioctl_register(void);
 oskit_error_t capture_register(void);
+void capture_unregister(void); /* by inet_stop [thread] */
 
 /*
  * Something has changed: programs that listen to a multicast group of NETLINK_ROUTE are told soon,

@@ -34,8 +34,9 @@ static bool prefix_of(const oskit_u8_t mask[4], oskit_u8_t *out)
 
     for (oskit_u32_t i = 0; i < 4; i++)
         word = word << 8 | mask[i];
-    *out = (oskit_u8_t)__builtin_popcount(word);
-    return (~word & (~word + 1)) == 0;
+    for (*out = 0; *out < BITS && word >> 31; word <<= 1)
+        ++*out;
+    return word == 0;
 }
 
 /* What an address alone says, in the old way of classes. */

@@ -506,7 +506,10 @@ static oskit_error_t netlink_create(oskit_s32_t type, oskit_s32_t protocol, slui
 oskit_error_t netlink_sockets_register(void)
 {
     static struct socket_family family = {.family = SOCKET_NETLINK, .create = netlink_create};
+    static bool registered;
 
-    socket_family_register(&family);
+    if (!registered)
+        socket_family_register(&family);
+    registered = true;
     return OSKIT_SUCCESS;
 }

@@ -282,6 +282,8 @@ oskit_error_t packet_sockets_register(void)
 {
     static struct socket_family family = {.family = SOCKET_PACKET, .create = packet_socket_create};
 
+    if (packet_socket_class.name != NULL)
+        return OSKIT_SUCCESS;
     packet_socket_class_make();
     socket_family_register(&family);
     return OSKIT_SUCCESS;

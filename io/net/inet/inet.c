@@ -48,6 +48,7 @@ oskit_error_t inet_start(const char *config)
 
 void inet_stop(void)
 {
+    capture_unregister();
     interfaces_stop();
     inet_lock();
     inet_configure_stop();

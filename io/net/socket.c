@@ -1,6 +1,6 @@
 /*
  * A socket's faces, thin over its kind: see socket_base.h. The options are in socket_option.c, the
- * families in socket_family.c.
+ * seed's face in socket_seed.c, the families in socket_family.c.
  *
  * socket.lock: the pending error with READY_ERR, and the options. A leaf.
  */
@@ -519,6 +519,7 @@ static const struct sluice_interface socket_interfaces[] = {
     {&oskit_stream_iid, offsetof(struct socket, stream), &socket_stream_ops},
     {&oskit_posixio_iid, offsetof(struct socket, posixio), &socket_posixio_ops},
     {&sluice_control_iid, offsetof(struct socket, control), &socket_control_ops},
+    {&oskit_socket_iid, offsetof(struct socket, seed), &socket_seed_ops},
 };
 
 const struct sluice_class socket_class = {"socket", socket_interfaces,

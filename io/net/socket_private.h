@@ -1,4 +1,5 @@
-/* Between the files of the sockets' base: socket.c, socket_option.c, socket_family.c. */
+/* Between the files of the sockets' base: socket.c, socket_option.c, socket_family.c,
+ * socket_seed.c. */
 #ifndef IO_NET_SOCKET_PRIVATE_H
 #define IO_NET_SOCKET_PRIVATE_H
 
@@ -8,6 +9,7 @@
 
 extern const struct sluice_class socket_class;
 extern struct socket_family unix_family;
+extern struct oskit_socket_ops socket_seed_ops;
 
 /* The calling program becomes the socket's owner. [thread] */
 void socket_own(struct socket *s);

@@ -251,7 +251,8 @@ oskit_error_t socket_create(oskit_s32_t family, oskit_s32_t type, oskit_s32_t pr
                             sluice_socket_t **out);
 oskit_error_t socket_create_pair(oskit_s32_t family, oskit_s32_t type, oskit_s32_t protocol,
                                  sluice_socket_t **one, sluice_socket_t **other);
-/* The seed's way in to the same sockets: domain, type and addresses with BSD's numbers. [thread] */
+/* The seed's way in to the same sockets: domain, type and addresses with BSD's numbers. With a
+ * reference. [thread] */
 struct oskit_socket_factory *socket_factory(void);
 
 /* What the calling program is, for credentials; the host's. [thread] */

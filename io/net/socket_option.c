@@ -11,11 +11,6 @@
 #include <sluice/string.h>
 #include "interface.h"
 
-/* A build without the interfaces knows none. */
-#pragma weak interface_by_name
-#pragma weak interface_by_index
-#pragma weak interface_put
-
 /* ---- Values ---- */
 
 oskit_error_t option_int(const void *value, oskit_u32_t length, oskit_s32_t *out)
@@ -189,7 +184,7 @@ static oskit_error_t device_set(struct socket_options *options, const void *valu
     memcpy(name, value, length < NAME_SIZE ? length : NAME_SIZE - 1);
     if (name[0] == 0)
         return interface_set(options, 0);
-    struct interface *interface = interface_by_name != NULL ? interface_by_name(name) : NULL;
+    struct interface *interface = interface_by_name(name);
     if (interface == NULL)
         return OSKIT_ENODEV;
     oskit_error_t err = interface_set(options, interface->index);
@@ -202,8 +197,7 @@ static oskit_error_t index_set(struct socket_options *options, oskit_s32_t index
     if (index < 0)
         return OSKIT_E_INVALIDARG;
     if (index != 0) {
-        struct interface *interface =
-            interface_by_index != NULL ? interface_by_index((oskit_u32_t)index) : NULL;
+        struct interface *interface = interface_by_index((oskit_u32_t)index);
         if (interface == NULL)
             return OSKIT_ENODEV;
         interface_put(interface);

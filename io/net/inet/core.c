@@ -11,6 +11,9 @@
 #include "memory.h"
 #include "secret.h"
 #include "lwip/init.h"
+#include "lwip/ip4_frag.h"
+#include "lwip/ip6_frag.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
@@ -168,14 +171,28 @@ void inet_core_start(void)
     if (!core.started) {
         lwip_init();
         core.started = true;
+    } else {
+        sys_restart_timeouts();
     }
     inet_timers_changed = true;
     inet_unlock();
 }
 
+/* Connections that nobody has any more, and pieces of datagrams that nobody will complete. */
+static void leftovers_drop(void)
+{
+    while (tcp_tw_pcbs)
+        tcp_abort(tcp_tw_pcbs);
+    for (int i = 0; i <= IP_REASS_MAXAGE; i++)
+        ip_reass_tmr();
+    for (int i = 0; i <= IPV6_REASS_MAXAGE; i++)
+        ip6_reass_tmr();
+}
+
 void inet_core_stop(void)
 {
     inet_lock();
+    leftovers_drop();
     inet_returned_drain();
     inet_memory_trim();
     inet_core_release();

@@ -14,6 +14,9 @@ LWIP_SRCS   := $(addprefix core/,def.c inet_chksum.c init.c ip.c netif.c pbuf.c 
                $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
                $(addprefix core/ipv6/,ethip6.c icmp6.c inet6.c ip6.c ip6_addr.c ip6_frag.c mld6.c nd6.c) \
                netif/ethernet.c
+# What depends on our settings, which lwIP's headers include: the compiler takes those for the system's and doesn't note it.
+LWIP_SETTINGS := $(wildcard io/net/inet/port/*.h io/net/inet/port/*/*.h)
+LWIP_USERS  := $(wildcard io/net/inet/*.c)
 # One place of its says htonl, which the headers leave to others here.
 LWIP_PLAIN   = $(filter-out $(WARNINGS),$(1)) -w -Dhtonl=__builtin_bswap32
 
@@ -24,9 +27,9 @@ $(LWIP_FETCHED): scripts/source
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.
 define lwip_objects
-$(1)/lwip/%.c.o: $(LWIP_FETCHED) $(2) $(LWIP_SETTINGS)
+$(1)/lwip/%.c.o: $(LWIP_FETCHED) $(LWIP_SETTINGS) $(2)
 	$$(call say,$(4),lwip/$$*.c)
 	@mkdir -p $$(@D)
-	$$(Q)$(3) -MMD -MP -c $(LWIP_TREE)/src/$$*.c -o $$@
--include $(LWIP_SRCS:%=$(1)/lwip/%.d)
+	$$(Q)$(3) -c $(LWIP_TREE)/src/$$*.c -o $$@
+$(patsubst %,$(1)/%.o,$(LWIP_USERS)): $(LWIP_SETTINGS)
 endef

@@ -204,7 +204,8 @@ static void card_changed(void *arg, bool up, bool gone)
         interface->flags |= LINK_RUNNING;
     else
         interface->flags &= ~LINK_RUNNING;
-    stack->changed(interface);
+    if (interface->stack)
+        stack->changed(interface);
 }
 
 static const struct netqueue_client card_client = {card_receive, card_writable, card_changed};
@@ -304,6 +305,8 @@ static void card_leave(struct interface *interface)
     interface_put(interface);
 }
 
+/* The stack sends as soon as it knows of the interface, so the card is open before; what arrives
+ * till then is dropped, since the interface isn't up. */
 static void card_added(sluice_netqueue_t *card)
 {
     struct interface *interface = card_interface(card);
@@ -311,14 +314,14 @@ static void card_added(sluice_netqueue_t *card)
         env_log(ENV_LOG_WARNING, "no memory for a network interface");
         return;
     }
-    interface_enter(interface);
     oskit_error_t error = sluice_netqueue_open(card, &card_client, interface);
     if (error) {
         env_log(ENV_LOG_WARNING, "%s can't be opened: error %#x", interface->name, error);
-        card_leave(interface);
+        interface_put(interface);
         return;
     }
     card_set_receive(interface);
+    interface_enter(interface);
 }
 
 static void card_removed(sluice_netqueue_t *card)

@@ -8,7 +8,6 @@ LWIP_TREE   := $(BUILD)/src/lwip
 LWIP_FETCHED := $(LWIP_TREE).fetched
 LWIP_INC    := -Iio/net/inet/port -isystem $(LWIP_TREE)/src/include
 # Its headers count as the system's, through which dependencies aren't followed.
-LWIP_SETTINGS := $(wildcard io/net/inet/port/*.h)
 LWIP_SRCS   := $(addprefix core/,def.c inet_chksum.c init.c ip.c netif.c pbuf.c raw.c stats.c tcp.c tcp_in.c tcp_out.c \
                    timeouts.c udp.c) \
                $(addprefix core/ipv4/,dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \

@@ -33,7 +33,6 @@ static void message_free(struct unix_message *message)
     for (oskit_u32_t i = 0; i < message->pages; i++)
         if (message->u.page[i] != NULL)
             env_page_unref(message->u.page[i]);
-    unix_name_put(message->name);
     inbox_put(message->sender);
     env_free(message, message_size(message));
 }
@@ -88,7 +87,6 @@ static struct unix_message *message_alloc(struct unix_socket *self, size_t lengt
     memset(message->u.page, 0, shape.pages * sizeof(void *));
     inbox_ref(self->inbox);
     message->sender = self->inbox;
-    message->name = unix_name_ref(atomic_load(&self->inbox->name));
     message->charge = (oskit_u32_t)length + MESSAGE_CHARGE;
     return message;
 }
@@ -266,33 +264,6 @@ static oskit_error_t target_find(struct unix_socket *self, const struct socket_a
     return err;
 }
 
-static oskit_error_t message_send(struct unix_socket *self, struct unix_inbox *inbox,
-                                  struct socket_message *in, oskit_size_t *out)
-{
-    struct unix_message *message;
-    size_t length = in->uio->left, charge = length + MESSAGE_CHARGE;
-    oskit_error_t err = account_take(self, charge);
-
-    if (OSKIT_FAILED(err))
-        return err;
-    err = message_new(self, in, &message);
-    if (OSKIT_SUCCEEDED(err)) {
-        err = deliver(self, inbox, message, !(in->flags & SOCKET_MSG_DONTWAIT));
-        if (OSKIT_FAILED(err)) {
-            unix_flight_cancel(message->flight);
-            message_free(message);
-        }
-    }
-    if (OSKIT_FAILED(err)) {
-        account_give(self, charge);
-        return err;
-    }
-    uio_skip(in->uio, length);
-    in->rights = NULL;
-    *out = length;
-    return OSKIT_SUCCESS;
-}
-
 static oskit_error_t send_check(const struct unix_socket *self, const struct socket_message *in)
 {
     if (in->flags & SOCKET_MSG_OOB)
@@ -301,23 +272,66 @@ static oskit_error_t send_check(const struct unix_socket *self, const struct soc
                                                                            : OSKIT_SUCCESS;
 }
 
+/* A message that is charged and copied, and not on its way yet. */
+static oskit_error_t message_prepare(struct unix_socket *self, const struct socket_message *in,
+                                     struct unix_message **out)
+{
+    size_t charge = in->uio->left + MESSAGE_CHARGE;
+    oskit_error_t err = send_check(self, in);
+
+    *out = NULL;
+    if (OSKIT_SUCCEEDED(err))
+        err = account_take(self, charge);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = message_new(self, in, out);
+    if (OSKIT_FAILED(err))
+        account_give(self, charge);
+    return err;
+}
+
+/* INBOX may be NULL when ERR says why there is none: the message goes back. */
+static oskit_error_t message_dispatch(struct unix_socket *self, struct unix_inbox *inbox,
+                                      struct unix_message *message, struct socket_message *in,
+                                      oskit_error_t err)
+{
+    size_t length = message->length, charge = message->charge;
+
+    if (OSKIT_SUCCEEDED(err))
+        err = deliver(self, inbox, message, !(in->flags & SOCKET_MSG_DONTWAIT));
+    if (OSKIT_FAILED(err)) {
+        unix_flight_cancel(message->flight);
+        message_free(message);
+        account_give(self, charge);
+        return err;
+    }
+    uio_skip(in->uio, length);
+    in->rights = NULL;
+    return OSKIT_SUCCESS;
+}
+
+/* The message comes first and to whom second, as on Linux: that is how errors take turns. */
 oskit_error_t unix_dgram_send(struct socket *s, struct socket_message *message, oskit_size_t *out)
 {
     struct unix_socket *self = unix_of(s);
     struct unix_inbox *inbox = NULL;
+    struct unix_message *prepared;
+    size_t length = message->uio->left;
     oskit_error_t err = OSKIT_SUCCESS;
 
     *out = 0;
     if (message->name != NULL)
         err = unix_address_check(message->name);
-    if (OSKIT_SUCCEEDED(err))
-        err = target_find(self, message->name, &inbox);
-    if (OSKIT_SUCCEEDED(err))
-        err = send_check(self, message);
     if (OSKIT_SUCCEEDED(err) && s->options.pass_cred)
         err = unix_autobind(self);
     if (OSKIT_SUCCEEDED(err))
-        err = message_send(self, inbox, message, out);
+        err = message_prepare(self, message, &prepared);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = target_find(self, message->name, &inbox);
+    err = message_dispatch(self, inbox, prepared, message, err);
+    if (OSKIT_SUCCEEDED(err))
+        *out = length;
     /* Nobody is there any more: a connection to it is over. */
     if (err == OSKIT_ECONNREFUSED && inbox != NULL)
         unix_dgram_disconnect(self, inbox);
@@ -325,24 +339,36 @@ oskit_error_t unix_dgram_send(struct socket *s, struct socket_message *message, 
     return err;
 }
 
+static oskit_error_t record_send(struct unix_socket *self, struct unix_inbox *inbox,
+                                 struct socket_message *message, oskit_size_t *out)
+{
+    struct unix_message *prepared;
+    size_t length = message->uio->left;
+
+    if (atomic_load(&inbox->ended))
+        return OSKIT_EPIPE;
+    oskit_error_t err = message_prepare(self, message, &prepared);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = message_dispatch(self, inbox, prepared, message, OSKIT_SUCCESS);
+    if (OSKIT_SUCCEEDED(err))
+        *out = length;
+    return err;
+}
+
 /* A connection's records; where to is not asked. */
 oskit_error_t unix_seqpacket_send(struct socket *s, struct socket_message *message,
                                   oskit_size_t *out)
 {
-    struct unix_socket *self = unix_of(s);
     oskit_error_t err = socket_error_take(s);
 
     *out = 0;
     if (OSKIT_FAILED(err))
         return err;
-    struct unix_inbox *inbox = inbox_peer_get(self->inbox);
+    struct unix_inbox *inbox = inbox_peer_get(unix_of(s)->inbox);
     if (inbox == NULL)
         return OSKIT_ENOTCONN;
-    err = send_check(self, message);
-    if (OSKIT_SUCCEEDED(err) && atomic_load(&inbox->ended))
-        err = OSKIT_EPIPE;
-    if (OSKIT_SUCCEEDED(err))
-        err = message_send(self, inbox, message, out);
+    err = record_send(unix_of(s), inbox, message, out);
     inbox_put(inbox);
     return err;
 }
@@ -371,8 +397,9 @@ static void message_describe(const struct unix_socket *self, const struct unix_m
     in->whole = message->length - skip;
     in->has_credentials = self->socket.options.pass_cred;
     in->credentials = message->has_credentials ? message->credentials : nobody;
-    if (in->name != NULL && message->name != NULL)
-        *in->name = message->name->text;
+    const struct unix_name *name = atomic_load(&message->sender->name);
+    if (in->name != NULL && name != NULL)
+        *in->name = name->text;
     if (in->uio->left < in->whole)
         in->out_flags |= SOCKET_MSG_TRUNC;
 }

@@ -78,8 +78,7 @@ struct unix_mark {
 
 struct unix_message {
     struct list link;
-    struct unix_inbox *sender; /* a reference: charged for it till it is gone */
-    struct unix_name *name;    /* the sender's, a reference; or NULL */
+    struct unix_inbox *sender; /* a reference: charged for it till it is gone, and has the name */
     struct unix_flight *flight;
     struct socket_credentials credentials;
     bool has_credentials;

@@ -55,8 +55,10 @@ struct socket_target {
 };
 /* Copies it in: -ABI_EINVAL for impossible lengths, -ABI_EFAULT. Resolves nothing. */
 long socket_target_get(struct socket_target *target, long user, long length);
-/* Finds the socket that a UNIX path leads to, for connecting FILE and sending. Others need none. */
+/* Finds the socket that a UNIX path leads to, for connecting FILE. Others need none. */
 long socket_target_find(struct socket_target *target, const struct openfile *file);
+/* The same for sending. */
+long socket_target_send(struct socket_target *target, const struct openfile *file);
 /* Binds FILE's socket, making the node of a UNIX path; on failure it is gone again. */
 long socket_target_bind(struct socket_target *target, struct openfile *file);
 static inline void socket_target_end(struct socket_target *target)

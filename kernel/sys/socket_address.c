@@ -67,6 +67,13 @@ long socket_target_find(struct socket_target *target, const struct openfile *fil
     return target_is_path(target, file) ? unix_find(target) : 0;
 }
 
+/* Streams and records go to whom their socket is connected to, whatever the address says. */
+long socket_target_send(struct socket_target *target, const struct openfile *file)
+{
+    bool connected = file->socket_family == ABI_AF_UNIX && file->socket_type != ABI_SOCK_DGRAM;
+    return connected ? 0 : socket_target_find(target, file);
+}
+
 /* ---- bind ---- */
 
 static long unix_bind_made(struct socket_target *target, struct openfile *file,

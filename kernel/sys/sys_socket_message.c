@@ -35,7 +35,7 @@ static long send_to(struct openfile *file, struct sluice_uio *uio, long flags, l
     struct socket_target target;
     long result = socket_target_get(&target, user, length);
     if (!result)
-        result = socket_target_find(&target, file);
+        result = socket_target_send(&target, file);
     if (!result) {
         transfer_begin(&t, file, uio, &target.address, flags);
         result = transfer_send(&t);
@@ -182,7 +182,7 @@ static long message_send(struct openfile *file, struct message *m, long flags)
     long result =
         named ? socket_target_get(&target, (long)m->header.msg_name, m->header.msg_namelen) : 0;
     if (!result && named)
-        result = socket_target_find(&target, file);
+        result = socket_target_send(&target, file);
     if (!result) {
         transfer_begin(&t, file, &m->uio, named ? &target.address : NULL, flags);
         result = message_send_control(&t, &m->header);

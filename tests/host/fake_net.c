@@ -134,7 +134,9 @@ bool fake_net_receive(struct fake_net *net, unsigned pair, const struct net_head
 
 void fake_net_link(struct fake_net *net, bool up)
 {
+    pthread_mutex_lock(&net->virtio.lock);
     net->virtio.config[6] = up;
+    pthread_mutex_unlock(&net->virtio.lock);
     env_test_interrupt_enter();
     if (net->virtio.interrupts_attached)
         virtio_config_interrupt(&net->virtio.device);

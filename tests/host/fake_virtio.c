@@ -78,9 +78,11 @@ static void read_config(struct virtio_device *device, unsigned offset, void *to,
 {
     struct fake_virtio *fake = fake_of(device);
 
+    pthread_mutex_lock(&fake->lock); /* a test may change it meanwhile */
     memset(to, fake->gone ? GONE : 0, size);
     if (!fake->gone && offset + size <= sizeof fake->config)
         memcpy(to, fake->config + offset, size);
+    pthread_mutex_unlock(&fake->lock);
 }
 
 static void write_config(struct virtio_device *device, unsigned offset, const void *from,

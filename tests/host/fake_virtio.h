@@ -70,7 +70,7 @@ struct fake_virtio {
     unsigned left_alone;       /* a bit a queue: the thread and fake_virtio_serve don't touch it */
     /* What happened. */
     _Atomic uint8_t status;
-    uint64_t accepted;
+    _Atomic uint64_t accepted;
     _Atomic unsigned resets; /* by whatever thread notices a lie */
     unsigned cut_offs;
     _Atomic bool interrupts_attached;

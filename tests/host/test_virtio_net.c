@@ -1,6 +1,7 @@
 #include "drivers/virtio/net.h"
 #include "fake_net.h"
 #include "harness.h"
+#include "net_walk.h"
 
 #define ALL                                                                                     \
     (NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MTU | NET_F_MAC | NET_F_GUEST_TSO | NET_F_HOST_TSO | \
@@ -1166,6 +1167,17 @@ static void test_all_at_once(void **state)
     card_end(card);
 }
 
+static void test_walks(void **state)
+{
+    (void)state;
+    env_test_clock_manual(true);
+    for (unsigned seed = 1; seed <= 60; seed++) {
+        struct choices choices = choices_from_seed(seed);
+        net_walk(&choices, 200, seed % 3 == 0);
+    }
+    env_test_clock_manual(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1199,6 +1211,7 @@ int main(void)
         HARNESS_TEST(test_by_the_seeds_way),
         HARNESS_TEST(test_polled_by_the_seeds_way),
         HARNESS_TEST(test_all_at_once),
+        HARNESS_TEST(test_walks),
     };
     return cmocka_run_group_tests_name("virtio-net", tests, NULL, NULL);
 }

@@ -206,8 +206,8 @@ bool net_receive_fill(struct net_receive *receive)
 struct turn {
     struct list packets;
     uint32_t count, taken;
-    bool over;   /* nothing is there, and the device interrupts for what comes */
-    bool short_; /* of buffers */
+    bool over;     /* nothing is there, and the device interrupts for what comes */
+    bool short_of; /* of buffers */
     bool broken;
 };
 
@@ -221,7 +221,7 @@ static void turn_take(struct net_receive *receive, uint32_t max, struct turn *tu
         turn->taken = frames_take(receive, &turn->packets, max, &turn->count);
         turn->broken = virtqueue_broken(virtqueue);
         if (!turn->broken && buffers_due(receive))
-            turn->short_ = !buffers_fill(receive);
+            turn->short_of = !buffers_fill(receive);
         turn->over = !turn->taken && (turn->broken || !virtqueue_interrupt_on(virtqueue, 1));
     }
     if (turn->over)
@@ -237,7 +237,7 @@ bool net_receive_run(struct net_receive *receive)
         turn_take(receive, left, &turn);
         if (turn.broken)
             net_reset_request(net);
-        if (turn.short_)
+        if (turn.short_of)
             net_worker_wake(&receive->worker, WORK_FILL);
         if (turn.over)
             return true;

@@ -353,6 +353,9 @@ oskit_error_t ext2_map_fill(struct journal_handle *handle, struct ext2_node *nod
 /* Frees all blocks from INDEX on, in several transactions; the node is on the list of orphans or
  * its size says so already. No handle open; the node's mutex is held. */
 oskit_error_t ext2_truncate_blocks(struct ext2_node *node, oskit_u64_t index);
+/* Bytes FROM to TO - 1 of a regular file become a hole. With a journal, and the node's mutex held.
+ */
+oskit_error_t ext2_punch(struct ext2_node *node, oskit_u64_t from, oskit_u64_t to);
 /* Sets the size of a regular file; takes its mutex. */
 oskit_error_t ext2_truncate(struct ext2_node *node, oskit_u64_t size);
 /* The end of a node without links, at its last release: blocks and number are free. */

@@ -170,20 +170,13 @@ static const struct oskit_posixio_ops ext2_posixio_ops = {
 
 /* ---- Writing back, advice ---- */
 
-static oskit_error_t ext2_sync_range(struct ext2_node *node, oskit_u32_t flags, oskit_u64_t first,
-                                     oskit_u64_t last)
-{
-    if (flags & (SYNC_WAIT_BEFORE | SYNC_WAIT_AFTER))
-        return pagecache_writeback(&node->cache, first, last, true);
-    return pagecache_writeback(&node->cache, first, last, false);
-}
-
 static oskit_error_t ext2_open_sync(sluice_sync_t *self, oskit_u32_t flags, oskit_u64_t first,
                                     oskit_u64_t last, oskit_u32_t *seen)
 {
     struct ext2_node *node = ext2_open_of(self)->node;
-    oskit_error_t err = flags & SYNC_RANGE ? ext2_sync_range(node, flags, first, last)
-                                           : ext2_fsync(node, flags & SYNC_DATA);
+    if (flags & SYNC_RANGE)
+        return pagecache_sync_range(&node->cache, flags, first, last, seen);
+    oskit_error_t err = ext2_fsync(node, flags & SYNC_DATA);
     oskit_error_t noted = pagecache_error(&node->cache, seen);
 
     return OSKIT_FAILED(noted) ? noted : err;
@@ -204,23 +197,7 @@ static oskit_error_t ext2_advise(sluice_sync_t *self, oskit_u32_t advice, oskit_
 {
     struct ext2_open *open = ext2_open_of(self);
 
-    switch (advice) {
-    case ADVICE_NORMAL:
-    case ADVICE_RANDOM:
-    case ADVICE_SEQUENTIAL:
-        open->reader.advice = advice;
-        return OSKIT_SUCCESS;
-    case ADVICE_WILLNEED:
-        pagecache_prefetch(&open->node->cache, first, last);
-        return OSKIT_SUCCESS;
-    case ADVICE_DONTNEED:
-        pagecache_writeback(&open->node->cache, first, last, false);
-        pagecache_drop(&open->node->cache, first, last);
-        return OSKIT_SUCCESS;
-    case ADVICE_NOREUSE:
-        return OSKIT_SUCCESS;
-    }
-    return OSKIT_E_INVALIDARG;
+    return pagecache_advise(&open->node->cache, &open->reader, advice, first, last);
 }
 
 static const struct sluice_sync_ops ext2_sync_ops = {

@@ -117,9 +117,10 @@ oskit_error_t ext2_seek(struct ext2_node *node, oskit_off_t offset, bool hole, o
 
 /* ---- Space ahead ---- */
 
-/* Zeros into the holes of bytes FROM..TO: there is no mark for blocks that are yet to be written.
- */
-static oskit_error_t ext2_fill_zeros(struct ext2_node *node, oskit_u64_t from, oskit_u64_t to)
+/* Zeros into the holes of bytes FROM..TO, or into ALL: there is no mark for blocks that are yet to
+ * be written. */
+static oskit_error_t ext2_fill_zeros(struct ext2_node *node, oskit_u64_t from, oskit_u64_t to,
+                                     bool all)
 {
     struct ext2 *fs = node->fs;
     oskit_error_t err = OSKIT_SUCCESS;
@@ -132,6 +133,7 @@ static oskit_error_t ext2_fill_zeros(struct ext2_node *node, oskit_u64_t from, o
         bool hole;
 
         err = ext2_kind(node, index, ((to - 1) >> fs->g.block_shift) + 1, &hole, &count);
+        hole |= all;
         end = (index + count) << fs->g.block_shift;
         if (end > to)
             end = to;
@@ -152,14 +154,27 @@ static oskit_error_t ext2_fill_zeros(struct ext2_node *node, oskit_u64_t from, o
     return err;
 }
 
-static oskit_error_t ext2_preallocate(struct ext2_node *node, oskit_u64_t from, oskit_u64_t to)
+/* Blocks behind the end of a file would have to be marked as such. */
+static oskit_error_t ext2_preallocate(struct ext2_node *node, oskit_u32_t mode, oskit_u64_t from,
+                                      oskit_u64_t to)
 {
     oskit_u64_t old = ext2_node_size(node);
-    oskit_error_t err = ext2_fill_zeros(node, from, to < old ? to : old);
+    bool all = mode & ALLOCATE_ZERO_RANGE;
 
+    if (mode & ALLOCATE_KEEP_SIZE && to > old)
+        return OSKIT_EOPNOTSUPP;
+    ext2_written(node);
+    oskit_error_t err = ext2_fill_zeros(node, from, to < old ? to : old, all);
     if (OSKIT_SUCCEEDED(err) && to > old)
-        err = ext2_fill_zeros(node, from > old ? from : old, to);
+        err = ext2_fill_zeros(node, from > old ? from : old, to, all);
     return err;
+}
+
+static bool ext2_mode_known(const struct ext2 *fs, oskit_u32_t mode)
+{
+    if (mode & ALLOCATE_PUNCH_HOLE)
+        return mode == (ALLOCATE_PUNCH_HOLE | ALLOCATE_KEEP_SIZE) && fs->journal;
+    return !(mode & ~(ALLOCATE_KEEP_SIZE | ALLOCATE_ZERO_RANGE));
 }
 
 oskit_error_t ext2_allocate(struct ext2_node *node, oskit_u32_t mode, oskit_off_t offset,
@@ -171,14 +186,19 @@ oskit_error_t ext2_allocate(struct ext2_node *node, oskit_u32_t mode, oskit_off_
         return err;
     if (offset < 0 || length <= 0)
         return OSKIT_E_INVALIDARG;
-    if (mode != 0)
+    if (!ext2_mode_known(node->fs, mode))
         return OSKIT_EOPNOTSUPP;
     if ((oskit_u64_t)length > ext2_size_limit(node->fs) ||
         (oskit_u64_t)offset > ext2_size_limit(node->fs) - (oskit_u64_t)length)
         return OSKIT_EFBIG;
+    oskit_u64_t from = (oskit_u64_t)offset, to = from + (oskit_u64_t)length;
     env_mutex_lock(&node->mutex);
-    ext2_written(node);
-    err = ext2_preallocate(node, (oskit_u64_t)offset, (oskit_u64_t)offset + (oskit_u64_t)length);
+    if (mode & ALLOCATE_PUNCH_HOLE) {
+        ext2_written(node);
+        err = ext2_punch(node, from, to);
+    } else {
+        err = ext2_preallocate(node, mode, from, to);
+    }
     env_mutex_unlock(&node->mutex);
     return err;
 }

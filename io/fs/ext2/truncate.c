@@ -1,7 +1,7 @@
 /*
- * Taking blocks away from a file, from its end. As much as one transaction carries, then the next:
- * after each the file is whole up to where the cut has come, and the list of orphans has the rest
- * done after a crash. Lock order: ext2.h.
+ * Taking blocks away from a file, from the end of a range. As much as one transaction carries, then
+ * the next: after each the file is whole up to where the cut has come. When it becomes shorter, the
+ * list of orphans has the rest done after a crash. Lock order: ext2.h.
  */
 #include "ext2.h"
 
@@ -15,6 +15,7 @@
 struct ext2_cut {
     struct ext2_node *node;
     struct journal_handle *handle;
+    oskit_u64_t first, end; /* blocks of the file: these go */
 };
 
 /* OSKIT_EAGAIN: the transaction is full. */
@@ -121,23 +122,38 @@ static oskit_error_t ext2_cut_indirect(struct ext2_cut *cut, struct buffer *pare
     return OSKIT_SUCCESS;
 }
 
-/*
- * The tree of LEVELS levels under *ENTRY of PARENT: everything from SLOTS (the place in each level;
- * NULL: all) on. Bounded by three levels.
+/* COUNT entries, of UNIT blocks each from BASE on: those that the cut touches are FROM to *TO - 1.
  */
+static oskit_u32_t ext2_cut_touched(const struct ext2_cut *cut, oskit_u64_t base, oskit_u64_t unit,
+                                    oskit_u32_t count, oskit_u32_t *to)
+{
+    oskit_u64_t span = unit * count;
+
+    *to = 0;
+    if (cut->first >= base + span || cut->end <= base)
+        return 0;
+    *to = cut->end - base >= span ? count : (oskit_u32_t)((cut->end - base + unit - 1) / unit);
+    return cut->first <= base ? 0 : (oskit_u32_t)((cut->first - base) / unit);
+}
+
+/* What the cut touches of the tree of LEVELS levels under *ENTRY of PARENT, which begins with the
+ * file's block BASE. Bounded by three levels. */
 static oskit_error_t ext2_cut_tree(struct ext2_cut *cut, struct buffer *parent, oskit_u32_t *entry,
-                                   unsigned levels, const oskit_u32_t *slots)
+                                   unsigned levels, oskit_u64_t base)
 {
     struct ext2 *fs = cut->node->fs;
-    oskit_u32_t per_block = fs->g.block_size / sizeof(oskit_u32_t), from = slots ? slots[0] : 0;
+    oskit_u32_t per_block = fs->g.block_size / sizeof(oskit_u32_t), to;
+    oskit_u64_t unit = levels == 1   ? 1
+                       : levels == 2 ? per_block
+                                     : (oskit_u64_t)per_block * per_block;
+    oskit_u32_t from = ext2_cut_touched(cut, base, unit, per_block, &to);
     struct buffer *buffer;
-    oskit_error_t err;
 
-    if (*entry == 0)
+    if (*entry == 0 || from >= to)
         return OSKIT_SUCCESS;
     if (!ext2_blocks_valid(&fs->g, *entry, 1))
         return ext2_damaged(fs, "indirect block of inode", cut->node->ino);
-    err = buffer_get(fs->buffers, *entry, &buffer);
+    oskit_error_t err = buffer_get(fs->buffers, *entry, &buffer);
     if (OSKIT_FAILED(err))
         return err;
     oskit_u32_t *entries = buffer->data;
@@ -146,33 +162,30 @@ static oskit_error_t ext2_cut_tree(struct ext2_cut *cut, struct buffer *parent, 
         if (OSKIT_SUCCEEDED(err))
             err = journal_access(cut->handle, buffer);
         if (OSKIT_SUCCEEDED(err))
-            err = ext2_cut_entries(cut, buffer, entries, from, per_block);
+            err = ext2_cut_entries(cut, buffer, entries, from, to);
     }
-    for (oskit_u32_t i = per_block; levels > 1 && i-- > from && OSKIT_SUCCEEDED(err);)
-        err = ext2_cut_tree(cut, buffer, &entries[i], levels - 1,
-                            slots && i == from ? slots + 1 : NULL);
+    for (oskit_u32_t i = to; levels > 1 && i-- > from && OSKIT_SUCCEEDED(err);)
+        err = ext2_cut_tree(cut, buffer, &entries[i], levels - 1, base + i * unit);
     if (OSKIT_SUCCEEDED(err) && ext2_all_zero(entries, per_block))
         return ext2_cut_indirect(cut, parent, entry, buffer);
     buffer_put(buffer);
     return err;
 }
 
-/* All from INDEX on, with map_mutex held. */
-static oskit_error_t ext2_cut_map(struct ext2_cut *cut, oskit_u64_t index)
+/* With map_mutex held. */
+static oskit_error_t ext2_cut_map(struct ext2_cut *cut)
 {
-    oskit_u32_t slots[4];
-    unsigned depth = ext2_map_path(cut->node->fs, index, slots);
-    oskit_u32_t *block = cut->node->block;
+    oskit_u64_t per_block = cut->node->fs->g.block_size / sizeof(oskit_u32_t);
+    const oskit_u64_t bases[] = {EXT2_DIRECT_BLOCKS, EXT2_DIRECT_BLOCKS + per_block,
+                                 EXT2_DIRECT_BLOCKS + per_block + per_block * per_block};
+    oskit_u32_t *block = cut->node->block, to;
     oskit_error_t err = OSKIT_SUCCESS;
 
-    for (unsigned slot = EXT2_TRIPLE; slot >= EXT2_INDIRECT && OSKIT_SUCCEEDED(err); slot--) {
-        if (depth == 0 || (depth > 1 && slot < slots[0]))
-            return err;
-        err = ext2_cut_tree(cut, NULL, &block[slot], slot - EXT2_INDIRECT + 1,
-                            depth > 1 && slot == slots[0] ? slots + 1 : NULL);
-    }
-    if (OSKIT_SUCCEEDED(err) && depth == 1)
-        err = ext2_cut_entries(cut, NULL, block, slots[0], EXT2_DIRECT_BLOCKS);
+    for (unsigned level = SLUICE_COUNT(bases); level > 0 && OSKIT_SUCCEEDED(err); level--)
+        err = ext2_cut_tree(cut, NULL, &block[EXT2_INDIRECT + level - 1], level, bases[level - 1]);
+    oskit_u32_t from = ext2_cut_touched(cut, 0, 1, EXT2_DIRECT_BLOCKS, &to);
+    if (OSKIT_SUCCEEDED(err) && from < to)
+        err = ext2_cut_entries(cut, NULL, block, from, to);
     return err;
 }
 
@@ -180,13 +193,13 @@ static oskit_error_t ext2_cut_map(struct ext2_cut *cut, oskit_u64_t index)
 static oskit_error_t ext2_cut_all(struct journal_handle *handle, struct ext2_node *node,
                                   oskit_u64_t index, bool *closed)
 {
-    struct ext2_cut cut = {node, handle};
+    struct ext2_cut cut = {node, handle, index, UINT64_MAX};
     oskit_error_t err, stored;
 
     *closed = false;
     for (;;) {
         env_mutex_lock(&node->map_mutex);
-        err = ext2_cut_map(&cut, index);
+        err = ext2_cut_map(&cut);
         stored = ext2_inode_store(handle, node, false);
         env_mutex_unlock(&node->map_mutex);
         if (err != OSKIT_EAGAIN || OSKIT_FAILED(stored))
@@ -220,6 +233,48 @@ oskit_error_t ext2_truncate_blocks(struct ext2_node *node, oskit_u64_t index)
     if (OSKIT_SUCCEEDED(err))
         err = ext2_inode_store(&handle, node, false);
     ext2_end(node->fs, &handle);
+    return err;
+}
+
+/* ---- Holes ---- */
+
+/* The cache has let go of bytes FIRST to LAST before the transaction ends that frees their blocks,
+ * so that nothing of it is on its way to them when they are another's. */
+static oskit_error_t ext2_punch_step(struct ext2_cut *cut, oskit_u64_t first, oskit_u64_t last)
+{
+    struct ext2_node *node = cut->node;
+
+    env_mutex_lock(&node->map_mutex);
+    oskit_error_t err = cut->first < cut->end ? ext2_cut_map(cut) : OSKIT_SUCCESS;
+    oskit_error_t stored = ext2_inode_store(cut->handle, node, false);
+    env_mutex_unlock(&node->map_mutex);
+    oskit_error_t dropped = pagecache_punch(&node->cache, first, last);
+    if (OSKIT_FAILED(stored))
+        return stored;
+    return OSKIT_FAILED(err) ? err : dropped;
+}
+
+oskit_error_t ext2_punch(struct ext2_node *node, oskit_u64_t from, oskit_u64_t to)
+{
+    struct ext2 *fs = node->fs;
+    oskit_u64_t size = ext2_node_size(node), mask = fs->g.block_size - 1;
+    struct journal_handle handle;
+    struct ext2_cut cut = {node, &handle, (from + mask) >> fs->g.block_shift, 0};
+
+    if (from >= size)
+        return OSKIT_SUCCESS;
+    if (to > size)
+        to = (size + mask) & ~mask;
+    cut.end = to >> fs->g.block_shift;
+    oskit_error_t err = ext2_begin(fs, CUT_BEGIN, &handle);
+    if (OSKIT_FAILED(err))
+        return err;
+    while ((err = ext2_punch_step(&cut, from, to - 1)) == OSKIT_EAGAIN) {
+        err = ext2_restart(fs, &handle, CUT_BEGIN);
+        if (OSKIT_FAILED(err))
+            return err;
+    }
+    ext2_end(fs, &handle);
     return err;
 }
 

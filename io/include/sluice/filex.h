@@ -76,6 +76,7 @@ struct filex_entry {
 #define ALLOCATE_KEEP_SIZE 1u
 #define ALLOCATE_PUNCH_HOLE \
     2u /* only together with KEEP_SIZE: frees the range, which then reads as zeros */
+#define ALLOCATE_ZERO_RANGE 16u /* the range reads as zeros, and has space */
 
 typedef struct sluice_filex {
     struct sluice_filex_ops *ops;

@@ -28,14 +28,15 @@ static netif_ext_callback_t change_callback;
 static bool address_take(const char **at, ip4_addr_t *out)
 {
     char text[16];
-    size_t length = 0;
+    size_t length = 0, dots = 0;
     while ((**at >= '0' && **at <= '9') || **at == '.') {
         if (length + 1 == sizeof text)
             return false;
+        dots += **at == '.';
         text[length++] = *(*at)++;
     }
     text[length] = 0;
-    return length && ip4addr_aton(text, out);
+    return dots == 3 && ip4addr_aton(text, out);
 }
 
 static bool prefix_take(const char **at, ip4_addr_t *mask)

@@ -65,10 +65,6 @@ extern struct pbuf *inet_loopback_first;
 void inet_loopback_run(void);
 void inet_loopback_drop(struct netif *netif);
 
-/* ---- the sockets: registers INET and INET6. [thread, lock not held] ---- */
-
-oskit_error_t inet_sockets_register(void);
-
 /* ---- configure.c ---- */
 
 /* NETIF is new, or its link or flags changed: starts or stops what configures it. */

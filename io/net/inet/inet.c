@@ -4,6 +4,7 @@
 #include <sluice/string.h>
 #include "configure.h"
 #include "core_private.h"
+#include "inet_sock.h"
 #include "io/net/family.h"
 #include "lwip/dhcp.h"
 #include "lwip/nd6.h"
@@ -49,6 +50,7 @@ oskit_error_t inet_start(const char *config)
 void inet_stop(void)
 {
     capture_unregister();
+    inet_sockets_stop();
     interfaces_stop();
     inet_lock();
     inet_configure_stop();

@@ -8,8 +8,9 @@
 #include "lwip/pbuf.h"
 #include "lwip/raw.h"
 
-#define COPY_MAX (40u + 8u + 256u) /* of the packet complained of: its headers and a little more \
-                                    */
+#define COPY_MAX                                                                    \
+    (40u + 8u + 256u) /* of the packet complained of: its headers and a little more \
+                       */
 #define ICMP_FIXED 8u
 
 enum { UNREACHABLE4 = 3, EXCEEDED4 = 11, PARAMETER4 = 12 };
@@ -167,15 +168,28 @@ static u8_t event_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_
     return 0; /* lwIP's and raw sockets' too */
 }
 
+static struct raw_pcb *four, *six;
+
 oskit_error_t inet_icmp_start(void)
 {
     inet_lock();
-    struct raw_pcb *four = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP);
-    struct raw_pcb *six = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
+    four = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP);
+    six = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
     if (four != NULL)
         raw_recv(four, event_icmp, NULL);
     if (six != NULL)
         raw_recv(six, event_icmp, NULL);
     inet_unlock();
     return four != NULL && six != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+}
+
+void inet_icmp_stop(void)
+{
+    inet_lock();
+    if (four != NULL)
+        raw_remove(four);
+    if (six != NULL)
+        raw_remove(six);
+    four = six = NULL;
+    inet_unlock();
 }

@@ -339,15 +339,26 @@ oskit_error_t inet_sockets_register(void)
     static struct socket_family family4 = {.family = SOCKET_INET, .create = create4};
     static struct socket_family family6 = {.family = SOCKET_INET6, .create = create6};
 
+    static bool registered;
+
     inet_ports_init();
     oskit_error_t err = udp_start();
     if (OSKIT_SUCCEEDED(err))
         err = inet_icmp_start();
     if (OSKIT_FAILED(err))
         return err;
-    socket_family_register(&family4);
-    socket_family_register(&family6);
+    if (!registered) {
+        socket_family_register(&family4);
+        socket_family_register(&family6);
+        registered = true;
+    }
     return OSKIT_SUCCESS;
+}
+
+void inet_sockets_stop(void)
+{
+    inet_icmp_stop();
+    udp_stop();
 }
 
 void inet_socket_each(oskit_s32_t family, oskit_s32_t type,

@@ -17,6 +17,8 @@
 /* Registers INET and INET6, and starts listening to what the network says of packets sent (ICMP).
  * Once, by inet_start. [thread] */
 oskit_error_t inet_sockets_register(void);
+/* The end of what it started, for tests; the families stay. [thread] */
+void inet_sockets_stop(void);
 
 /* ---- Local ports ---- */
 
@@ -139,6 +141,7 @@ void tcp_reported(const struct inet_report *report);
 void udp_reported(const struct inet_report *report);
 void raw_reported(oskit_u8_t protocol, const struct inet_report *report);
 oskit_error_t inet_icmp_start(void);
+void inet_icmp_stop(void);
 /* Into SOCK's error queue (IP_RECVERR). */
 void inet_error_put(struct inet_sock *sock, const struct inet_report *report);
 
@@ -147,6 +150,7 @@ oskit_error_t udp_socket_create(oskit_s32_t family, oskit_s32_t protocol, sluice
 oskit_error_t raw_socket_create(oskit_s32_t family, oskit_s32_t protocol, sluice_socket_t **out);
 oskit_error_t ping_socket_create(oskit_s32_t family, oskit_s32_t protocol, sluice_socket_t **out);
 oskit_error_t udp_start(void);
+void udp_stop(void);
 
 /* For inet_socket_each: those of one protocol. false: SHOW has had enough. Core lock held. */
 bool tcp_each(oskit_s32_t family, bool (*show)(void *arg, const struct inet_socket *socket),

@@ -5,7 +5,7 @@
 #   LWIP_PLAIN     for flags: what lwIP is compiled without, since its warnings are not ours to mend
 
 LWIP_TREE   := $(BUILD)/src/lwip
-LWIP_FETCHED := $(LWIP_TREE).fetched
+LWIP_FETCHED := $(LWIP_TREE).mended
 LWIP_INC    := -Iio/net/inet/port -isystem $(LWIP_TREE)/src/include
 # Its headers count as the system's, through which dependencies aren't followed.
 LWIP_SRCS   := $(addprefix core/,def.c inet_chksum.c init.c ip.c netif.c pbuf.c raw.c stats.c tcp.c tcp_in.c tcp_out.c \
@@ -19,9 +19,14 @@ LWIP_USERS  := $(wildcard io/net/inet/*.c)
 # One place of its says htonl, which the headers leave to others here.
 LWIP_PLAIN   = $(filter-out $(WARNINGS),$(1)) -w -Dhtonl=__builtin_bswap32
 
-$(LWIP_FETCHED): scripts/source
+$(LWIP_TREE).fetched: scripts/source
 	$(call say,FETCH,lwip)
 	$(Q)SLUICE_BUILD=$(BUILD) scripts/source lwip
+	$(Q)touch $@
+
+# The first retransmission comes after a second, as RFC 6298 has it: 2.1.3 has its 3 where settings don't reach.
+$(LWIP_FETCHED): $(LWIP_TREE).fetched
+	$(Q)sed -i 's|= 3000 / TCP_SLOW_INTERVAL|= LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL|' $(LWIP_TREE)/src/core/tcp.c
 	$(Q)touch $@
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.

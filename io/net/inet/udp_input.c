@@ -233,15 +233,26 @@ static u8_t event_input(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip
     return 0;
 }
 
+static struct raw_pcb *input;
+
 oskit_error_t udp_start(void)
 {
     udp_hash_init();
     inet_lock();
-    struct raw_pcb *pcb = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_UDP);
-    if (pcb != NULL)
-        raw_recv(pcb, event_input, NULL);
+    input = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_UDP);
+    if (input != NULL)
+        raw_recv(input, event_input, NULL);
     inet_unlock();
-    return pcb != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+    return input != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+}
+
+void udp_stop(void)
+{
+    inet_lock();
+    if (input != NULL)
+        raw_remove(input);
+    input = NULL;
+    inet_unlock();
 }
 
 /* ---- Reports ---- */

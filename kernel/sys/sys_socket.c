@@ -210,14 +210,8 @@ static oskit_error_t connect_try(void *arg)
 static oskit_error_t connected_try(void *arg)
 {
     const struct connection *c = arg;
-    sluice_socket_t *socket = c->file->socket;
-    oskit_s32_t pending = 0;
-    oskit_u32_t length = sizeof pending;
     if (!(readiness_level(c->file->readiness) & (READY_WRITE | READY_HUP | READY_ERR)))
         return OSKIT_EWOULDBLOCK;
-    socket->ops->getsockopt(socket, ABI_SOL_SOCKET, ABI_SO_ERROR, &pending, &length);
-    if (pending)
-        return pending;
     oskit_error_t error = connect_try(arg);
     return error == OSKIT_EISCONN                                  ? OSKIT_SUCCESS
            : error == OSKIT_EALREADY || error == OSKIT_EINPROGRESS ? OSKIT_EWOULDBLOCK

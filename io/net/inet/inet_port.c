@@ -43,9 +43,10 @@ static bool overlaps(const ip_addr_t *one, const ip_addr_t *other)
     return ip_addr_isany(one) || ip_addr_isany(other) || ip_addr_cmp(one, other);
 }
 
+/* ONE is who asks. */
 static bool shared(const struct inet_port *one, const struct inet_port *other)
 {
-    if (one->reuse_address && other->reuse_address && !one->listening && !other->listening)
+    if (one->reuse_address && other->reuse_address && !other->listening)
         return true;
     return one->reuse_port && other->reuse_port && one->uid == other->uid;
 }

@@ -197,11 +197,9 @@ static bool is_broadcast(const ip_addr_t *address)
     return false;
 }
 
-oskit_error_t inet_bind_check(const struct inet_sock *sock, const ip_addr_t *address, bool datagram)
+oskit_error_t inet_bind_check(const struct inet_sock *sock, const ip_addr_t *address)
 {
-    if (inet_is_local(address))
-        return OSKIT_SUCCESS;
-    if (datagram && (ip_addr_ismulticast(address) || is_broadcast(address)))
+    if (inet_is_local(address) || ip_addr_ismulticast(address) || is_broadcast(address))
         return OSKIT_SUCCESS;
     return sock->ip.freebind || sock->ip.freebind6 ? OSKIT_SUCCESS : OSKIT_EADDRNOTAVAIL;
 }

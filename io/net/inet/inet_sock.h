@@ -104,9 +104,8 @@ void inet_name_plain(oskit_s32_t family, const ip_addr_t *address, oskit_u16_t p
 
 /* Whether ADDRESS is one of the machine's own, or any; core lock held. */
 bool inet_is_local(const ip_addr_t *address);
-/* Whether a socket may bind to it (multicast and broadcast too, for datagrams). Core lock held. */
-oskit_error_t inet_bind_check(const struct inet_sock *sock, const ip_addr_t *address,
-                              bool datagram);
+/* Whether a socket may bind to it: also a group's and everybody's. Core lock held. */
+oskit_error_t inet_bind_check(const struct inet_sock *sock, const ip_addr_t *address);
 /* Ports below 1024 are root's. [thread] */
 bool inet_port_permitted(oskit_u16_t port);
 

@@ -46,7 +46,7 @@ static oskit_error_t bind_locked(struct tcp_socket *t, const ip_addr_t *address,
 {
     if (t->phase != TCP_UNCONNECTED || t->port != NULL)
         return OSKIT_E_INVALIDARG;
-    oskit_error_t err = inet_bind_check(&t->inet, address, false);
+    oskit_error_t err = inet_bind_check(&t->inet, address);
     if (OSKIT_FAILED(err))
         return err;
     if (number != 0 || !t->inet.ip.no_port) {

@@ -13,7 +13,7 @@
 #define FLAGS_KNOWN                                                                         \
     (SOCKET_MSG_PEEK | SOCKET_MSG_TRUNC | SOCKET_MSG_DONTWAIT | SOCKET_MSG_WAITALL |        \
      SOCKET_MSG_ERRQUEUE | SOCKET_MSG_NOSIGNAL | SOCKET_MSG_DONTROUTE | SOCKET_MSG_CTRUNC | \
-     SOCKET_MSG_CMSG_CLOEXEC | SOCKET_MSG_CONFIRM | SOCKET_MSG_EOR)
+     SOCKET_MSG_CMSG_CLOEXEC | SOCKET_MSG_CONFIRM | SOCKET_MSG_EOR | SOCKET_MSG_OOB)
 
 static struct list sockets = LIST_INIT(sockets); /* core lock */
 
@@ -23,7 +23,7 @@ static oskit_error_t bind_locked(struct udp_socket *u, const ip_addr_t *address,
 {
     if (u->port != NULL)
         return OSKIT_E_INVALIDARG;
-    oskit_error_t err = inet_bind_check(&u->inet, address, true);
+    oskit_error_t err = inet_bind_check(&u->inet, address);
     if (OSKIT_SUCCEEDED(err))
         err = inet_port_take(&udp_ports, &u->inet, address, number, &u->port);
     if (OSKIT_FAILED(err))
@@ -164,11 +164,12 @@ static oskit_error_t udp_receive(struct socket *s, struct socket_message *messag
 
     *out = 0;
     if (message->flags & ~FLAGS_KNOWN)
-        return OSKIT_EOPNOTSUPP; /* SOCKET_MSG_OOB */
+        return OSKIT_EOPNOTSUPP;
     if (message->flags & SOCKET_MSG_ERRQUEUE)
         return inet_error_receive(&u->inet, message, out);
     oskit_error_t err = inet_datagram_receive(&u->inet, &u->queue, message, &got, out);
-    if (err == OSKIT_EWOULDBLOCK && (u->shut & 1))
+    /* The end is what ends a wait; who doesn't wait is told nothing of it, as on Linux. */
+    if (err == OSKIT_EWOULDBLOCK && (u->shut & 1) && !(message->flags & SOCKET_MSG_DONTWAIT))
         return OSKIT_SUCCESS;
     if (OSKIT_SUCCEEDED(err) && message->name != NULL)
         inet_name_write(&u->inet, &got.source, got.source_port, message->name);

@@ -168,13 +168,10 @@ bool udp_deliver(const struct inet_datagram *datagram, bool many)
 
 static bool checksum_good(struct pbuf *p, const struct udp_hdr *header, struct netif *netif)
 {
-    if (header->chksum == 0)
-        return !ip_current_is_v6();
-#if LWIP_CHECKSUM_CTRL_PER_NETIF
     if (!(netif->chksum_flags & NETIF_CHECKSUM_CHECK_UDP))
         return true;
-#endif
-    (void)netif;
+    if (header->chksum == 0)
+        return !ip_current_is_v6();
     return ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, ip_current_src_addr(),
                             ip_current_dest_addr()) == 0;
 }

@@ -3,6 +3,7 @@
 #include <sluice/packet.h>
 #include <sluice/string.h>
 #include <sluice/uio.h>
+#include "core_private.h"
 #include "inet_output.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
@@ -82,10 +83,8 @@ static void header_fill(const struct udp_socket *u, const struct inet_output *ou
     header->chksum = 0;
     if (u->inet.base.options.no_check && IP_IS_V4_VAL(output->destination))
         return;
-#if LWIP_CHECKSUM_CTRL_PER_NETIF
     if (!(output->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP))
         return;
-#endif
     u16_t sum =
         ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &output->source, &output->destination);
     header->chksum = sum != 0 ? sum : 0xffff;
@@ -98,6 +97,8 @@ static void loop_back(const struct udp_socket *u, const struct inet_output *outp
     bool v6 = IP_IS_V6_VAL(output->destination);
     bool group = ip_addr_ismulticast(&output->destination);
 
+    if (output->netif == inet_loopback_netif)
+        return; /* it comes back by itself */
     if (group && !(v6 ? u->inet.ip.multicast_loop6 : u->inet.ip.multicast_loop))
         return;
     if (!group && !ip_addr_isbroadcast(&output->destination, output->netif))

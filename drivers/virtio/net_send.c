@@ -230,10 +230,11 @@ void net_send_interrupt(struct virtqueue *virtqueue)
     env_spin_lock(&send->lock);
     send->interrupts++;
     if (!send->stopped) {
+        /* The slots may have come back by another way before this interrupt did. */
         do
             sent_take(send, &over);
-        while (send->waiting && list_empty(&over) && credit_wanted(send));
-        tell = send->waiting && !list_empty(&over);
+        while (send->waiting && !virtqueue->free_count && credit_wanted(send));
+        tell = send->waiting && virtqueue->free_count;
         if (tell) {
             send->waiting = false;
             virtqueue_interrupt_off(virtqueue);

@@ -451,6 +451,30 @@ static void test_out_of_credit(void **state)
     }
 }
 
+/* What the interrupt is asked for may have been taken back before it comes. */
+static void test_credit_that_is_taken_back_first(void **state)
+{
+    (void)state;
+    static const uint64_t kinds[] = {0, VIRTIO_F_INDIRECT, ALL & ~NET_F_CTRL_VQ};
+    for (unsigned kind = 0; kind < SLUICE_COUNT(kinds); kind++) {
+        struct list packets;
+        struct fake_request request;
+        sluice_netqueue_t *card = card_open(kinds[kind]);
+        packets_fill(&packets, 40);
+        unsigned taken = sluice_netqueue_submit(card, &packets);
+        assert_int_equal(sluice_netqueue_submit(card, &packets), 0);
+        while (fake_virtio_take(&device.virtio, 1, &request))
+            fake_virtio_give(&device.virtio, &request, 0);
+        sluice_netqueue_reclaim(card);
+        fake_virtio_interrupt(&device.virtio);
+        assert_int_equal(client.writable, 1);
+        taken += sluice_netqueue_submit(card, &packets);
+        assert_true(taken > 16);
+        net_packets_done(&packets);
+        card_end(card);
+    }
+}
+
 static void sent_done(struct packet *packet)
 {
     (void)packet;
@@ -1191,6 +1215,7 @@ int main(void)
         HARNESS_TEST(test_offloads_out),
         HARNESS_TEST(test_what_cannot_be_sent),
         HARNESS_TEST(test_out_of_credit),
+        HARNESS_TEST(test_credit_that_is_taken_back_first),
         HARNESS_TEST(test_sent_packets_come_back),
         HARNESS_TEST(test_frames_come_in),
         HARNESS_TEST(test_devices_of_old),

@@ -338,6 +338,9 @@ static long receive_messages(struct openfile *file, long user, uint32_t count, l
             break;
         if (out_flags & SOCKET_MSG_OOB)
             break;
+        /* An error is the next call's. */
+        if (readiness_level(file->readiness) & READY_ERR)
+            break;
     }
     return done ? (long)done : result;
 }

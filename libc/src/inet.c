@@ -177,11 +177,21 @@ static int longest_gap(const uint8_t *bytes, int *length)
     return best;
 }
 
+/* IPv4's addresses in IPv6's clothes are told by their own numbers. */
+static bool ends_as_ipv4(const uint8_t *bytes, int gap, int length)
+{
+    return gap == 0 && (length == 6 || (length == 5 && bytes[10] == 0xff && bytes[11] == 0xff));
+}
+
 static void format_ipv6(const uint8_t *bytes, char *text)
 {
     int length, gap = longest_gap(bytes, &length);
 
     for (int n = 0; n < 8; n++) {
+        if (n == 6 && ends_as_ipv4(bytes, gap, length)) {
+            sprintf(text, "%d.%d.%d.%d", bytes[12], bytes[13], bytes[14], bytes[15]);
+            return;
+        }
         if (n == gap) {
             text += sprintf(text, n ? ":" : "::");
             n += length - 1;

@@ -19,6 +19,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
@@ -207,7 +208,7 @@ static uint64_t any_descriptor(struct dice *dice)
         return any_number(dice);
     if (below(dice, 20) == 0)
         return (uint64_t)-100;
-    return below(dice, 28);
+    return below(dice, 36);
 }
 
 /* Never another's number for root: it may do everything to anybody. */
@@ -263,14 +264,30 @@ static uint64_t any_argument(struct dice *dice, const char *kind, size_t length)
     return any_number(dice);
 }
 
-/* Structures: words that are pointers, sizes, descriptors or nonsense. */
+/* A socket's address in a word: a short path, an abstract name, a port of 127.0.0.1. */
+static uint64_t any_name(struct dice *dice)
+{
+    switch (below(dice, 4)) {
+    case 0:
+        return AF_UNIX | (uint64_t)('a' + below(dice, 4)) << 16;
+    case 1:
+        return AF_UNIX | below(dice, 4) << 24;
+    case 2:
+        return AF_INET | below(dice, 4) << 24 | 0x0100007full << 32;
+    default:
+        return below(dice, 20) | below(dice, 8) << 16;
+    }
+}
+
+/* Structures: words that are pointers, sizes, descriptors, names or nonsense. */
 static void refill(struct dice *dice)
 {
     uint64_t *words = (uint64_t *)(arena + below(dice, ARENA / 512) * 512);
 
     for (int n = 0; n < 64; n++)
-        words[n] = below(dice, 3) ? below(dice, 2) ? any_number(dice) : any_pointer(dice)
-                                  : any_descriptor(dice) | any_flags(dice) << 32;
+        words[n] = below(dice, 8) == 0 ? any_name(dice)
+                   : below(dice, 3)    ? below(dice, 2) ? any_number(dice) : any_pointer(dice)
+                                       : any_descriptor(dice) | any_flags(dice) << 32;
 }
 
 /* ---- Which calls ---- */
@@ -372,11 +389,25 @@ static void confine(bool root)
         _exit(10);
     limit(RLIMIT_AS, 64 << 20);
     limit(RLIMIT_FSIZE, 256 << 10);
-    limit(RLIMIT_NOFILE, 40);
+    limit(RLIMIT_NOFILE, 48);
     limit(RLIMIT_CORE, 0);
     if (!root && (setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(11);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void open_sockets(void)
+{
+    static const int kinds[][2] = {{AF_UNIX, SOCK_STREAM},    {AF_UNIX, SOCK_DGRAM},
+                                   {AF_INET, SOCK_STREAM},    {AF_INET, SOCK_DGRAM},
+                                   {AF_INET6, SOCK_STREAM},   {AF_NETLINK, SOCK_RAW},
+                                   {AF_UNIX, SOCK_SEQPACKET}, {AF_PACKET, SOCK_RAW}};
+    int pair[2];
+
+    for (size_t n = 0; n < sizeof(kinds) / sizeof(*kinds); n++)
+        socket(kinds[n][0], kinds[n][1] | SOCK_NONBLOCK, 0);
+    (void)!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair);
+    (void)!socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
 }
 
 static void open_all(void)
@@ -404,6 +435,7 @@ static void open_all(void)
     syscall(SYS_signalfd4, -1, "\377\377\377\377\377\377\377", 8, O_NONBLOCK);
     open("/dev/tty", O_RDWR | O_NONBLOCK);
     open(".", O_PATH);
+    open_sockets();
 }
 
 static void map_all(void)

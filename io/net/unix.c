@@ -82,8 +82,9 @@ static oskit_error_t unix_changed(struct socket *s, oskit_s32_t name)
 
 /* ---- Commands ---- */
 
-#define SIOCINQ  0x541bu
-#define SIOCOUTQ 0x5411u
+#define SIOCINQ    0x541bu
+#define SIOCOUTQ   0x5411u
+#define SIOCATMARK 0x8905u
 
 static oskit_size_t inbox_readable(struct unix_inbox *inbox, bool datagrams)
 {
@@ -127,9 +128,12 @@ static oskit_error_t unix_ioctl(struct socket *s, oskit_u32_t command, oskit_u64
     *out_result = 0;
     if (command == SIOCINQ && atomic_load(&self->state) == UNIX_LISTENING)
         return OSKIT_E_INVALIDARG;
-    if (command != SIOCOUTQ)
+    if (command == SIOCATMARK && !unix_is_stream(self))
+        return OSKIT_EOPNOTSUPP;
+    if (command != SIOCOUTQ && command != SIOCATMARK)
         return OSKIT_ENOTTY; /* SIOCINQ, too: the base has it of readable */
-    oskit_s32_t bytes = (oskit_s32_t)unix_unread(self);
+    /* No urgent data comes, so nobody stands at its mark. */
+    oskit_s32_t bytes = command == SIOCOUTQ ? (oskit_s32_t)unix_unread(self) : 0;
     return env_copy_to_user((void *)(uintptr_t)argument, &bytes, sizeof bytes) == 0 ? OSKIT_SUCCESS
                                                                                     : OSKIT_EFAULT;
 }

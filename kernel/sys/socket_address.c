@@ -22,12 +22,10 @@ long socket_target_get(struct socket_target *target, long user, long length)
     return length && get_user(target->address.u.bytes, user, (size_t)length) ? -ABI_EFAULT : 0;
 }
 
-/* A path's length counts its NUL from now on, whether the program counted one or not: how Linux
- * tells it, too. */
+/* A path may fill the whole of sun_path: behind it there is room for its end. */
 static void unix_path_end(struct socket_address *address)
 {
     address->u.bytes[address->length] = 0;
-    address->length = (oskit_u32_t)(FAMILY_SIZE + strlen(address->u.un.path) + 1);
 }
 
 /* A UNIX socket's address that is a path. */

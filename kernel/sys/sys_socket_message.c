@@ -28,17 +28,23 @@ static long transfer_send(struct socket_transfer *t)
 
 /* ---- sendto, recvfrom ---- */
 
+/* What the socket has to say counts more than that its target is MISSING (a negative errno):
+ * without a target it refuses, unless something else is wrong before. */
+static long send_missing(long result, long missing)
+{
+    return missing && result == -ABI_ECONNREFUSED ? missing : result;
+}
+
 static long send_to(struct openfile *file, struct sluice_uio *uio, long flags, long user,
                     long length)
 {
     struct socket_transfer t;
     struct socket_target target;
     long result = socket_target_get(&target, user, length);
-    if (!result)
-        result = socket_target_send(&target, file);
     if (!result) {
+        long missing = socket_target_send(&target, file);
         transfer_begin(&t, file, uio, &target.address, flags);
-        result = transfer_send(&t);
+        result = send_missing(transfer_send(&t), missing);
     }
     socket_target_end(&target);
     return result;
@@ -181,11 +187,10 @@ static long message_send(struct openfile *file, struct message *m, long flags)
     bool named = m->header.msg_namelen > 0;
     long result =
         named ? socket_target_get(&target, (long)m->header.msg_name, m->header.msg_namelen) : 0;
-    if (!result && named)
-        result = socket_target_send(&target, file);
     if (!result) {
+        long missing = named ? socket_target_send(&target, file) : 0;
         transfer_begin(&t, file, &m->uio, named ? &target.address : NULL, flags);
-        result = message_send_control(&t, &m->header);
+        result = send_missing(message_send_control(&t, &m->header), missing);
     }
     if (named)
         socket_target_end(&target);

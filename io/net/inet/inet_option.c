@@ -8,6 +8,7 @@
 #include <sluice/string.h>
 #include "inet_group.h"
 #include "inet_sock.h"
+#include "io/net/socket_option.h"
 #include "lwip/ip.h"
 
 #define DISCOVER_WANT 1 /* IP_PMTUDISC_WANT: Linux's own choice */
@@ -445,6 +446,8 @@ oskit_error_t inet_option_get(struct inet_sock *sock, oskit_s32_t level, oskit_s
 
     if (option != NULL)
         return option_put_int(value, length, table_get(&sock->ip, option));
+    if (!inet_is6(sock) && level != INET_SOL_IP && level != SOCKET_SOL_SOCKET)
+        return OSKIT_EOPNOTSUPP; /* a level that nobody knows, as IPv4 says it on Linux */
     inet_lock();
     if (level == INET_SOL_IP)
         err = get4(sock, name, &number);

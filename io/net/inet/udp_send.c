@@ -268,8 +268,11 @@ oskit_error_t udp_transmit(struct socket *s, struct socket_message *message, osk
         return OSKIT_EMSGSIZE;
     if (message->flags & ~FLAGS_KNOWN)
         return OSKIT_EOPNOTSUPP; /* SOCKET_MSG_OOB */
-    if (named)
+    if (named) {
         err = inet_name_read(&u->inet, message->name, false, &output.destination, &output.port);
+        if (err == OSKIT_EAFNOSUPPORT && inet_is6(&u->inet))
+            err = OSKIT_E_INVALIDARG; /* IPv6 says it so, on Linux */
+    }
     if (OSKIT_SUCCEEDED(err))
         err = inet_output_control(&u->inet, message, &output);
     if (OSKIT_FAILED(err))

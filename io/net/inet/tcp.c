@@ -42,13 +42,27 @@ static oskit_error_t port_take(struct tcp_socket *t, const ip_addr_t *address, o
 
 /* ---- bind ---- */
 
+/* A connection that has failed or was reset leaves its socket free for another port, unless it was
+ * bound to its own; false: it has one that counts. */
+static bool port_free(struct tcp_socket *t)
+{
+    if (t->phase == TCP_UNCONNECTED && t->port == NULL)
+        return true;
+    if (t->phase == TCP_UNCONNECTED || t->phase == TCP_LISTENING || t->pcb != NULL ||
+        t->port_chosen)
+        return false;
+    inet_port_put(t->port);
+    t->port = NULL;
+    return true;
+}
+
 static oskit_error_t bind_locked(struct tcp_socket *t, const ip_addr_t *address, oskit_u16_t number)
 {
-    if (t->phase != TCP_UNCONNECTED || t->port != NULL)
-        return OSKIT_E_INVALIDARG;
     oskit_error_t err = inet_bind_check(&t->inet, address);
     if (OSKIT_FAILED(err))
         return err;
+    if (!port_free(t))
+        return OSKIT_E_INVALIDARG;
     if (number != 0 || !t->inet.ip.no_port) {
         err = port_take(t, address, number);
         if (OSKIT_FAILED(err))
@@ -256,6 +270,13 @@ static oskit_error_t connect_locked(struct tcp_socket *t, ip_addr_t *address, os
     }
 }
 
+/* The states in which Linux tells the socket itself of the reset that it sends, or would send. */
+static bool disconnect_resets(enum tcp_state state)
+{
+    return state == SYN_SENT || state == SYN_RCVD || state == ESTABLISHED || state == FIN_WAIT_1 ||
+           state == FIN_WAIT_2 || state == CLOSE_WAIT;
+}
+
 /* connect to AF_UNSPEC: the connection is dropped. */
 static oskit_error_t disconnect(struct tcp_socket *t)
 {
@@ -264,7 +285,7 @@ static oskit_error_t disconnect(struct tcp_socket *t)
     inet_lock();
     if (t->phase == TCP_LISTENING)
         tcp_listen_stop(t, &gone);
-    if (t->pcb != NULL && t->pcb->state == SYN_SENT)
+    if (t->pcb != NULL && disconnect_resets(t->pcb->state))
         socket_error_set(&t->inet.base, OSKIT_ECONNRESET);
     tcp_abandon_socket(t);
     reset(t);
@@ -272,8 +293,10 @@ static oskit_error_t disconnect(struct tcp_socket *t)
     inet_unlock();
     env_mutex_lock(&t->receive_mutex);
     inet_lock();
-    if (t->phase == TCP_UNCONNECTED)
+    if (t->phase == TCP_UNCONNECTED) {
         tcp_receive_drop(t);
+        tcp_level(t, 0);
+    }
     inet_unlock();
     env_mutex_unlock(&t->receive_mutex);
     tcp_listen_release(&gone);

@@ -356,7 +356,7 @@ oskit_error_t tcp_receive_message(struct socket *s, struct socket_message *messa
     if (message->flags & SOCKET_MSG_ERRQUEUE)
         return tcp_notice_receive(t, message, out);
     if (message->flags & SOCKET_MSG_OOB)
-        return tcp_urgent_receive(t, message, out);
+        return t->phase == TCP_LISTENING ? OSKIT_ENOTCONN : tcp_urgent_receive(t, message, out);
     if (message->uio->left == 0)
         return receive_none(t);
     return receive(t, message->uio, message->flags, out);

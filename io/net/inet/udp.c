@@ -21,9 +21,9 @@ static struct list sockets = LIST_INIT(sockets); /* core lock */
 
 static oskit_error_t bind_locked(struct udp_socket *u, const ip_addr_t *address, oskit_u16_t number)
 {
-    if (u->port != NULL)
-        return OSKIT_E_INVALIDARG;
     oskit_error_t err = inet_bind_check(&u->inet, address);
+    if (OSKIT_SUCCEEDED(err) && u->port != NULL)
+        err = OSKIT_E_INVALIDARG;
     if (OSKIT_SUCCEEDED(err))
         err = inet_port_take(&udp_ports, &u->inet, address, number, &u->port);
     if (OSKIT_FAILED(err))

@@ -85,6 +85,9 @@ struct ext2 {
     oskit_u16_t state;           /* what s_state was at the mount */
     oskit_u64_t overhead;        /* blocks that can't be files' */
     _Atomic oskit_u32_t writers; /* opens for writing */
+    /* Of the next inode made: from a random number on, so that a number's next user is told from
+     * the one before. */
+    _Atomic oskit_u32_t next_generation;
 
     struct env_mutex alloc_mutex; /* guards the counts and bitmaps */
     oskit_u64_t free_blocks, free_inodes;

@@ -226,6 +226,7 @@ static void ext2_init(struct ext2 *fs, sluice_blockqueue_t *device,
                       const struct ext2_options *options)
 {
     size_t length = options->name ? strlen(options->name) : 0;
+    oskit_u32_t generation;
 
     sluice_object_init(&fs->object, &ext2_class);
     fs->holders = 1;
@@ -240,6 +241,8 @@ static void ext2_init(struct ext2 *fs, sluice_blockqueue_t *device,
     if (length > sizeof fs->name - 1)
         length = sizeof fs->name - 1;
     memcpy(fs->name, options->name ? options->name : "", length);
+    env_random(&generation, sizeof generation);
+    atomic_init(&fs->next_generation, generation);
     list_init(&fs->orphans);
     list_init(&fs->dirty_nodes);
     for (unsigned i = 0; i < EXT2_BUCKETS; i++)

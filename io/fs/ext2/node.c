@@ -144,7 +144,7 @@ oskit_error_t ext2_node_new(struct ext2 *fs, oskit_u32_t ino, oskit_u32_t mode, 
         return OSKIT_ENOMEM;
     node->mode = mode;
     node->rdev = rdev;
-    env_random(&node->generation, sizeof node->generation);
+    node->generation = atomic_fetch_add(&fs->next_generation, 1);
     node->atime = node->mtime = node->ctime = node->btime = ext2_now(fs);
     oskit_error_t err = ext2_node_begin(node);
     if (OSKIT_FAILED(err)) {

@@ -101,10 +101,6 @@ oskit_error_t buffer_sync(struct buffer_cache *cache);
  */
 oskit_error_t buffer_flush(struct buffer_cache *cache);
 
-/* Errors of writing back, told once to each *SEEN (0 at first, or taken at open by a first call):
- * OSKIT_SUCCESS when nothing failed since; else the error, and *SEEN moves on. */
-oskit_error_t buffer_error(struct buffer_cache *cache, oskit_u32_t *seen);
-
 /* Drops clean buffers that nobody uses (drop_caches); returns bytes freed. */
 oskit_size_t buffer_drop(struct buffer_cache *cache);
 

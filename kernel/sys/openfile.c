@@ -421,7 +421,8 @@ static long openfile_absolute_transfer(struct transfer *t)
     long refused = t->write ? write_bound(t) : 0;
     if (refused)
         return refused;
-    bool whole = t->uio->left <= TRANSFER_PIECE || (t->write && !t->file->streamvec);
+    bool disk = t->write || t->flags & VECIO_DIRECT; /* a direct transfer ends by itself, too */
+    bool whole = t->uio->left <= TRANSFER_PIECE || (disk && !t->file->streamvec);
     do {
         if (__builtin_expect(whole, 1)) {
             moved = 0;

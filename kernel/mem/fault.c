@@ -286,6 +286,13 @@ static bool move_in_page(struct space *space, uint64_t address, char *buffer, si
     return outcome == FAULT_DONE;
 }
 
+/* Whether the processor itself would let the access pass: it needs neither region nor fault. */
+static bool entry_allows(const uint64_t *entry, int access)
+{
+    uint64_t bits = access == ABI_PROT_WRITE ? PTE_PRESENT | PTE_WRITE : PTE_PRESENT;
+    return entry != NULL && (*entry & bits) == bits;
+}
+
 /* Pins pages from *DONE on as far as they can be had without more memory. */
 static enum fault_outcome pin_some(struct space *space, uint64_t address, size_t count, int access,
                                    void **pages, size_t *done)
@@ -294,10 +301,14 @@ static enum fault_outcome pin_some(struct space *space, uint64_t address, size_t
     mutex_lock(&space->mutex);
     for (; *done < count; ++*done) {
         uint64_t at = address + *done * PAGE_SIZE;
-        outcome = space_fault(space, at, access);
-        if (outcome != FAULT_DONE)
-            break;
-        pages[*done] = entry_page(*user_entry(&space->tables, at, false));
+        uint64_t *entry = user_entry(&space->tables, at, false);
+        if (!entry_allows(entry, access)) {
+            outcome = space_fault(space, at, access);
+            if (outcome != FAULT_DONE)
+                break;
+            entry = user_entry(&space->tables, at, false);
+        }
+        pages[*done] = entry_page(*entry);
         page_ref(pages[*done]);
     }
     mutex_unlock(&space->mutex);

@@ -1,5 +1,6 @@
 /* Attributes of files, as all file systems have them: see attributes.h. */
 #include "attributes.h"
+#include <sluice/pipe.h>
 #include <sluice/string.h>
 #include "permission.h"
 
@@ -165,4 +166,28 @@ oskit_error_t attributes_setstat(sluice_filex_t *filex, oskit_u32_t mask, const 
     if ((mask & OSKIT_STAT_SIZE) && stats->size < 0)
         return OSKIT_E_INVALIDARG;
     return filex->ops->setattr(filex, filex_mask(mask), &a);
+}
+
+oskit_error_t attributes_pathconf(oskit_s32_t option, oskit_u32_t links, oskit_s32_t *out_val)
+{
+    switch (option) {
+    case OSKIT_PC_LINK_MAX:
+        *out_val = (oskit_s32_t)links;
+        return OSKIT_SUCCESS;
+    case OSKIT_PC_NAME_MAX:
+        *out_val = 255;
+        return OSKIT_SUCCESS;
+    case OSKIT_PC_PATH_MAX:
+        *out_val = 4096;
+        return OSKIT_SUCCESS;
+    case OSKIT_PC_PIPE_BUF:
+        *out_val = PIPE_BUF_SIZE;
+        return OSKIT_SUCCESS;
+    case OSKIT_PC_CHOWN_RESTRICTED:
+    case OSKIT_PC_NO_TRUNC:
+    case OSKIT_PC_SYNC_IO:
+        *out_val = 1;
+        return OSKIT_SUCCESS;
+    }
+    return OSKIT_E_INVALIDARG;
 }

@@ -43,5 +43,8 @@ oskit_u32_t attributes_set_id_bits(oskit_u32_t mode);
 oskit_error_t attributes_stat(sluice_filex_t *filex, oskit_stat_t *out);
 oskit_error_t attributes_setstat(sluice_filex_t *filex, oskit_u32_t mask,
                                  const oskit_stat_t *stats);
+/* The seed's pathconf of a file that may have LINKS names. OSKIT_E_INVALIDARG: no such option.
+ * [any] */
+oskit_error_t attributes_pathconf(oskit_s32_t option, oskit_u32_t links, oskit_s32_t *out_val);
 
 #endif

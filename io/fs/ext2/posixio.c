@@ -15,26 +15,7 @@ oskit_error_t ext2_setstat(oskit_file_t *self, oskit_u32_t mask, const oskit_sta
 
 oskit_error_t ext2_pathconf(oskit_file_t *self, oskit_s32_t option, oskit_s32_t *out_val)
 {
-    switch (option) {
-    case OSKIT_PC_LINK_MAX:
-        *out_val = (oskit_s32_t)ext2_link_max(ext2_node_of(self));
-        return OSKIT_SUCCESS;
-    case OSKIT_PC_NAME_MAX:
-        *out_val = 255;
-        return OSKIT_SUCCESS;
-    case OSKIT_PC_PATH_MAX:
-        *out_val = 4096;
-        return OSKIT_SUCCESS;
-    case OSKIT_PC_PIPE_BUF:
-        *out_val = PIPE_BUF_SIZE;
-        return OSKIT_SUCCESS;
-    case OSKIT_PC_CHOWN_RESTRICTED:
-    case OSKIT_PC_NO_TRUNC:
-    case OSKIT_PC_SYNC_IO:
-        *out_val = 1;
-        return OSKIT_SUCCESS;
-    }
-    return OSKIT_E_INVALIDARG;
+    return attributes_pathconf(option, ext2_link_max(ext2_node_of(self)), out_val);
 }
 
 oskit_error_t ext2_file_sync(oskit_file_t *self, oskit_bool_t wait)

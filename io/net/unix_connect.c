@@ -448,6 +448,17 @@ static void peer_bereave(struct unix_inbox *peer, bool unread)
     unix_level_refresh(owner);
 }
 
+/* Whether something is lost with INBOX. One empty record in front is nothing, as on Linux. */
+static bool inbox_unread(const struct unix_inbox *inbox)
+{
+    const struct list *first = inbox->messages.next;
+
+    if (list_empty(&inbox->messages))
+        return pipe_buffer_used(&inbox->bytes) != 0;
+    return container_of(first, struct unix_message, link)->length != 0 ||
+           first->next != &inbox->messages;
+}
+
 /* unix_mutex held. */
 static void inbox_orphan(struct unix_socket *self, struct remains *remains)
 {
@@ -455,7 +466,7 @@ static void inbox_orphan(struct unix_socket *self, struct remains *remains)
     struct unix_inbox *peer = self->socket.type != SOCKET_DGRAM ? remains->peer : NULL;
 
     inbox_lock_two(inbox, peer);
-    bool unread = !list_empty(&inbox->messages) || pipe_buffer_used(&inbox->bytes) != 0;
+    bool unread = inbox_unread(inbox);
     env_spin_lock(&inbox->lock);
     inbox->owner = NULL;
     env_spin_unlock(&inbox->lock);

@@ -485,13 +485,14 @@ static void peek_offset_move(struct unix_socket *self, bool peek, size_t moved)
             moved < (size_t)self->peek_offset ? (oskit_s32_t)moved : self->peek_offset;
 }
 
-/* Rights of the stretch whose first byte has moved. */
-static struct socket_rights *stretch_rights(const struct stretch *stretch, uint64_t reached,
-                                            bool peek)
+/* Rights of the stretch whose first byte has moved, or would be the next: a read of nothing gets
+ * them, too. */
+static struct socket_rights *stretch_rights(const struct stretch *stretch, uint64_t position,
+                                            uint64_t reached, bool peek)
 {
     struct unix_mark *mark = stretch->rights;
 
-    if (mark == NULL || mark->start >= reached)
+    if (mark == NULL || (mark->start >= reached && mark->start > position))
         return NULL;
     if (peek)
         return unix_flight_copy(mark->flight);
@@ -513,8 +514,8 @@ static oskit_error_t stretch_receive(struct unix_socket *self, struct socket_mes
     size_t size = (size_t)(stretch.end - position);
     oskit_error_t err = peek ? bytes_peek(&inbox->bytes, skip, size, message->uio, out)
                              : bytes_take(&inbox->bytes, size, message->uio, out);
-    if (*out != 0)
-        message->rights = stretch_rights(&stretch, position + *out, peek);
+    if (OSKIT_SUCCEEDED(err))
+        message->rights = stretch_rights(&stretch, position, position + *out, peek);
     if (!peek)
         inbox->position += *out;
     peek_offset_move(self, peek, *out);

@@ -286,4 +286,5 @@ const struct synth_node proc_net_nodes[] = {FILE_NODE("arp", show_arp),
                                             FILE_NODE("tcp6", proc_show_net_tcp6),
                                             FILE_NODE("udp", proc_show_net_udp),
                                             FILE_NODE("udp6", proc_show_net_udp6),
+                                            FILE_NODE("unix", proc_show_net_unix),
                                             {.name = NULL}};

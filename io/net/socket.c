@@ -301,8 +301,8 @@ static void face_get_timeouts(sluice_socket_t *self, oskit_u64_t *receive, oskit
 {
     const struct socket *s = socket_of(self);
 
-    *receive = s->options.receive_timeout;
-    *send = s->options.send_timeout;
+    *receive = SOCKET_OPTION(s, receive_timeout);
+    *send = SOCKET_OPTION(s, send_timeout);
 }
 
 static oskit_error_t face_close(sluice_socket_t *self, oskit_u64_t *deadline)

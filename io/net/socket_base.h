@@ -89,6 +89,9 @@ struct socket_options {
     oskit_u32_t interface; /* SO_BINDTODEVICE: index, 0: none */
 };
 
+/* One of them, read while somebody may set it. */
+#define SOCKET_OPTION(s, name) __atomic_load_n(&(s)->options.name, __ATOMIC_RELAXED)
+
 #define SOCKET_BUFFER_DEFAULT 212992u /* Linux's rmem_default */
 #define SOCKET_BUFFER_MAX     (4u << 20)
 

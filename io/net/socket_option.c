@@ -320,13 +320,17 @@ static oskit_s32_t option_canonical(oskit_s32_t name)
     }
 }
 
+/* Word by word, each at once: readers take no lock. */
 static void options_swap(struct socket *s, struct socket_options *options)
 {
+    typedef uint64_t __attribute__((may_alias)) word;
+    _Static_assert(sizeof *options % sizeof(word) == 0 && _Alignof(struct socket_options) == 8, "");
+    word *now = (word *)&s->options, *other = (word *)options;
+
     env_spin_lock(&s->lock);
-    struct socket_options old = s->options;
-    s->options = *options;
+    for (size_t i = 0; i < sizeof *options / sizeof(word); i++)
+        other[i] = __atomic_exchange_n(&now[i], other[i], __ATOMIC_RELAXED);
     env_spin_unlock(&s->lock);
-    *options = old;
 }
 
 /* Two threads that set options of one socket at once may undo each other's refused ones, and lose

@@ -52,8 +52,8 @@ static void ends_join(struct unix_socket *one, struct unix_socket *other)
     atomic_store(&other->inbox->peer, one->inbox);
     atomic_store(&one->state, UNIX_CONNECTED);
     atomic_store(&other->state, UNIX_CONNECTED);
-    one->inbox->limit = other->socket.options.send_buffer;
-    other->inbox->limit = one->socket.options.send_buffer;
+    one->inbox->limit = SOCKET_OPTION(&other->socket, send_buffer);
+    other->inbox->limit = SOCKET_OPTION(&one->socket, send_buffer);
     if (atomic_load(&one->no_send))
         atomic_store(&other->inbox->ended, true);
     if (atomic_load(&other->no_send))
@@ -104,7 +104,7 @@ static oskit_error_t connect_locked(struct unix_socket *self, const struct socke
     err = connect_check(self, listener);
     if (OSKIT_SUCCEEDED(err)) {
         atomic_store(&embryo->inbox->name, unix_name_ref(atomic_load(&inbox->name)));
-        embryo->socket.options.pass_cred = listener->socket.options.pass_cred;
+        embryo->socket.options.pass_cred = SOCKET_OPTION(&listener->socket, pass_cred);
         embryo->peer_credentials = socket_caller().credentials;
         self->peer_credentials = listener->peer_credentials;
         atomic_store(&embryo->embryo, true);
@@ -142,7 +142,7 @@ static oskit_error_t own_bytes_init(struct unix_socket *self)
 
 static oskit_error_t autobind_for_credentials(struct unix_socket *self)
 {
-    return self->socket.options.pass_cred ? unix_autobind(self) : OSKIT_SUCCESS;
+    return SOCKET_OPTION(&self->socket, pass_cred) ? unix_autobind(self) : OSKIT_SUCCESS;
 }
 
 oskit_error_t unix_stream_connect(struct socket *s, const struct socket_address *name)

@@ -66,11 +66,15 @@ struct unix_socket *inbox_owner_get(struct unix_inbox *inbox)
     return owner;
 }
 
+/* By address. */
 void inbox_lock_two(struct unix_inbox *one, struct unix_inbox *other)
 {
-    env_mutex_lock(&one->mutex);
-    if (other != NULL && other != one)
-        env_mutex_lock(&other->mutex);
+    if (other == NULL || other == one) {
+        env_mutex_lock(&one->mutex);
+        return;
+    }
+    env_mutex_lock(one < other ? &one->mutex : &other->mutex);
+    env_mutex_lock(one < other ? &other->mutex : &one->mutex);
 }
 
 void inbox_unlock_two(struct unix_inbox *one, struct unix_inbox *other)
@@ -134,7 +138,7 @@ bool inbox_account_change(struct unix_inbox *sender, ptrdiff_t charge, int peer_
         sender->peer_full = peer_full != 0;
     if (owner != NULL) {
         struct readiness *readiness = &owner->socket.readiness;
-        bool room = sender->outstanding * 4 <= owner->socket.options.send_buffer &&
+        bool room = sender->outstanding * 4 <= SOCKET_OPTION(&owner->socket, send_buffer) &&
                     !sender->peer_full && atomic_load(&owner->state) != UNIX_LISTENING;
         came = room && !(readiness_level(readiness) & READY_WRITE);
         readiness_change(readiness, room ? READY_WRITE : 0, room ? 0 : READY_WRITE);

@@ -167,7 +167,7 @@ static oskit_error_t account_take(struct unix_socket *self, size_t charge)
     if (OSKIT_FAILED(err))
         return err;
     env_spin_lock(&inbox->lock);
-    bool room = inbox->outstanding < self->socket.options.send_buffer;
+    bool room = inbox->outstanding < SOCKET_OPTION(&self->socket, send_buffer);
     env_spin_unlock(&inbox->lock);
     /* Two senders at once may both pass; each is one message beyond the limit at most. */
     if (!room)
@@ -222,7 +222,7 @@ static void message_enqueue(struct unix_inbox *inbox, struct unix_message *messa
     const struct unix_socket *owner = inbox->owner;
 
     if (!message->has_credentials &&
-        (self->socket.options.pass_cred || owner->socket.options.pass_cred ||
+        (SOCKET_OPTION(&self->socket, pass_cred) || SOCKET_OPTION(&owner->socket, pass_cred) ||
          atomic_load(&owner->embryo))) {
         message->credentials = socket_caller().credentials;
         message->has_credentials = true;
@@ -268,8 +268,8 @@ static oskit_error_t send_check(const struct unix_socket *self, const struct soc
 {
     if (in->flags & SOCKET_MSG_OOB)
         return OSKIT_EOPNOTSUPP;
-    return in->uio->left + SEND_RESERVE > self->socket.options.send_buffer ? OSKIT_EMSGSIZE
-                                                                           : OSKIT_SUCCESS;
+    return in->uio->left + SEND_RESERVE > SOCKET_OPTION(&self->socket, send_buffer) ? OSKIT_EMSGSIZE
+                                                                                    : OSKIT_SUCCESS;
 }
 
 /* A message that is charged and copied, and not on its way yet. */
@@ -322,7 +322,7 @@ oskit_error_t unix_dgram_send(struct socket *s, struct socket_message *message, 
     *out = 0;
     if (message->name != NULL)
         err = unix_address_check(message->name);
-    if (OSKIT_SUCCEEDED(err) && s->options.pass_cred)
+    if (OSKIT_SUCCEEDED(err) && SOCKET_OPTION(s, pass_cred))
         err = unix_autobind(self);
     if (OSKIT_SUCCEEDED(err))
         err = message_prepare(self, message, &prepared);
@@ -395,7 +395,7 @@ static void message_describe(const struct unix_socket *self, const struct unix_m
     static const struct socket_credentials nobody = {0, 65534, 65534};
 
     in->whole = message->length - skip;
-    in->has_credentials = self->socket.options.pass_cred;
+    in->has_credentials = SOCKET_OPTION(&self->socket, pass_cred);
     in->credentials = message->has_credentials ? message->credentials : nobody;
     const struct unix_name *name = atomic_load(&message->sender->name);
     if (in->name != NULL && name != NULL)
@@ -417,6 +417,8 @@ static oskit_error_t message_peek(struct unix_socket *self, struct socket_messag
         in->rights = unix_flight_copy(message->flight);
         if (self->peek_offset >= 0)
             self->peek_offset += (oskit_s32_t)*out;
+    } else {
+        *out = 0;
     }
     env_mutex_unlock(&inbox->mutex);
     return err;

@@ -217,8 +217,8 @@ static bool wants_credentials(const struct unix_socket *self, const struct unix_
 {
     const struct unix_socket *owner = inbox->owner;
 
-    return self->socket.options.pass_cred ||
-           (owner != NULL && (owner->socket.options.pass_cred ||
+    return SOCKET_OPTION(&self->socket, pass_cred) ||
+           (owner != NULL && (SOCKET_OPTION(&owner->socket, pass_cred) ||
                               atomic_load_explicit(&owner->embryo, memory_order_relaxed)));
 }
 
@@ -329,7 +329,7 @@ void unix_stream_limit(struct unix_socket *self)
     if (inbox == NULL)
         return;
     env_mutex_lock(&inbox->mutex);
-    inbox->limit = self->socket.options.send_buffer;
+    inbox->limit = SOCKET_OPTION(&self->socket, send_buffer);
     bool room = inbox_roomy(inbox);
     if (room && inbox->stuffed) {
         inbox_unstuff_and_unlock(inbox);
@@ -510,7 +510,7 @@ static oskit_error_t stretch_receive(struct unix_socket *self, struct socket_mes
     uint64_t position = inbox->position + skip;
     struct stretch stretch;
 
-    stretch_find(inbox, position, self->socket.options.pass_cred, &stretch);
+    stretch_find(inbox, position, SOCKET_OPTION(&self->socket, pass_cred), &stretch);
     size_t size = (size_t)(stretch.end - position);
     oskit_error_t err = peek ? bytes_peek(&inbox->bytes, skip, size, message->uio, out)
                              : bytes_take(&inbox->bytes, size, message->uio, out);
@@ -520,7 +520,7 @@ static oskit_error_t stretch_receive(struct unix_socket *self, struct socket_mes
         inbox->position += *out;
     peek_offset_move(self, peek, *out);
     message->credentials = stretch.credentials;
-    message->has_credentials = self->socket.options.pass_cred;
+    message->has_credentials = SOCKET_OPTION(&self->socket, pass_cred);
     return err;
 }
 

@@ -79,6 +79,9 @@ static long option_get(const struct openfile *file, long level, long name, long 
         return -ABI_EINVAL;
     if (!option_begin(&option, length))
         return -ABI_ENOMEM;
+    /* Some read a question there (PACKET_HDRLEN); what can't be read reads as nothing. */
+    if (level != ABI_SOL_SOCKET && option.length && get_user(option.value, user, option.length))
+        __builtin_memset(option.value, 0, option.length);
     long error = errno_from_oskit(file->socket->ops->getsockopt(
         file->socket, (oskit_s32_t)level, (oskit_s32_t)name, option.value, &option.length));
     if (!error) {

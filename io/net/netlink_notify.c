@@ -127,7 +127,7 @@ static struct note *note_take(bool again)
     return note;
 }
 
-void netlink_notes_run(void)
+static void notes_tell(void)
 {
     struct note *note;
 
@@ -140,7 +140,25 @@ void netlink_notes_run(void)
 static void notes_due(void *arg)
 {
     (void)arg;
-    netlink_notes_run();
+    notes_tell();
+}
+
+static bool notes_wait(void)
+{
+    env_spin_lock(&notes_lock);
+    bool wait = notes_timer_made && !notes_telling && !list_empty(&notes);
+    env_spin_unlock(&notes_lock);
+    return wait;
+}
+
+/* The timer may have been started for a note that came between the telling and the stop: so look
+ * again. */
+void netlink_notes_run(void)
+{
+    while (notes_wait()) {
+        notes_tell();
+        env_timer_stop(&notes_timer);
+    }
 }
 
 /* ---- Noting ---- */

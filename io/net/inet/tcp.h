@@ -86,6 +86,11 @@ struct tcp_socket {
     oskit_u32_t read_sequence;           /* number of the first byte not read ... */
     oskit_u32_t arrived_sequence;        /* ... and of the first that hasn't come */
 
+    /* Whether the program answers what comes, so that answers carry the acknowledgements. */
+    bool answers;
+    oskit_u32_t unanswered; /* arrivals since it last sent something */
+    oskit_u32_t quick;      /* arrivals yet to be acknowledged at once: a connection's first */
+
     enum tcp_urgent urgent;
     oskit_u32_t urgent_sequence;
     oskit_u8_t urgent_byte;
@@ -115,6 +120,7 @@ static inline struct tcp_socket *tcp_of(struct socket *s)
     return (struct tcp_socket *)s;
 }
 
+#define TCP_QUICK          16u /* as Linux: the sender's slow start wants them */
 #define TCP_BUFFER_DEFAULT (256u * 1024)
 
 /* ---- tcp.c ---- */

@@ -175,8 +175,12 @@ static err_t event_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t
     if (p == NULL)
         return event_fin(t);
     tcp_receive_put(t, p);
-    if (t->options.quickack == TCP_QUICKACK_ON)
+    if (++t->unanswered >= 2)
+        t->answers = false;
+    if (t->options.quickack == TCP_QUICKACK_ON || (t->quick > 0 && !t->answers)) {
+        t->quick -= t->quick > 0;
         tcp_ack_now(pcb);
+    }
     if (t->waits_at != NULL)
         tcp_listen_told(t);
     tcp_level(t, READY_READ);
@@ -205,6 +209,7 @@ static err_t event_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     if (t == NULL)
         return ERR_OK;
     t->read_sequence = t->arrived_sequence = pcb->rcv_nxt;
+    t->quick = TCP_QUICK;
     t->progress = tcp_ticks;
     t->soft_error = OSKIT_SUCCESS;
     if (pcb->rcv_wnd > tcp_window(t))

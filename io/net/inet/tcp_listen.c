@@ -152,6 +152,7 @@ static void take_over(struct tcp_socket *child, struct tcp_pcb *pcb)
     /* What comes with the handshake's last packet is counted from behind the SYN. */
     child->read_sequence = child->arrived_sequence = pcb->rcv_nxt;
     child->progress = tcp_ticks;
+    child->quick = TCP_QUICK;
     tcp_callbacks_set(child);
     tcp_pcb_apply(child);
     if (pcb->rcv_wnd > tcp_window(child))

@@ -120,6 +120,19 @@ static void window_open(struct tcp_socket *t, oskit_u32_t size)
     window_tell(t);
 }
 
+/* As Linux does: whoever has read all, and isn't about to answer, lets the peer know at once. The
+ * peer's Nagle may be waiting for just that. */
+static void acknowledge(struct tcp_socket *t)
+{
+    struct tcp_pcb *pcb = t->pcb;
+
+    if (pcb == NULL || t->readable != 0 || t->answers || !(pcb->flags & TF_ACK_DELAY) ||
+        t->options.quickack == TCP_QUICKACK_OFF)
+        return;
+    tcp_ack_now(pcb);
+    tcp_output(pcb);
+}
+
 /* ---- Urgent data ---- */
 
 static oskit_u32_t urgent_distance(const struct tcp_socket *t)
@@ -280,6 +293,7 @@ static oskit_error_t begin(struct tcp_socket *t, size_t size, oskit_u32_t flags,
     if (t->urgent != TCP_URGENT_NONE && urgent_distance(t) > UINT32_MAX / 2)
         t->urgent = TCP_URGENT_NONE; /* it was read with the rest */
     window_open(t, *got);
+    acknowledge(t);
     tcp_level(t, 0);
     return OSKIT_SUCCESS;
 }

@@ -163,6 +163,9 @@ static oskit_error_t send_blocks(struct tcp_socket *t, struct tcp_block *blocks,
         tcp_blocks_free(blocks);
         return err;
     }
+    if (t->unanswered == 1)
+        t->answers = true;
+    t->unanswered = 0;
     bool more = (t->options.cork || (flags & SOCKET_MSG_MORE)) && !(flags & SOCKET_MSG_OOB);
     size_t lost = blocks_queue(t, blocks, more);
     *sent = lost < size ? size - lost : 0;

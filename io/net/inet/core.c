@@ -17,9 +17,10 @@
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
-#define MILLISECOND 1000000ull
-#define KICK_AFTER  (2 * MILLISECOND)
-#define TELL_BATCH  8
+#define MILLISECOND   1000000ull
+#define KICK_AFTER    (2 * MILLISECOND)
+#define TELL_BATCH    8
+#define TIME_WAIT_MAX 1024
 
 static struct {
     struct env_spinlock lock;
@@ -133,12 +134,24 @@ u32_t sys_now(void)
     return (u32_t)(env_time_monotonic() / MILLISECOND);
 }
 
+/* lwIP looks through the connections that only wait for late packets at each new one. The oldest
+ * go, as Linux has a limit, too. New ones are at the list's front. */
+static void time_wait_prune(void)
+{
+    struct tcp_pcb *pcb = tcp_tw_pcbs;
+    for (unsigned kept = 1; pcb && kept < TIME_WAIT_MAX; kept++)
+        pcb = pcb->next;
+    while (pcb && pcb->next)
+        tcp_abort(pcb->next);
+}
+
 static void timer_due(void *arg)
 {
     (void)arg;
     inet_lock();
     inet_timers_changed = true;
     sys_check_timeouts();
+    time_wait_prune();
     inet_unlock();
 }
 

@@ -107,8 +107,8 @@ static void frame_input(struct netif *netif, struct pbuf *p, u16_t type, bool su
         ip4_input(p, netif);
     else if (type == PP_HTONS(ETHTYPE_IPV6))
         ip6_input(p, netif);
-    else if (type == PP_HTONS(ETHTYPE_ARP) && !(netif->flags & NETIF_FLAG_ETHARP))
-        pbuf_free(p);
+    else if (p->len < SIZEOF_ETHARP_HDR || !(netif->flags & NETIF_FLAG_ETHARP))
+        pbuf_free(p); /* lwIP looks at a whole header, however little came */
     else
         etharp_input(p, netif);
     netif->chksum_flags = sums;
@@ -300,24 +300,24 @@ static void stack_removed(struct interface *interface)
     inet_loopback_drop(&n->netif);
     if (inet_loopback_netif == &n->netif)
         inet_loopback_netif = NULL;
+    interface->stack = NULL;
     inet_unlock();
     netlink_link_removed(interface->index, interface->name);
-    interface->stack = NULL;
     interface_put(interface);
     env_free(n, sizeof *n);
 }
 
 static void stack_changed(struct interface *interface)
 {
-    struct inet_netif *n = interface->stack;
-    if (!n)
-        return;
     inet_lock();
-    n->netif.mtu = (u16_t)LWIP_MIN(interface->mtu, MTU_MAX);
-    n->netif.mtu6 = n->netif.mtu;
-    if (interface->address_length == ETH_HWADDR_LEN && n->netif.hwaddr_len)
-        memcpy(n->netif.hwaddr, interface->address, ETH_HWADDR_LEN);
-    netif_follow(n);
+    struct inet_netif *n = interface->stack;
+    if (n) {
+        n->netif.mtu = (u16_t)LWIP_MIN(interface->mtu, MTU_MAX);
+        n->netif.mtu6 = n->netif.mtu;
+        if (n->netif.hwaddr_len)
+            memcpy(n->netif.hwaddr, interface->address, ETH_HWADDR_LEN);
+        netif_follow(n);
+    }
     inet_unlock();
     netlink_link_changed(interface->index);
 }

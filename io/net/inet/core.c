@@ -26,6 +26,7 @@ static struct {
     struct env_spinlock lock;
     struct list pending; /* inet_pending: whom to tell */
     struct env_timer timer, kick;
+    _Atomic bool kicked;
     bool sending; /* somebody hands packets to cards */
     bool started;
 } core = {.pending = LIST_INIT(core.pending)};
@@ -166,13 +167,15 @@ void inet_timers_restart(void)
 static void kick_due(void *arg)
 {
     (void)arg;
+    core.kicked = false;
     inet_lock();
     inet_unlock();
 }
 
 void inet_core_kick(void)
 {
-    env_timer_start(&core.kick, env_time_monotonic() + KICK_AFTER);
+    if (!core.kicked && !atomic_exchange(&core.kicked, true))
+        env_timer_start(&core.kick, env_time_monotonic() + KICK_AFTER);
 }
 
 void inet_core_start(void)
@@ -211,4 +214,5 @@ void inet_core_stop(void)
     inet_core_release();
     env_timer_stop(&core.timer);
     env_timer_stop(&core.kick);
+    core.kicked = false;
 }

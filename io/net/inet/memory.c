@@ -67,7 +67,7 @@ static void *supply_take(struct supply *supply)
     if (supply->live >= supply->limit)
         return NULL;
     if (block) {
-        memcpy(&supply->kept, block, sizeof supply->kept);
+        __builtin_memcpy(&supply->kept, block, sizeof supply->kept);
         supply->kept_count--;
     } else {
         block = supply_new(supply->size);
@@ -87,7 +87,7 @@ static void supply_give(struct supply *supply, void *block)
         supply_free(block, supply->size);
         return;
     }
-    memcpy(block, &supply->kept, sizeof supply->kept);
+    __builtin_memcpy(block, &supply->kept, sizeof supply->kept);
     supply->kept = block;
     supply->kept_count++;
 }
@@ -96,7 +96,7 @@ static void supply_trim(struct supply *supply)
 {
     while (supply->kept) {
         void *block = supply->kept;
-        memcpy(&supply->kept, block, sizeof supply->kept);
+        __builtin_memcpy(&supply->kept, block, sizeof supply->kept);
         supply->kept_count--;
         supply_free(block, supply->size);
     }

@@ -140,7 +140,7 @@ static void frame_receive(struct netif *netif, struct packet *packet, uint32_t l
     struct eth_hdr header;
     bool sums_good = packet->offload.flags & (PACKET_SUM_GOOD | PACKET_SUM_WANTED);
     if (packet->segments->length >= SIZEOF_ETH_HDR)
-        memcpy(&header, packet->segments->base, SIZEOF_ETH_HDR);
+        __builtin_memcpy(&header, packet->segments->base, SIZEOF_ETH_HDR);
     else
         packet_chain_read(packet, 0, &header, SIZEOF_ETH_HDR);
     int kind = frame_kind(netif, &header);

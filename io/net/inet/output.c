@@ -98,7 +98,7 @@ static void tcp_frame_find(const struct pbuf *p, struct tcp_frame *out)
     *out = (struct tcp_frame){0};
     if (p->len < SIZEOF_ETH_HDR + IP_HLEN + TCP_HLEN)
         return;
-    memcpy(&type, frame + 12, sizeof type);
+    __builtin_memcpy(&type, frame + 12, sizeof type);
     if (type == PP_HTONS(ETHTYPE_IP)) {
         if (IPH_PROTO(ip) != IP_PROTO_TCP || IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF))
             return;
@@ -135,7 +135,7 @@ static void sum_ask(struct packet *packet, uint8_t *frame, const struct tcp_fram
                     uint32_t size)
 {
     uint16_t sum = pseudo_sum(frame, tcp->six, size);
-    memcpy(frame + tcp->transport + TCP_SUM_AT, &sum, sizeof sum);
+    __builtin_memcpy(frame + tcp->transport + TCP_SUM_AT, &sum, sizeof sum);
     packet->offload.flags = PACKET_SUM_WANTED;
     packet->offload.sum_start = tcp->transport;
     packet->offload.sum_offset = TCP_SUM_AT;
@@ -213,7 +213,7 @@ err_t inet_output(struct netif *netif, struct pbuf *p)
     uint8_t *frame = out->pbuf->payload;
     uint16_t sum = 1;
     if (out->tcp.payload)
-        memcpy(&sum, frame + out->tcp.transport + TCP_SUM_AT, sizeof sum);
+        __builtin_memcpy(&sum, frame + out->tcp.transport + TCP_SUM_AT, sizeof sum);
     if (!sum)
         sum_ask(&out->packet, frame, &out->tcp, p->tot_len - out->tcp.transport);
     queue(n, out);

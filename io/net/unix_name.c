@@ -11,10 +11,14 @@
 
 static struct list table[NAME_BUCKETS];
 
+/* A path that fills sun_path may have its end counted beyond it. */
 oskit_error_t unix_address_check(const struct socket_address *name)
 {
-    if (name->length <= NAME_OFFSET || name->length > sizeof name->u.un ||
-        name->u.family != SOCKET_UNIX)
+    size_t most = sizeof name->u.un;
+
+    if (name->length == most + 1 && name->u.un.path[0] != 0 && name->u.bytes[most] == 0)
+        most++;
+    if (name->length <= NAME_OFFSET || name->length > most || name->u.family != SOCKET_UNIX)
         return OSKIT_E_INVALIDARG;
     return OSKIT_SUCCESS;
 }
@@ -33,7 +37,7 @@ static void name_normalise(const struct socket_address *in, struct socket_addres
     memcpy(out->u.bytes, in->u.bytes, in->length);
     if (name_abstract(in))
         return;
-    while (end < length && in->u.un.path[end] != 0)
+    while (end < length && in->u.bytes[NAME_OFFSET + end] != 0)
         end++;
     memset(out->u.bytes + NAME_OFFSET + end, 0, sizeof out->u.bytes - NAME_OFFSET - end);
     out->length = (oskit_u32_t)(NAME_OFFSET + end + 1);

@@ -362,6 +362,16 @@ static void test_bad_names(void **state)
     assert_int_equal(s->ops->connect(s, &name), OSKIT_ECONNREFUSED);
     assert_int_equal(s->ops->bind(s, &name), 0);
     sluice_socket_release(s);
+
+    /* A path that fills all of it has its end beyond. */
+    s = open_unix(SOCKET_STREAM);
+    memset(name.u.un.path, 'p', sizeof name.u.un.path);
+    name.length = 110;
+    assert_int_equal(s->ops->bind(s, &name), 0);
+    assert_int_equal(s->ops->getsockname(s, &name), 0);
+    assert_int_equal(name.length, 111);
+    assert_int_equal(s->ops->connect(s, &name), OSKIT_ECONNREFUSED);
+    sluice_socket_release(s);
 }
 
 /* ---- Listening ---- */

@@ -13,8 +13,8 @@ static const struct {
 } types[] = {{"stream", SOCK_STREAM}, {"dgram", SOCK_DGRAM}, {"seqpacket", SOCK_SEQPACKET}};
 
 enum state { FRESH, BOUND, LISTENING, CONNECTED, PEER_GONE, SHUT_READ, SHUT_WRITE, STATES };
-static const char *const states[STATES] = {"fresh",     "bound",          "listening",
-                                           "connected", "its peer gone",  "shut for reading",
+static const char *const states[STATES] = {"fresh",           "bound",         "listening",
+                                           "connected",       "its peer gone", "shut for reading",
                                            "shut for writing"};
 
 static struct sockaddr_un server_name, own_name;

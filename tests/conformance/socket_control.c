@@ -121,10 +121,8 @@ static void try_room(size_t type, size_t content, size_t room, int flags)
 /* A message whose first piece of control data says LENGTH, in SIZE bytes. */
 static void try_length(int level, int kind, size_t size, size_t length)
 {
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = size};
+    struct msghdr message = {
+        .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = size};
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)

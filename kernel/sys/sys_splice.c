@@ -230,7 +230,7 @@ static long splice_many(struct splice *s)
 /* Bytes moved, 0 at the end, or a negative errno. */
 static long splice_piece(struct splice *s)
 {
-    struct piece piece;
+    struct piece piece = {0};
     long many = splice_many(s);
     if (many != -ABI_ENOSYS)
         return many;
@@ -366,7 +366,7 @@ long sys_splice(long in, long user_in, long out, long user_out, long size, long 
  * many. */
 static long tee_piece(struct splice *s)
 {
-    struct piece piece;
+    struct piece piece = {0};
     long error = piece_take(s, s->moved, VECIO_PEEK, &piece);
     if (error || !piece.length)
         return error;

@@ -1,4 +1,5 @@
 #include "kernel/power.h"
+#include "kernel/capture.h"
 #include "kernel/cpu/acpi.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/cpu/port.h"
@@ -32,6 +33,7 @@ void power_off(int status)
 {
     char text[16];
     format_text(text, sizeof text, "%d\n", status);
+    capture_finish();
     heap_report();
     interrupts_save();
     smp_stop_others();

@@ -1,4 +1,5 @@
 /* The second half of boot, in a thread: drivers, the root file system, init. */
+#include "kernel/capture.h"
 #include "kernel/start.h"
 #include <sluice/cpio.h>
 #include <sluice/device.h>
@@ -175,6 +176,7 @@ static void start_network(void)
     oskit_error_t error = inet_start(command_option("ip"));
     if (error && error != OSKIT_E_INVALIDARG)
         log_write(LOG_WARNING, "network: error %ld", -errno_from_oskit(error));
+    capture_start();
 }
 
 /* Most networks have answered by the time that the root is there. */

@@ -42,6 +42,12 @@ extern _Atomic oskit_u32_t captures;
 /* Takes note of a send. [thread, no spinlock held] */
 void capture_unix(const struct capture_unix *sent);
 
+/* Sends through S, a UNIX socket, and takes note. [thread] */
+struct socket;
+struct socket_message;
+oskit_error_t unix_capture_send(struct socket *s, struct socket_message *message,
+                                oskit_size_t *out);
+
 #define CAPTURE_DEFAULT_SIZE (4u << 20) /* bytes of a stream that wait for their reader */
 
 /* A capture, as opening the device gives it: streamvec, stream, pollable, asyncio. SIZE bytes may

@@ -75,14 +75,12 @@ static void member_end(struct packet_member *member)
     env_free(member, sizeof *member);
 }
 
-/* As on Linux: to drop what isn't there is EADDRNOTAVAIL. */
+/* As on Linux, to drop what isn't there is no error. */
 static oskit_error_t member_drop(struct packet_socket *ps, const struct member_request *request)
 {
     struct packet_member *member = member_find(ps, request);
 
-    if (member == NULL)
-        return OSKIT_EADDRNOTAVAIL;
-    if (--member->count == 0)
+    if (member != NULL && --member->count == 0)
         member_end(member);
     return OSKIT_SUCCESS;
 }

@@ -139,10 +139,7 @@ static oskit_error_t target_send(struct packet_socket *ps, const struct target *
     return interface_send(target->interface, &packets);
 }
 
-#define FLAGS_KNOWN                                                                      \
-    (SOCKET_MSG_DONTWAIT | SOCKET_MSG_NOSIGNAL | SOCKET_MSG_DONTROUTE | SOCKET_MSG_EOR | \
-     SOCKET_MSG_CONFIRM | SOCKET_MSG_MORE)
-
+/* Flags mean nothing here, and as on Linux none is refused. */
 oskit_error_t packet_socket_send(struct socket *s, struct socket_message *message,
                                  oskit_size_t *out)
 {
@@ -150,8 +147,6 @@ oskit_error_t packet_socket_send(struct socket *s, struct socket_message *messag
     struct target target = {0};
     size_t length = message->uio->left;
 
-    if (message->flags & ~FLAGS_KNOWN)
-        return OSKIT_EOPNOTSUPP;
     oskit_error_t err = target_read(ps, message->name, &target);
     if (OSKIT_FAILED(err))
         return err;

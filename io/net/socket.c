@@ -5,6 +5,7 @@
  * socket.lock: the pending error with READY_ERR, and the options. A leaf.
  */
 #include "socket_private.h"
+#include "capture.h"
 
 #include <limits.h>
 #include <sluice/refuse.h>
@@ -98,6 +99,18 @@ void socket_errors_queued(struct socket *s, bool queued)
 
 /* ---- Transfers ---- */
 
+/* A capture wants to see what UNIX sockets send. */
+static bool socket_captured(const struct socket *s)
+{
+    return __builtin_expect(atomic_load_explicit(&captures, memory_order_relaxed) != 0, 0) &&
+           s->kind->family == SOCKET_UNIX;
+}
+
+static oskit_error_t kind_send(struct socket *s, struct socket_message *message, oskit_size_t *out)
+{
+    return socket_captured(s) ? unix_capture_send(s, message, out) : s->kind->send(s, message, out);
+}
+
 oskit_error_t socket_readv(struct socket *s, struct sluice_uio *uio, oskit_u32_t flags,
                            oskit_size_t *out)
 {
@@ -118,13 +131,13 @@ oskit_error_t socket_writev(struct socket *s, struct sluice_uio *uio, oskit_u32_
                             oskit_size_t *out)
 {
     *out = 0;
-    if (s->kind->writev != NULL)
+    if (s->kind->writev != NULL && !socket_captured(s))
         return s->kind->writev(s, uio, out);
     struct socket_message message = {
         .uio = uio,
         .flags = flags & VECIO_NONBLOCK ? SOCKET_MSG_DONTWAIT : 0,
     };
-    return s->kind->send(s, &message, out);
+    return kind_send(s, &message, out);
 }
 
 static oskit_error_t streamvec_readv(sluice_streamvec_t *self, struct sluice_uio *uio,
@@ -267,7 +280,7 @@ static oskit_error_t face_send(sluice_socket_t *self, struct socket_message *mes
     struct socket *s = socket_of(self);
 
     *out = 0;
-    return s->kind->send(s, message, out);
+    return kind_send(s, message, out);
 }
 
 static oskit_error_t face_receive(sluice_socket_t *self, struct socket_message *message,

@@ -268,7 +268,7 @@ static void test_members(void **state)
     assert_int_equal(net_set(socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
                      OSKIT_E_INVALIDARG);
     assert_int_equal(net_set(socket, SOL_PACKET, PACKET_DROP_MEMBERSHIP, &request, sizeof request),
-                     OSKIT_EADDRNOTAVAIL);
+                     0);
     request.index = 7;
     assert_int_equal(net_set(socket, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof request),
                      OSKIT_ENODEV);

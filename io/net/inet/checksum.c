@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include "io/net/inet/checksum.h"
 
+/* The compiler's own copy: one instruction, where memcpy would be a call. */
 static uint64_t load(const uint8_t *from)
 {
     uint64_t value;

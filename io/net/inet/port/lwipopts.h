@@ -81,6 +81,9 @@
 #define LWIP_IPV6_FRAG       1
 #define IPV6_FRAG_COPYHEADER 1 /* its notes on a fragment are larger than the header */
 
+/* Sizes known to the compiler: addresses, options. */
+#define SMEMCPY(to, from, size) __builtin_memcpy((to), (from), (size))
+
 /* ---- TCP ---- */
 
 /* The largest that any interface has: the loopback's. A card's own is computed from its MTU. */

@@ -255,6 +255,29 @@ static void test_backlog(void **state)
         sluice_socket_release(clients[i]);
 }
 
+/* Many connections after each other: what is left of them is bounded. */
+static void test_many(void **state)
+{
+    struct socket_address name;
+    sluice_socket_t *listener = listen_tcp(&name, 1), *client, *server;
+    unsigned waiting = 0;
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        client = open_tcp();
+        assert_int_equal(client->ops->connect(client, &name), OSKIT_EINPROGRESS);
+        assert_int_equal(listener->ops->accept(listener, NULL, &server), 0);
+        sluice_socket_release(client);
+        sluice_socket_release(server);
+    }
+    sluice_socket_release(listener);
+    inet_lock();
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb != NULL; pcb = pcb->next)
+        waiting++;
+    inet_unlock();
+    assert_in_range(waiting, 1, 700);
+}
+
 /* A connection from nothing to its end while any one allocation fails. */
 static void test_no_memory(void **state)
 {
@@ -299,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_small_segments), cmocka_unit_test(test_nothing_read),
         cmocka_unit_test(test_segments),       cmocka_unit_test(test_cork),
         cmocka_unit_test(test_backlog),        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -9,6 +9,9 @@
 #define SIOCATMARK  0x8905u
 #define SIOCOUTQNSD 0x894bu
 
+#define TIME_WAIT_MAX  512u
+#define TIME_WAIT_LOOK 64u /* connections between two looks */
+
 static struct list sockets = LIST_INIT(sockets); /* core lock */
 static u8_t port_argument = LWIP_TCP_PCB_NUM_EXT_ARG_ID_INVALID;
 
@@ -187,10 +190,29 @@ static oskit_error_t source(struct tcp_socket *t, const ip_addr_t *address, ip_a
     return OSKIT_SUCCESS;
 }
 
+/* lwIP looks at each connection in TIME_WAIT when a SYN comes, so there shan't be very many: now
+ * and then the oldest, which are at the list's end, go before their time. Not in a callback of
+ * lwIP's. */
+void tcp_time_wait_trim(void)
+{
+    static oskit_u32_t connections;
+    struct tcp_pcb *pcb = tcp_tw_pcbs;
+
+    if (++connections % TIME_WAIT_LOOK != 0)
+        return;
+    for (oskit_u32_t i = 0; pcb != NULL && i < TIME_WAIT_MAX; i++)
+        pcb = pcb->next;
+    while (pcb != NULL) {
+        struct tcp_pcb *next = pcb->next;
+        tcp_abandon(pcb, 0);
+        pcb = next;
+    }
+}
+
 static oskit_error_t connect_pcb(struct tcp_socket *t, const ip_addr_t *address, oskit_u16_t port)
 {
+    tcp_time_wait_trim();
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(address));
-
     if (pcb == NULL)
         return OSKIT_ENOBUFS;
     tcp_port_attach(pcb, t->port);

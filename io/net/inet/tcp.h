@@ -139,6 +139,9 @@ void tcp_abandon_socket(struct tcp_socket *t);
 /* PCB, just made, keeps the socket's port as long as it lives. */
 void tcp_port_attach(struct tcp_pcb *pcb, struct inet_port *port);
 
+/* For who makes connections, not in a callback of lwIP's. Core lock held. */
+void tcp_time_wait_trim(void);
+
 /* ---- tcp_event.c ---- */
 
 void tcp_callbacks_set(struct tcp_socket *t);

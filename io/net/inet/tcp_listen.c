@@ -339,8 +339,10 @@ oskit_error_t tcp_listen_accept(struct tcp_socket *t, struct socket_address *pee
         err = OSKIT_E_INVALIDARG;
     else
         child = accepted_take(t);
-    if (child != NULL)
+    if (child != NULL) {
         tcp_level(t, 0);
+        tcp_time_wait_trim();
+    }
     inet_unlock();
     if (OSKIT_FAILED(err))
         return err;

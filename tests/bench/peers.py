@@ -1,63 +1,12 @@
-"""The bench's other ends on this machine: servers for the guest's rows, a tap, and a client of the guest's web server.
-
-All is in a network of its own, so that nothing of this machine's is touched and no port is taken.
-"""
-import ctypes
-import fcntl
-import os
+"""The bench's other ends on this machine: servers for the guest's rows, and a client of the guest's web server."""
 import socket
-import struct
 import threading
 import time
-
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-TUNSETIFF, TUNSETPERSIST = 0x400454CA, 0x400454CB
-IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x2, 0x1000, 0x4000
-SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFFLAGS = 0x8916, 0x891C, 0x8914
-IFF_UP_RUNNING = 0x41
 
 TAP = "tap0"
 TAP_ADDRESS = "10.77.0.1"
 HTTP_SECONDS = 4.0
 HTTP_CLIENTS = 4
-
-
-def own_network():
-    """Put this process into a network of its own, with nothing but a loopback. False when that is not allowed."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.geteuid(), os.getegid()
-    if libc.unshare(CLONE_NEWNET) != 0:
-        if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-            return False
-        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-    interface_up("lo")
-    return True
-
-
-def interface_request(request, name, content):
-    with socket.socket(type=socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, request, struct.pack("16s", name.encode()) + content.ljust(24, b"\0"))
-
-
-def interface_up(name, address=None):
-    if address:
-        for request, text in ((SIOCSIFADDR, address), (SIOCSIFNETMASK, "255.255.255.0")):
-            interface_request(request, name, struct.pack("HH4s", socket.AF_INET, 0, socket.inet_aton(text)))
-    interface_request(SIOCSIFFLAGS, name, struct.pack("H", IFF_UP_RUNNING))
-
-
-def make_tap():
-    """Make a tap with an address; it lives as long as this network. False when this machine has none."""
-    try:
-        with open("/dev/net/tun", "r+b", buffering=0) as tun:
-            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH14x", TAP.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
-            fcntl.ioctl(tun, TUNSETPERSIST, 1)
-        interface_up(TAP, TAP_ADDRESS)
-    except OSError:
-        return False
-    return True
 
 
 # ---- what the guest's rows talk to ----------------------------------------------------------------

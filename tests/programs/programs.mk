@@ -1,6 +1,6 @@
-# Programs of strangers that the network's tests and the bench run in the guest and that Debian doesn't have as static
-# files. Sets NET_PROGRAMS (build/programs/NAME...). The others are Debian's own files, put into the guest with their
-# libraries by the tests.
+# Programs that the network's tests and the bench run in the guest: a web server that Debian doesn't have as a static
+# file, and our own plain peer. Sets NET_PROGRAMS (build/programs/NAME...). The other strangers are Debian's own files,
+# put into the guest with their libraries by the tests.
 ifndef PROGRAMS_MK
 PROGRAMS_MK := 1
 
@@ -10,7 +10,14 @@ LIGHTTPD_BUILD := $(BUILD)/lighttpd
 LIGHTTPD_PARTS := indexfile staticfile dirlisting cgi
 LIGHTTPD_LACKS := pcre2 pcre zlib bzip2 brotli zstd
 
-NET_PROGRAMS   := $(LIGHTTPD)
+NETPEER        := $(BUILD)/programs/netpeer
+
+NET_PROGRAMS   := $(LIGHTTPD) $(NETPEER)
+
+$(NETPEER): tests/programs/netpeer.c tests/programs/programs.mk
+	@printf '  %-7s %s\n' CC $@
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu17 -O2 -g $(WARNINGS) -static -o $@ $<
 
 $(LIGHTTPD_TREE).fetched: scripts/source
 	@printf '  %-7s %s\n' FETCH lighttpd

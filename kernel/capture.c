@@ -13,7 +13,6 @@
 #include <sluice/readiness.h>
 #include <sluice/string.h>
 #include <sluice/terminal.h>
-#include "io/net/capture.h"
 #include "kernel/boot_info.h"
 #include "kernel/lib/string.h"
 #include "kernel/log.h"
@@ -183,8 +182,7 @@ void capture_start(void)
     if (!name)
         return;
     carrier.piece = env_alloc(PIECE, 0);
-    oskit_error_t error =
-        carrier.piece ? capture_create(CAPTURE_DEFAULT_SIZE, &capture) : OSKIT_ENOMEM;
+    oskit_error_t error = carrier.piece ? device_find("capture", &capture) : OSKIT_ENOMEM;
     if (!error) {
         carrier.from = sluice_query_face(capture, &oskit_stream_iid);
         carrier.readable = readiness_of(carrier.from);

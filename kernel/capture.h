@@ -1,6 +1,6 @@
 /*
  * capture=DEVICE: what the network carries, from boot to the end, goes as a stream of pcapng
- * (io/net/capture.h) to /dev/DEVICE, a serial line or a port of a virtio console, whose other end
+ * (/dev/capture) to /dev/DEVICE, a serial line or a port of a virtio console, whose other end
  * keeps it.
  */
 #ifndef KERNEL_CAPTURE_H

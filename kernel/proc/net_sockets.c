@@ -38,7 +38,7 @@ static bool put_socket(void *arg, const struct inet_socket *socket)
     put_end(list->text, &socket->remote, list->family);
     synth_printf(list->text, " %02X %08X:%08X 00:%08X %08X %5u %8d %llu %u %p", socket->state,
                  socket->send_queue, socket->receive_queue, 0, socket->retransmits, socket->uid, 0,
-                 (unsigned long long)socket->ino, socket->references, NULL);
+                 (unsigned long long)socket->ino, socket->references, (void *)0);
     if (datagrams)
         synth_printf(list->text, " %u", socket->drops);
     synth_printf(list->text, "\n");

@@ -218,7 +218,8 @@ static void count(struct interface *interface, u16_t length)
 static void receive(struct netif *netif, struct pbuf *p)
 {
     struct interface *interface = inet_netif_of(netif)->interface;
-    if (!netif_is_up(netif)) {
+    if (!netif_is_up(netif) || p->len < IP_HLEN ||
+        (IPH_V((const struct ip_hdr *)p->payload) == 6 && p->len < IP6_HLEN)) {
         pbuf_free(p);
         return;
     }

@@ -98,17 +98,26 @@ static bool ip_fragment(const struct pbuf *p)
     return IPH_OFFSET(ip) & PP_HTONS(IP_OFFMASK | IP_MF);
 }
 
+/* lwIP looks at a whole header, however little came. */
+static u16_t header_least(u16_t type)
+{
+    if (type == PP_HTONS(ETHTYPE_IP))
+        return IP_HLEN;
+    return type == PP_HTONS(ETHTYPE_IPV6) ? IP6_HLEN : SIZEOF_ETHARP_HDR;
+}
+
 static void frame_input(struct netif *netif, struct pbuf *p, u16_t type, bool sums_good)
 {
     u16_t sums = netif->chksum_flags;
     if (sums_good && !ip_fragment(p))
         netif->chksum_flags = (u16_t)(sums & ~SUMS_RECEIVED);
-    if (type == PP_HTONS(ETHTYPE_IP))
+    if (p->len < header_least(type) ||
+        (type == PP_HTONS(ETHTYPE_ARP) && !(netif->flags & NETIF_FLAG_ETHARP)))
+        pbuf_free(p);
+    else if (type == PP_HTONS(ETHTYPE_IP))
         ip4_input(p, netif);
     else if (type == PP_HTONS(ETHTYPE_IPV6))
         ip6_input(p, netif);
-    else if (p->len < SIZEOF_ETHARP_HDR || !(netif->flags & NETIF_FLAG_ETHARP))
-        pbuf_free(p); /* lwIP looks at a whole header, however little came */
     else
         etharp_input(p, netif);
     netif->chksum_flags = sums;

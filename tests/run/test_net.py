@@ -169,7 +169,8 @@ def test_names_are_looked_up():
     NameServer().start()
     with Serving() as here:
         script = f"""nslookup sluice.test 10.0.2.2; nslookup nowhere.test 10.0.2.2 && echo found nowhere
-rm /etc/resolv.conf; echo nameserver 10.0.2.2 >/etc/resolv.conf; ping -c 1 -W 5 sluice.test; echo well | nc -w 5 sluice.test {here.port}"""
+rm /etc/resolv.conf; echo nameserver 10.0.2.2 >/etc/resolv.conf; ping -c 1 -W 5 sluice.test
+echo well | nc -w 5 sluice.test {here.port}"""
         text = run(script, "--net", "user")
     holds(text, r"Name:\s+sluice\.test\s+Address(?: 1)?:\s+10\.0\.2\.2", r"PING sluice\.test \(10\.0\.2\.2\)",
           "1 packets received", "^well$")

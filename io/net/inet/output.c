@@ -212,7 +212,8 @@ err_t inet_output(struct netif *netif, struct pbuf *p)
     out->lent &= !out->tcp.payload;
     uint8_t *frame = out->pbuf->payload;
     uint16_t sum = 1;
-    if (out->tcp.payload)
+    /* A sum that lwIP made may be 0 as well: once in 65536 segments. */
+    if (out->tcp.payload && !(netif->chksum_flags & NETIF_CHECKSUM_GEN_TCP))
         __builtin_memcpy(&sum, frame + out->tcp.transport + TCP_SUM_AT, sizeof sum);
     if (!sum)
         sum_ask(&out->packet, frame, &out->tcp, p->tot_len - out->tcp.transport);

@@ -12,7 +12,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guestnet import LIGHTTPD, Guest, free_port, run, wait_for_port  # noqa: E402  the path is set above
+from guestnet import LIGHTTPD, Guest, free_port, run, when_listening  # noqa: E402  the path is set above
 from test_programs import beside  # noqa: E402
 import tap  # noqa: E402
 from tap import same  # noqa: E402
@@ -60,19 +60,21 @@ def test_curl_fetches_64_mib_from_lighttpd():
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as settings:
         settings.write(LIGHTTPD_SETTINGS)
         settings.flush()
-        with Guest("lighttpd -D -f /lighttpd.conf & read end; exit 0", "--hostfwd", "tcp:0:80", "--add", f"{file.path}:/www/file",
+        script = f"lighttpd -D -f /lighttpd.conf & {when_listening(80)}; read end; exit 0"
+        with Guest(script, "--hostfwd", "tcp:0:80", "--add", f"{file.path}:/www/file",
                    "--add", f"{LIGHTTPD}:/bin/lighttpd", "--add", f"{settings.name}:/lighttpd.conf", mem=512) as guest:
             port = guest.port(80)
-            wait_for_port(port)
+            guest.wait_for("up\n")
             same(fetched_sum(port), file.sum, "the sum")
             guest.end()
 
 
 def test_curl_fetches_from_busybox_httpd():
     file = File(8 * MIB)
-    with Guest("httpd -f -h /www & read end; exit 0", "--hostfwd", "tcp:0:80", "--add", f"{file.path}:/www/file") as guest:
+    script = f"httpd -f -h /www & {when_listening(80)}; read end; exit 0"
+    with Guest(script, "--hostfwd", "tcp:0:80", "--add", f"{file.path}:/www/file") as guest:
         port = guest.port(80)
-        wait_for_port(port)
+        guest.wait_for("up\n")
         same(fetched_sum(port), file.sum, "the sum")
         same(fetched_sum(port, "--limit-rate", "8M"), file.sum, "the sum, fetched slowly")
         guest.end()
@@ -100,15 +102,19 @@ def test_busybox_wget_fetches_from_here():
 
 def test_nc_both_ways():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        script = f"echo from the guest | nc -w 10 10.0.2.2 {server.getsockname()[1]}; nc -l -p 9"
+        script = f"echo from the guest | nc -w 10 10.0.2.2 {server.getsockname()[1]}; ({when_listening(9)}) & nc -l -p 9"
         with Guest(script, "--hostfwd", "tcp:0:9") as guest:
             connection, _ = server.accept()
             with connection:
                 same(connection.makefile().readline(), "from the guest\n", "what came")
                 connection.sendall(b"from here\n")
             guest.wait_for("from here\n")
-            wait_for_port(guest.port(9))
-            guest.end(status=0)
+            guest.wait_for("up\n")
+            with socket.create_connection(("127.0.0.1", guest.port(9)), 30) as connection:
+                connection.sendall(b"to the guest\n")
+                connection.shutdown(socket.SHUT_WR)
+                guest.wait_for("to the guest\n")
+            guest.end()
 
 
 class Telnet:
@@ -143,8 +149,8 @@ class Telnet:
 
 def test_telnet_gives_a_terminal():
     # A job of a shell without jobs would pass on that interrupts are ignored.
-    with Guest("telnetd -l /bin/sh; read end; exit 0", "--hostfwd", "tcp:0:23") as guest:
-        wait_for_port(guest.port(23))
+    with Guest(f"telnetd -l /bin/sh; {when_listening(23)}; read end; exit 0", "--hostfwd", "tcp:0:23") as guest:
+        guest.wait_for("up\n")
         telnet = Telnet(guest.port(23))
         telnet.type(b"PS1='>''> '; tty; echo $((6*7))\r\n")
         telnet.wait_for(b"/dev/pts/")

@@ -209,6 +209,18 @@ def available(guest):
     return int(guest.wait_for(rf"(?s)(?:available \d+\n.*?){{{before}}}available (\d+)\n")[1])
 
 
+def resumes(port, tries=50):
+    """While the flood is being worked off, a newcomer may lose its place to the next: but service resumes."""
+    for left in reversed(range(tries)):
+        try:
+            peer("churn", "127.0.0.1", port, 20)
+            return
+        except AssertionError:
+            if not left:
+                raise
+            time.sleep(0.1)
+
+
 def test_half_open_connections():
     with tempfile.TemporaryDirectory() as place:
         stranger, guest = flooded(place)
@@ -217,7 +229,7 @@ def test_half_open_connections():
             before = available(guest)
             for number in range(4000):
                 stranger.syn(socket.inet_aton(f"10.9.0.{100 + number % 100}"), 7, number)
-            peer("churn", "127.0.0.1", guest.port(7), 20)
+            resumes(guest.port(7))
             used = before - available(guest)
             assert used < 16 << 10, f"{used} KiB are held by half-open connections"
             guest.end()

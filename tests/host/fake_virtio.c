@@ -400,11 +400,12 @@ void fake_virtio_used(struct fake_virtio *fake, unsigned index, uint32_t id, uin
                       unsigned entries)
 {
     struct fake_queue *queue = &fake->queues[index];
-    uint16_t at = queue->used;
-    bool wrap = queue->used_wrap, wanted;
 
     pthread_mutex_lock(&fake->lock);
     if (queue->driver) {
+        uint16_t at = queue->used;
+        bool wrap = queue->used_wrap, wanted;
+
         if (is_packed(fake))
             packed_used(queue, id, written, entries);
         else

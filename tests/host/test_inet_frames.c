@@ -414,6 +414,39 @@ static void test_tcp_send(void **state)
     end(card);
 }
 
+/* Sends the two bytes of WORD; the checksum field of the segment that they make. */
+static uint16_t word_send(struct peer *peer, struct tcp_pcb *pcb, uint16_t word)
+{
+    struct fake_frame sent;
+    inet_lock();
+    assert_int_equal(tcp_write(pcb, &word, sizeof word, TCP_WRITE_FLAG_COPY), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    inet_unlock();
+    assert_int_equal(tcp_take(peer, &sent), sizeof word);
+    assert_int_equal(sent.offload.flags & PACKET_SUM_WANTED, 0);
+    uint16_t field = (uint16_t)get16(sent.bytes + ETHERNET + 20 + 16);
+    free(sent.bytes);
+    return field;
+}
+
+/* A checksum that is 0 by right isn't one that was left to the card. The sequence numbers alone
+ * change from one segment to the next, so the word that makes it 0 can be told. */
+static void test_tcp_sum_of_zero(void **state)
+{
+    struct peer peer;
+    bool is_connected;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = tcp_open(&peer, card, &is_connected);
+    tcp_nagle_disable(pcb);
+    uint32_t first = (uint16_t)~word_send(&peer, pcb, 0);
+    uint32_t next = first + sizeof(uint16_t);
+    next = (next & 0xffff) + (next >> 16);
+    assert_int_equal(word_send(&peer, pcb, lwip_htons((uint16_t)(0xffff - next))), 0);
+    tcp_drop(pcb);
+    end(card);
+}
+
 /* Joined into one packet of ten segments, which go as they lie in memory, behind one header; a
  * retransmission sends the first of them right again. */
 static void test_tcp_joined(void **state)
@@ -576,6 +609,7 @@ int main(void)
         HARNESS_TEST(test_echo),
         HARNESS_TEST(test_udp),
         HARNESS_TEST(test_tcp_send),
+        HARNESS_TEST(test_tcp_sum_of_zero),
         HARNESS_TEST(test_tcp_joined),
         HARNESS_TEST(test_waiting),
         HARNESS_TEST(test_reset),

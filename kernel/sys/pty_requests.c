@@ -71,10 +71,7 @@ static long open_peer(sluice_pty_t *pty, long flags)
         return -ABI_ENOMEM;
     if (!(flags & ABI_O_NOCTTY))
         session_terminal_opened(file->object);
-    int fd = fdtab_install(current_process()->fds, file, 0, flags & ABI_O_CLOEXEC);
-    if (fd < 0)
-        openfile_unref(file);
-    return fd;
+    return descriptor_install(file, flags & ABI_O_CLOEXEC);
 }
 
 /* ---- What is asked of the terminal through its master ---- */

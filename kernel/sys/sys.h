@@ -99,6 +99,10 @@ long fcntl_seals(struct openfile *file, long command, long argument);
 /* A new descriptor of a fresh open file without a name over OBJECT, whose reference is taken over
  * also on failure. -ABI_ENOMEM, -ABI_EMFILE. */
 long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec);
+/* The same over FILE; NULL: -ABI_ENOMEM. */
+long descriptor_install(struct openfile *file, bool cloexec);
+/* Two of them, whose numbers go to the program's int[2] at USER: 0, or an error and neither. */
+long descriptor_pair_install(struct openfile *one, struct openfile *other, bool cloexec, long user);
 
 /* system-call names for traces; NULL when unknown */
 const char *syscall_name(uint64_t number);

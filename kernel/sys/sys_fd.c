@@ -176,11 +176,10 @@ long sys_fcntl(long number, long command, long argument)
     return result;
 }
 
-/* ---- pipe ---- */
+/* ---- Fresh descriptors ---- */
 
-long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
+long descriptor_install(struct openfile *file, bool cloexec)
 {
-    struct openfile *file = openfile_create(object, NULL, flags);
     if (!file)
         return -ABI_ENOMEM;
     int fd = fdtab_install(current_process()->fds, file, 0, cloexec);
@@ -189,18 +188,22 @@ long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
     return fd;
 }
 
-static long pipe_install(oskit_iunknown_t *reader, oskit_iunknown_t *writer, long user, long flags)
+long descriptor_open(oskit_iunknown_t *object, uint32_t flags, bool cloexec)
+{
+    return descriptor_install(openfile_create(object, NULL, flags), cloexec);
+}
+
+long descriptor_pair_install(struct openfile *one, struct openfile *other, bool cloexec, long user)
 {
     struct fdtab *table = current_process()->fds;
-    uint32_t status = (uint32_t)flags & (ABI_O_NONBLOCK | ABI_O_DIRECT);
-    bool cloexec = flags & ABI_O_CLOEXEC;
     int32_t fds[2];
-    long first = descriptor_open(reader, ABI_O_RDONLY | status, cloexec);
+    long first = descriptor_install(one, cloexec);
     if (first < 0) {
-        oskit_iunknown_release(writer);
+        if (other)
+            openfile_unref(other);
         return first;
     }
-    long second = descriptor_open(writer, ABI_O_WRONLY | status, cloexec);
+    long second = descriptor_install(other, cloexec);
     if (second < 0) {
         fdtab_close(table, (int)first);
         return second;
@@ -212,6 +215,16 @@ static long pipe_install(oskit_iunknown_t *reader, oskit_iunknown_t *writer, lon
     fdtab_close(table, fds[0]);
     fdtab_close(table, fds[1]);
     return -ABI_EFAULT;
+}
+
+/* ---- pipe ---- */
+
+static long pipe_install(oskit_iunknown_t *reader, oskit_iunknown_t *writer, long user, long flags)
+{
+    uint32_t status = (uint32_t)flags & (ABI_O_NONBLOCK | ABI_O_DIRECT);
+    struct openfile *one = openfile_create(reader, NULL, ABI_O_RDONLY | status);
+    struct openfile *other = openfile_create(writer, NULL, ABI_O_WRONLY | status);
+    return descriptor_pair_install(one, other, flags & ABI_O_CLOEXEC, user);
 }
 
 long sys_pipe2(long user, long flags)

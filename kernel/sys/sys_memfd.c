@@ -89,12 +89,7 @@ static long memfd_install(const char *text, long flags)
     memfd_seal(object, flags);
     struct openfile *file = openfile_create(object, &location, ABI_O_RDWR | ABI_O_LARGEFILE);
     location_release(&location);
-    if (!file)
-        return -ABI_ENOMEM;
-    int fd = fdtab_install(current_process()->fds, file, 0, flags & ABI_MFD_CLOEXEC);
-    if (fd < 0)
-        openfile_unref(file);
-    return fd;
+    return descriptor_install(file, flags & ABI_MFD_CLOEXEC);
 }
 
 #define MEMFD_FLAGS (ABI_MFD_CLOEXEC | ABI_MFD_ALLOW_SEALING | ABI_MFD_NOEXEC_SEAL | ABI_MFD_EXEC)

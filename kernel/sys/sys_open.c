@@ -198,10 +198,7 @@ long sys_openat(long dirfd, long path, long flags, long mode)
     long error = open_file(dirfd, path, flags, mode, &file);
     if (error)
         return error;
-    int fd = fdtab_install(current_process()->fds, file, 0, flags & ABI_O_CLOEXEC);
-    if (fd < 0)
-        openfile_unref(file);
-    return fd;
+    return descriptor_install(file, flags & ABI_O_CLOEXEC);
 }
 
 long sys_open(long path, long flags, long mode)

@@ -22,17 +22,6 @@ static struct openfile *socket_open(sluice_socket_t *socket, long family, long t
     return file;
 }
 
-/* FILE's reference is taken over also on failure. */
-static long socket_install(struct openfile *file, long flags)
-{
-    if (!file)
-        return -ABI_ENOMEM;
-    int fd = fdtab_install(current_process()->fds, file, 0, flags & ABI_SOCK_CLOEXEC);
-    if (fd < 0)
-        openfile_unref(file);
-    return fd;
-}
-
 static bool creation_flags_known(long type)
 {
     return !((uint32_t)type & ~(uint32_t)(ABI_SOCK_TYPE_MASK | CREATION_FLAGS));
@@ -48,31 +37,8 @@ long sys_socket(long family, long type, long protocol)
     oskit_error_t error =
         socket_create((oskit_s32_t)family, (oskit_s32_t)type, (oskit_s32_t)protocol, &socket);
     return error ? errno_from_oskit(error)
-                 : socket_install(socket_open(socket, family, type, flags), flags);
-}
-
-static long pair_install(struct openfile *one, struct openfile *other, long flags, long user)
-{
-    struct fdtab *table = current_process()->fds;
-    int32_t fds[2];
-    long first = socket_install(one, flags);
-    if (first < 0) {
-        if (other)
-            openfile_unref(other);
-        return first;
-    }
-    long second = socket_install(other, flags);
-    if (second < 0) {
-        fdtab_close(table, (int)first);
-        return second;
-    }
-    fds[0] = (int32_t)first;
-    fds[1] = (int32_t)second;
-    if (!put_user(user, fds, sizeof fds))
-        return 0;
-    fdtab_close(table, fds[0]);
-    fdtab_close(table, fds[1]);
-    return -ABI_EFAULT;
+                 : descriptor_install(socket_open(socket, family, type, flags),
+                                      flags & ABI_SOCK_CLOEXEC);
 }
 
 long sys_socketpair(long family, long type, long protocol, long user)
@@ -87,7 +53,8 @@ long sys_socketpair(long family, long type, long protocol, long user)
     if (error)
         return errno_from_oskit(error);
     struct openfile *first = socket_open(one, family, type, flags);
-    return pair_install(first, socket_open(other, family, type, flags), flags, user);
+    return descriptor_pair_install(first, socket_open(other, family, type, flags),
+                                   flags & ABI_SOCK_CLOEXEC, user);
 }
 
 /* ---- bind, listen, shutdown ---- */
@@ -159,7 +126,7 @@ static long accept_install(const struct openfile *listener, struct acceptance *a
         socket_open(a->out, listener->socket_family, listener->socket_type, flags);
     long error = file && user ? socket_address_put(&a->peer, user, user_length) : 0;
     if (!error)
-        return socket_install(file, flags);
+        return descriptor_install(file, flags & ABI_SOCK_CLOEXEC);
     openfile_unref(file);
     return error;
 }

@@ -84,3 +84,16 @@ oskit_u32_t message_queue_next_length(struct message_queue *queue)
     env_spin_unlock(&queue->lock);
     return length;
 }
+
+oskit_error_t message_read(const struct message *from, struct socket_message *message,
+                           oskit_size_t *out)
+{
+    bool cut = message->uio->left < from->length;
+    oskit_error_t err = uio_write_to(message->uio, from->bytes, from->length, out);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    message->whole = from->length;
+    message->out_flags |= cut ? SOCKET_MSG_TRUNC : 0;
+    return OSKIT_SUCCESS;
+}

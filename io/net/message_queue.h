@@ -12,6 +12,7 @@
 #include <sluice/env.h>
 #include <sluice/list.h>
 #include <sluice/readiness.h>
+#include <sluice/socket.h>
 
 #define MESSAGE_INFO     64u  /* bytes of a message that are its family's */
 #define MESSAGE_OVERHEAD 256u /* what a message counts for besides its bytes */
@@ -43,6 +44,10 @@ void message_queue_fini(struct message_queue *queue);
 bool message_queue_push(struct message_queue *queue, struct message *message, oskit_u64_t limit);
 /* The oldest, with a reference; it leaves the queue if TAKE. NULL: there is none. [any] */
 struct message *message_queue_front(struct message_queue *queue, bool take);
+/* Copies FROM's bytes to the reader's MESSAGE, as many as it has room for; says when that isn't
+ * all. [thread] */
+oskit_error_t message_read(const struct message *from, struct socket_message *message,
+                           oskit_size_t *out);
 /* The oldest one's length, 0: none. [any] */
 oskit_u32_t message_queue_next_length(struct message_queue *queue);
 

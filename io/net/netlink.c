@@ -410,13 +410,10 @@ static oskit_error_t message_out(struct netlink_socket *ns, struct message *from
                                  struct socket_message *message, oskit_size_t *out)
 {
     const struct netlink_info *info = (const struct netlink_info *)from->info;
-    bool cut = message->uio->left < from->length;
+    oskit_error_t err = message_read(from, message, out);
 
-    oskit_error_t err = uio_write_to(message->uio, from->bytes, from->length, out);
     if (OSKIT_FAILED(err))
         return err;
-    message->whole = from->length;
-    message->out_flags |= cut ? SOCKET_MSG_TRUNC : 0;
     if (message->name != NULL)
         name_put(message->name, info->port,
                  info->group != 0 && info->group <= 32 ? 1u << (info->group - 1) : 0);

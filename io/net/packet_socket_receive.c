@@ -249,13 +249,10 @@ static oskit_error_t message_out(struct packet_socket *ps, struct message *from,
                                  struct socket_message *message, oskit_size_t *out)
 {
     const struct packet_info *info = (const struct packet_info *)from->info;
-    bool cut = message->uio->left < from->length;
+    oskit_error_t err = message_read(from, message, out);
 
-    oskit_error_t err = uio_write_to(message->uio, from->bytes, from->length, out);
     if (OSKIT_FAILED(err))
         return err;
-    message->whole = from->length;
-    message->out_flags |= cut ? SOCKET_MSG_TRUNC : 0;
     if (message->name != NULL)
         info_name(info, message->name);
     message_control(ps, message->control, from);

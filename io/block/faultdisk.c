@@ -350,7 +350,8 @@ void faultdisk_cut(struct faultdisk *disk, oskit_u32_t count, oskit_u32_t surviv
     oskit_u32_t flushed = 0;
 
     for (oskit_u32_t i = 0; i < count; i++) {
-        if (disk->events[i].kind == FAULTDISK_FLUSH)
+        /* two may end in another order than they began: both hold */
+        if (disk->events[i].kind == FAULTDISK_FLUSH && disk->events[i].covers > flushed)
             flushed = disk->events[i].covers;
     }
     for (oskit_u32_t i = 0; i < count; i++) {

@@ -8,13 +8,17 @@
  *   by e2fsck   -fy replays the journal itself and finds nothing to repair.
  *
  * Promised is: what an fsync returned for is there; a file's bytes are its own, never what was on
- * the disk before; a file that was renamed over another is the old or the new one, whole.
+ * the disk before; a file that was renamed over another is the old or the new one, whole. And all
+ * of it once more while another thread commits at any moment, as the journal's own does every few
+ * seconds.
  *
  * SLUICE_POWERCUTS sets the number of cuts (make soak), SLUICE_POWERCUT_SEED where they begin.
  */
 #include "harness.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -419,13 +423,40 @@ static unsigned walk_cuts(struct walk *w, unsigned cuts)
     return done;
 }
 
-static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts)
+struct committer {
+    pthread_t thread;
+    oskit_filesystem_t *fs;
+    atomic_bool stop;
+};
+
+static void *commit_often(void *arg)
+{
+    struct committer *c = arg;
+
+    while (!atomic_load(&c->stop))
+        (void)oskit_filesystem_sync(c->fs, 1); /* the walk looks at errors */
+    return NULL;
+}
+
+static void walk_steps(struct walk *w, bool commit)
+{
+    struct committer c = {.fs = w->fs};
+
+    if (commit)
+        assert_int_equal(pthread_create(&c.thread, NULL, commit_often, &c), 0);
+    for (unsigned i = 0; i < STEPS; i++)
+        step(w);
+    atomic_store(&c.stop, true);
+    if (commit)
+        pthread_join(c.thread, NULL);
+}
+
+static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts, bool commit)
 {
     static struct walk w;
 
     walk_begin(&w, kind, seed);
-    for (unsigned i = 0; i < STEPS; i++)
-        step(&w);
+    walk_steps(&w, commit);
     oskit_dir_release(w.root);
     oskit_filesystem_release(w.fs);
     unsigned done = walk_cuts(&w, cuts);
@@ -456,20 +487,34 @@ static unsigned long number(const char *variable, unsigned long otherwise)
 #define CUTS 1000
 #endif
 
+static void walks(unsigned long cuts, bool commit)
+{
+    uint64_t seed = number("SLUICE_POWERCUT_SEED", 1);
+    unsigned long done = 0;
+
+    for (; done < cuts; seed++)
+        done += walk(&kinds[seed % SLUICE_COUNT(kinds)], seed, CUTS_A_WALK, commit);
+    print_message("%lu power cuts, %u failures\n", done, failures);
+}
+
 static void test_power_cuts_lose_nothing_promised(void **state)
 {
-    unsigned long cuts = number("SLUICE_POWERCUTS", CUTS), done = 0;
-    uint64_t seed = number("SLUICE_POWERCUT_SEED", 1);
-
     (void)state;
-    for (; done < cuts; seed++)
-        done += walk(&kinds[seed % SLUICE_COUNT(kinds)], seed, CUTS_A_WALK);
-    print_message("%lu power cuts, %u failures\n", done, failures);
+    walks(number("SLUICE_POWERCUTS", CUTS), false);
+}
+
+static void test_power_cuts_lose_nothing_while_another_commits(void **state)
+{
+    (void)state;
+    walks(number("SLUICE_POWERCUTS", CUTS) / 2, true);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {HARNESS_TEST(test_power_cuts_lose_nothing_promised)};
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(test_power_cuts_lose_nothing_promised),
+        HARNESS_TEST(test_power_cuts_lose_nothing_while_another_commits),
+    };
 
     if (!ext2_image_tools()) {
         puts("skipped: no e2fsprogs");

@@ -10,6 +10,7 @@
 #include "core_private.h"
 #include "memory.h"
 #include "secret.h"
+#include "time_wait.h"
 #include "lwip/init.h"
 #include "lwip/ip4_frag.h"
 #include "lwip/ip6_frag.h"
@@ -17,10 +18,9 @@
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
-#define MILLISECOND   1000000ull
-#define KICK_AFTER    (2 * MILLISECOND)
-#define TELL_BATCH    8
-#define TIME_WAIT_MAX 1024
+#define MILLISECOND 1000000ull
+#define KICK_AFTER  (2 * MILLISECOND)
+#define TELL_BATCH  8
 
 static struct {
     struct env_spinlock lock;
@@ -117,6 +117,8 @@ void inet_unlock(void)
 {
     if (inet_loopback_first)
         inet_loopback_run();
+    if (tcp_tw_pcbs)
+        inet_time_wait_take();
     if (inet_timers_changed)
         inet_timers_restart();
     if (!list_empty(&inet_outputs))
@@ -135,24 +137,12 @@ u32_t sys_now(void)
     return (u32_t)(env_time_monotonic() / MILLISECOND);
 }
 
-/* lwIP looks through the connections that only wait for late packets at each new one. The oldest
- * go, as Linux has a limit, too. New ones are at the list's front. */
-static void time_wait_prune(void)
-{
-    struct tcp_pcb *pcb = tcp_tw_pcbs;
-    for (unsigned kept = 1; pcb && kept < TIME_WAIT_MAX; kept++)
-        pcb = pcb->next;
-    while (pcb && pcb->next)
-        tcp_abort(pcb->next);
-}
-
 static void timer_due(void *arg)
 {
     (void)arg;
     inet_lock();
     inet_timers_changed = true;
     sys_check_timeouts();
-    time_wait_prune();
     inet_unlock();
 }
 
@@ -194,11 +184,9 @@ void inet_core_start(void)
     inet_unlock();
 }
 
-/* Connections that nobody has any more, and pieces of datagrams that nobody will complete. */
+/* Pieces of datagrams that nobody will complete. */
 static void leftovers_drop(void)
 {
-    while (tcp_tw_pcbs)
-        tcp_abort(tcp_tw_pcbs);
     for (int i = 0; i <= IP_REASS_MAXAGE; i++)
         ip_reass_tmr();
     for (int i = 0; i <= IPV6_REASS_MAXAGE; i++)

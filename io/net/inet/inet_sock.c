@@ -4,6 +4,7 @@
 #include <sluice/env.h>
 #include <sluice/string.h>
 #include "lwip/ip.h"
+#include "time_wait.h"
 
 #define PORT_PRIVILEGED 1024u
 #define NAME_LENGTH4    16u
@@ -343,6 +344,8 @@ oskit_error_t inet_sockets_register(void)
     oskit_error_t err = udp_start();
     if (OSKIT_SUCCEEDED(err))
         err = inet_icmp_start();
+    if (OSKIT_SUCCEEDED(err))
+        err = inet_time_wait_start();
     if (OSKIT_FAILED(err))
         return err;
     if (!registered) {
@@ -355,6 +358,7 @@ oskit_error_t inet_sockets_register(void)
 
 void inet_sockets_stop(void)
 {
+    inet_time_wait_stop();
     inet_icmp_stop();
     udp_stop();
 }

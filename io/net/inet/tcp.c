@@ -3,14 +3,12 @@
 
 #include <sluice/env.h>
 #include <sluice/string.h>
+#include "time_wait.h"
 
 #define FIONREAD    0x541bu
 #define SIOCOUTQ    0x5411u
 #define SIOCATMARK  0x8905u
 #define SIOCOUTQNSD 0x894bu
-
-#define TIME_WAIT_MAX  512u
-#define TIME_WAIT_LOOK 64u /* connections between two looks */
 
 static struct list sockets = LIST_INIT(sockets); /* core lock */
 static u8_t port_argument = LWIP_TCP_PCB_NUM_EXT_ARG_ID_INVALID;
@@ -32,6 +30,13 @@ void tcp_port_attach(struct tcp_pcb *pcb, struct inet_port *port)
     port->references++;
     tcp_ext_arg_set_callbacks(pcb, port_argument, &callbacks);
     tcp_ext_arg_set(pcb, port_argument, port);
+}
+
+struct inet_port *tcp_port_of(const struct tcp_pcb *pcb)
+{
+    return port_argument == LWIP_TCP_PCB_NUM_EXT_ARG_ID_INVALID
+               ? NULL
+               : tcp_ext_arg_get(pcb, port_argument);
 }
 
 static oskit_error_t port_take(struct tcp_socket *t, const ip_addr_t *address, oskit_u16_t number)
@@ -190,31 +195,12 @@ static oskit_error_t source(struct tcp_socket *t, const ip_addr_t *address, ip_a
     return OSKIT_SUCCESS;
 }
 
-/* lwIP looks at each connection in TIME_WAIT when a SYN comes, so there shan't be very many: now
- * and then the oldest, which are at the list's end, go before their time. Not in a callback of
- * lwIP's. */
-void tcp_time_wait_trim(void)
-{
-    static oskit_u32_t connections;
-    struct tcp_pcb *pcb = tcp_tw_pcbs;
-
-    if (++connections % TIME_WAIT_LOOK != 0)
-        return;
-    for (oskit_u32_t i = 0; pcb != NULL && i < TIME_WAIT_MAX; i++)
-        pcb = pcb->next;
-    while (pcb != NULL) {
-        struct tcp_pcb *next = pcb->next;
-        tcp_abandon(pcb, 0);
-        pcb = next;
-    }
-}
-
 static oskit_error_t connect_pcb(struct tcp_socket *t, const ip_addr_t *address, oskit_u16_t port)
 {
-    tcp_time_wait_trim();
     struct tcp_pcb *pcb = tcp_new_ip_type(IP_GET_TYPE(address));
     if (pcb == NULL)
         return OSKIT_ENOBUFS;
+    inet_time_wait_forget(&t->inet.local, t->inet.local_port, address, port);
     tcp_port_attach(pcb, t->port);
     pcb->local_ip = t->inet.local;
     pcb->local_port = t->inet.local_port;
@@ -699,7 +685,7 @@ bool tcp_each(oskit_s32_t family, bool (*show)(void *arg, const struct inet_sock
         if (!show(arg, &socket))
             return false;
     }
-    return each_orphan(family, show, arg);
+    return each_orphan(family, show, arg) && inet_time_wait_each(family, show, arg);
 }
 
 void tcp_socket_enlist(struct tcp_socket *t)

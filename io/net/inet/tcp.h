@@ -138,9 +138,8 @@ void tcp_detach(struct tcp_socket *t);
 void tcp_abandon_socket(struct tcp_socket *t);
 /* PCB, just made, keeps the socket's port as long as it lives. */
 void tcp_port_attach(struct tcp_pcb *pcb, struct inet_port *port);
-
-/* For who makes connections, not in a callback of lwIP's. Core lock held. */
-void tcp_time_wait_trim(void);
+/* NULL: it has none. */
+struct inet_port *tcp_port_of(const struct tcp_pcb *pcb);
 
 /* ---- tcp_event.c ---- */
 

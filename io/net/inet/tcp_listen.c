@@ -107,6 +107,16 @@ static void urgent_announced(struct tcp_socket *t, const struct tcp_hdr *header)
     t->urgent_sequence = sequence;
 }
 
+/* While its window is shut lwIP answers each bare acknowledgement, and two such ends would go on
+ * for ever. So it counts on a byte that the peer isn't told of; what is read pays it back. */
+static void window_ajar(struct tcp_pcb *pcb)
+{
+    struct tcp_socket *t = pcb->callback_arg;
+
+    pcb->rcv_wnd = 1;
+    t->credit_owed++;
+}
+
 err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
 {
     switch (pcb->state) {
@@ -117,6 +127,8 @@ err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
     case ESTABLISHED:
     case FIN_WAIT_1:
     case FIN_WAIT_2:
+        if (pcb->rcv_wnd == 0 && pcb->callback_arg != NULL)
+            window_ajar(pcb);
         if ((TCPH_FLAGS(header) & TCP_URG) && header->urgp != 0 && pcb->callback_arg != NULL)
             urgent_announced(pcb->callback_arg, header);
         return ERR_OK;
@@ -339,10 +351,8 @@ oskit_error_t tcp_listen_accept(struct tcp_socket *t, struct socket_address *pee
         err = OSKIT_E_INVALIDARG;
     else
         child = accepted_take(t);
-    if (child != NULL) {
+    if (child != NULL)
         tcp_level(t, 0);
-        tcp_time_wait_trim();
-    }
     inet_unlock();
     if (OSKIT_FAILED(err))
         return err;

@@ -1,6 +1,6 @@
 /* The internet stack as its neighbours on the wire see it: a fake card, and the test plays the rest
  * of the network. */
-#include "harness.h"
+#include "socket_case.h"
 
 #include <sluice/inet.h>
 #include "fake_card.h"
@@ -522,6 +522,127 @@ static void test_reset(void **state)
     end(card);
 }
 
+/* ---- TCP: what the test, as the peer, may send ---- */
+
+#define WINDOW   262144u /* a socket's receive buffer */
+#define SCALE    7
+#define SENT_ONE 30000u
+
+struct sender {
+    struct peer peer;
+    uint32_t edge, taken; /* how far it may send; how far it was acknowledged */
+    sluice_socket_t *socket;
+};
+
+/* Looks at what was sent to the peer. */
+static void edge_update(struct sender *sender, unsigned scale)
+{
+    struct fake_frame sent;
+    while (next_frame(sender->peer.card, 0x800, &sent)) {
+        const uint8_t *tcp = sent.bytes + ETHERNET + 20;
+        if (tcp[13] & 2)
+            sender->peer.seen = get32(tcp + 4) + 1;
+        sender->taken = get32(tcp + 8);
+        sender->edge = sender->taken + (get16(tcp + 14) << scale);
+        free(sent.bytes);
+    }
+}
+
+static void sender_begin(struct sender *sender, struct fake_card *card)
+{
+    struct socket_address name = {.length = 16};
+    sluice_socket_t *listener;
+    name.u.in.family = SOCKET_INET;
+    name.u.in.port = __builtin_bswap16(7);
+    assert_int_equal(socket_create(SOCKET_INET, SOCKET_STREAM, 0, &listener), 0);
+    assert_int_equal(listener->ops->bind(listener, &name), 0);
+    assert_int_equal(listener->ops->listen(listener, 1), 0);
+    *sender = (struct sender){.peer = {card, 1000, 0, 7, 4000}};
+    tcp_arrive(&sender->peer, 2, NULL, 0);
+    edge_update(sender, 0);
+    tcp_arrive(&sender->peer, 0x10, NULL, 0);
+    assert_int_equal(listener->ops->accept(listener, NULL, &sender->socket), 0);
+    sluice_socket_release(listener);
+}
+
+static void sender_end(struct sender *sender)
+{
+    sluice_socket_release(sender->socket);
+    sender->peer.next = sender->taken;
+    tcp_arrive(&sender->peer, 4, NULL, 0);
+}
+
+/* Sends up to LENGTH bytes, as the window allows; how many. */
+static uint32_t sender_send(struct sender *sender, uint32_t length)
+{
+    uint32_t begin = sender->peer.next;
+    while (sender->peer.next - begin < length && sender->peer.next != sender->edge) {
+        uint32_t left = LWIP_MIN(sender->edge - sender->peer.next, SENT_ONE);
+        left = LWIP_MIN(left, begin + length - sender->peer.next);
+        tcp_arrive(&sender->peer, 0x10, bulk, left);
+        edge_update(sender, SCALE);
+    }
+    return sender->peer.next - begin;
+}
+
+/* Reads all that has come; how much. */
+static uint32_t sender_read(struct sender *sender)
+{
+    static uint8_t bytes[65536];
+    uint32_t read = 0;
+    for (long got; (got = receive_bytes(sender->socket, bytes, sizeof bytes)) > 0;)
+        read += (uint32_t)got;
+    edge_update(sender, SCALE);
+    return read;
+}
+
+/* No more than the socket's buffer holds is asked for, and all that was asked for is taken: in
+ * order, and with the first piece late. */
+static void test_tcp_window(void **state)
+{
+    struct sender sender;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    sender_begin(&sender, card);
+    uint32_t sent = sender_send(&sender, 4 * WINDOW);
+    assert_in_range(sent, WINDOW - (1u << SCALE), WINDOW);
+    assert_int_equal(sender_read(&sender), sent);
+    uint32_t late = sender.peer.next;
+    sender.peer.next += 1000;
+    sent = 1000 + sender_send(&sender, 4 * WINDOW);
+    assert_in_range(sent, WINDOW - (1u << SCALE), WINDOW);
+    assert_int_equal(sender_read(&sender), 0);
+    uint32_t next = sender.peer.next;
+    sender.peer.next = late;
+    tcp_arrive(&sender.peer, 0x10, bulk, 1000);
+    sender.peer.next = next;
+    assert_int_equal(sender_read(&sender), sent);
+    sender_end(&sender);
+    end(card);
+}
+
+/* A peer that sends beyond the window, out of order or with an end in the middle, harms nobody. */
+static void test_tcp_window_overrun(void **state)
+{
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    for (int with_end = 0; with_end < 2; with_end++) {
+        struct sender sender;
+        sender_begin(&sender, card);
+        uint32_t sent = sender_send(&sender, WINDOW - 10000);
+        assert_int_equal(sent, WINDOW - 10000);
+        uint32_t next = sender.peer.next;
+        sender.peer.next += 1000;
+        tcp_arrive(&sender.peer, with_end ? 0x11 : 0x10, bulk, with_end ? 1000 : SENT_ONE);
+        sender.peer.next = next;
+        tcp_arrive(&sender.peer, 0x10, bulk, with_end ? SENT_ONE : 1000);
+        assert_in_range(sender_read(&sender), WINDOW, WINDOW + SENT_ONE);
+        sender_end(&sender);
+        fake_card_clear(card);
+    }
+    end(card);
+}
+
 /* ---- DHCP: the test is the server ---- */
 
 static void dhcp_arrive(struct fake_card *card, const uint8_t *asked, uint8_t kind)
@@ -613,6 +734,8 @@ int main(void)
         HARNESS_TEST(test_tcp_joined),
         HARNESS_TEST(test_waiting),
         HARNESS_TEST(test_reset),
+        HARNESS_TEST(test_tcp_window),
+        HARNESS_TEST(test_tcp_window_overrun),
         HARNESS_TEST(test_dhcp),
         HARNESS_TEST(test_configurations),
     };

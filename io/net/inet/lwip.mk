@@ -25,8 +25,14 @@ $(LWIP_TREE).fetched: scripts/source
 	$(Q)touch $@
 
 # The first retransmission comes after a second, as RFC 6298 has it: 2.1.3 has its 3 where settings don't reach.
-$(LWIP_FETCHED): $(LWIP_TREE).fetched
+# And what a peer sends beyond our window, out of order or with an end in the middle, is no reason to give up: it uses
+# the window up. There, 2.1.3 asserts that no peer does so.
+$(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	$(Q)sed -i 's|= 3000 / TCP_SLOW_INTERVAL|= LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL|' $(LWIP_TREE)/src/core/tcp.c
+	$(Q)sed -i -e '/LWIP_ASSERT("tcp_receive: tcplen > rcv_wnd/d' \
+	    -e '/LWIP_ASSERT("tcp_receive: ooseq tcplen > rcv_wnd/,+1d' \
+	    -e 's/rcv_wnd -= \(tcplen\|TCP_TCPLEN(cseg)\);/rcv_wnd -= LWIP_MIN(pcb->rcv_wnd, \1);/' \
+	    $(LWIP_TREE)/src/core/tcp_in.c
 	$(Q)touch $@
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.

@@ -167,8 +167,11 @@ static void take_over(struct tcp_socket *child, struct tcp_pcb *pcb)
     child->quick = TCP_QUICK;
     tcp_callbacks_set(child);
     tcp_pcb_apply(child);
+    /* lwIP believes to have announced all of its window with the SYN, and never takes back any of
+     * what it has announced. */
     if (pcb->rcv_wnd > tcp_window(child))
         pcb->rcv_wnd = pcb->rcv_ann_wnd = tcp_window(child);
+    pcb->rcv_ann_right_edge = pcb->rcv_nxt + pcb->rcv_wnd;
 }
 
 static err_t event_accept(void *arg, struct tcp_pcb *pcb, err_t err)

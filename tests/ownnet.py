@@ -39,21 +39,27 @@ def interface_up(name, address=None):
     interface_request(SIOCSIFFLAGS, name, struct.pack("H", IFF_UP_RUNNING))
 
 
-def make_tap(name, address, queues=1):
-    """Make a tap with an address; it lives as long as this network. False when this machine has none."""
+def tap_persists(name, queues, persists):
     flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (IFF_MULTI_QUEUE if queues > 1 else 0)
+    with open("/dev/net/tun", "r+b", buffering=0) as tun:
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH14x", name.encode(), flags))
+        fcntl.ioctl(tun, TUNSETPERSIST, persists)
+
+
+def add_tap(name, address, queues=1):
+    """Make a tap with an address; it lives as long as this network. Raises OSError when this machine has none."""
+    tap_persists(name, queues, 1)
+    interface_up(name, address)
+
+
+def make_tap(name, address, queues=1):
+    """The same; False when this machine has none."""
     try:
-        with open("/dev/net/tun", "r+b", buffering=0) as tun:
-            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH14x", name.encode(), flags))
-            fcntl.ioctl(tun, TUNSETPERSIST, 1)
-        interface_up(name, address)
+        add_tap(name, address, queues)
     except OSError:
         return False
     return True
 
 
 def remove_tap(name, queues=1):
-    flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (IFF_MULTI_QUEUE if queues > 1 else 0)
-    with open("/dev/net/tun", "r+b", buffering=0) as tun:
-        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH14x", name.encode(), flags))
-        fcntl.ioctl(tun, TUNSETPERSIST, 0)
+    tap_persists(name, queues, 0)

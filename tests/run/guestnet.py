@@ -1,4 +1,5 @@
-"""A guest with a network, and the other ends on this machine, for the network's tests.
+"""A guest with a network, and the other ends on this machine, for the network's tests. SLUICE_SMP gives the number of the
+guest's processors.
 
 All is in a network of the test's own (tests/ownnet.py): importing this enters it.
 """
@@ -20,6 +21,7 @@ NETPEER = os.path.join(BUILD, "programs/netpeer")
 LIGHTTPD = os.path.join(BUILD, "programs/lighttpd")
 PEER_ADDED = ["--add", f"{NETPEER}:/bin/netpeer"]
 SECONDS = 120
+SMP = os.environ.get("SLUICE_SMP", "1")
 ALONE = ownnet.own_network()
 
 
@@ -27,7 +29,8 @@ class Guest:
     """A shell script in a guest, and what it has said; it goes on while the test talks to it."""
 
     def __init__(self, script, *options, mem=256):
-        command = [RUN, "--timeout", str(SECONDS), "--mem", str(mem), *options, "--", "/bin/busybox", "sh", "-c", script]
+        command = [RUN, "--timeout", str(SECONDS), "--mem", str(mem), "--smp", SMP, *options, "--", "/bin/busybox", "sh",
+                   "-c", script]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.output, self.log = b"", b""
         self.said = threading.Condition()
@@ -89,8 +92,10 @@ class Guest:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_exception):
+    def __exit__(self, _kind, fault, _trace):
         self.kill()
+        if isinstance(fault, Exception) and "its log ends" not in str(fault):
+            raise AssertionError(f"{fault}; of the guest: {self.words()}") from fault
 
 
 def run(script, *options, status=0, **keywords):

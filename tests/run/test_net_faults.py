@@ -94,16 +94,16 @@ class Wire(threading.Thread):
         to.sendall(struct.pack(">I", len(frame)) + frame)
 
 
-def whole_over_a_wire(size, smp, **faults):
+def whole_over_a_wire(size, **faults):
     with tempfile.TemporaryDirectory() as place:
         wire = Wire(place, size, **faults)
         wire.start()
         net = f"socket=unix:{wire.path},mac=52:54:00:00:00:0"
         script = f"netpeer stream {ONE} 7 {size}; netpeer datagrams {ONE} 7 16"
-        with Guest("netpeer serve 7 & read end; exit 0", "--smp", smp, "--net", f"{net}1", "--append", f"ip={ONE}/24",
+        with Guest("netpeer serve 7 & read end; exit 0", "--net", f"{net}1", "--append", f"ip={ONE}/24",
                    *PEER_ADDED) as one:
             one.wait_for("serving\n")
-            text = run(script, "--smp", smp, "--net", f"{net}2", "--append", f"ip={TWO}/24", *PEER_ADDED)
+            text = run(script, "--net", f"{net}2", "--append", f"ip={TWO}/24", *PEER_ADDED)
             one.end()
     holds(text, f"{size} of {size} bytes came back", "datagrams came back")
     missing = [fault for fault in faults if not wire.done[fault]]
@@ -111,23 +111,23 @@ def whole_over_a_wire(size, smp, **faults):
 
 
 def test_whole_over_a_good_wire():
-    whole_over_a_wire(4 * MIB, "1")
+    whole_over_a_wire(4 * MIB)
 
 
 def test_whole_though_frames_are_lost():
-    whole_over_a_wire(MIB, "1", loss=0.02)
+    whole_over_a_wire(MIB, loss=0.02)
 
 
 def test_whole_though_frames_come_twice_and_out_of_order():
-    whole_over_a_wire(MIB, "2", duplication=0.05, delay=0.1)
+    whole_over_a_wire(MIB, duplication=0.05, delay=0.1)
 
 
 def test_whole_though_frames_are_damaged():
-    whole_over_a_wire(MIB, "1", corruption=0.02)
+    whole_over_a_wire(MIB, corruption=0.02)
 
 
 def test_whole_though_everything_happens():
-    whole_over_a_wire(MIB // 2, "2", loss=0.01, duplication=0.02, delay=0.05, corruption=0.01)
+    whole_over_a_wire(MIB // 2, loss=0.01, duplication=0.02, delay=0.05, corruption=0.01)
 
 
 # ---- floods ---------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def test_thousands_of_connections():
 free() { awk '/^MemAvailable/ { print "available " $2 }' /proc/meminfo; }
 netpeer hold 127.0.0.1 7 500; netpeer churn 127.0.0.1 7 200; free
 netpeer hold 127.0.0.1 7 2000; netpeer churn 127.0.0.1 7 300; netpeer hold ::1 7 300; free"""
-    with Guest(script, "--smp", "2", *PEER_ADDED) as guest:
+    with Guest(script, *PEER_ADDED) as guest:
         text = guest.end()
     holds(text, "^2000 connections at once", "^300 connections one by one", "^300 connections at once")
     before, after = (int(word) for word in re.findall(r"available (\d+)", text))
@@ -271,7 +271,7 @@ netpeer hold 127.0.0.1 7 2000; netpeer churn 127.0.0.1 7 300; netpeer hold ::1 7
 
 
 def test_many_connections_from_here():
-    with Guest("netpeer serve 7 & read end; exit 0", "--smp", "4", "--hostfwd", "tcp:0:7", *PEER_ADDED) as guest:
+    with Guest("netpeer serve 7 & read end; exit 0", "--hostfwd", "tcp:0:7", *PEER_ADDED) as guest:
         guest.wait_for("serving\n")
         port = guest.port(7)
         peer("churn", "127.0.0.1", port, 200)

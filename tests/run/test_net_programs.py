@@ -181,8 +181,8 @@ def iperf(port, *options):
 
 
 def test_iperf3_both_ways():
-    with Guest("iperf3 -s & read end; exit 0", "--smp", "2", "--hostfwd", "tcp:0:5201", *beside("/usr/bin/iperf3",
-                                                                                      "/bin/iperf3")) as guest:
+    with Guest("iperf3 -s & read end; exit 0", "--hostfwd", "tcp:0:5201", *beside("/usr/bin/iperf3",
+                                                                                  "/bin/iperf3")) as guest:
         port = guest.port(5201)
         for number, options in enumerate(([], ["-R"], ["-P", "4"], ["-P", "4", "-R"]), 1):
             guest.wait_for(f"Server listening .*test #{number}")
@@ -203,7 +203,7 @@ def test_iperf3_with_datagrams():
 def test_redis_answers_its_benchmark():
     # One program by several names, of which Debian's package of tools has this one.
     server = beside(os.path.realpath("/usr/bin/redis-check-rdb"), "/bin/redis-server")
-    with Guest("redis-server --save '' --protected-mode no --bind 0.0.0.0 & read end; exit 0", "--smp", "2", "--hostfwd",
+    with Guest("redis-server --save '' --protected-mode no --bind 0.0.0.0 & read end; exit 0", "--hostfwd",
                "tcp:0:6379", *server, mem=512) as guest:
         guest.wait_for("[Rr]eady to accept connections")
         done = subprocess.run(["redis-benchmark", "-p", str(guest.port(6379)), "-n", "2000", "-c", "20", "--csv", "-t",

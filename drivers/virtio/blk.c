@@ -116,6 +116,8 @@ static void limits_finish(struct blk *blk)
     uint64_t length = (uint64_t)limits->segments_max * limits->segment_size_max;
     limits->length_max = length < LENGTH_MAX ? (uint32_t)length : LENGTH_MAX & -limits->block_size;
     limits->depth = blk->queues[0].virtqueue->size * blk->queue_count;
+    blk->piece_max = limits->segment_size_max < limits->length_max ? limits->segment_size_max
+                                                                   : limits->length_max;
 }
 
 /* In interrupt context: the disk may have another size. */

@@ -114,6 +114,7 @@ struct blk {
     SLUICE_FACE(sluice_blockqueue_t) face;
     struct virtio_device *device;
     struct block_limits limits; /* but for size, immutable after attach */
+    uint32_t piece_max;         /* bytes of one that has one segment; immutable as well */
     _Atomic uint64_t size;
     struct disk *disk;
     _Atomic uint32_t plugged;
@@ -179,9 +180,32 @@ void blk_give_up(struct blk *blk);
 
 /* ---- blk_counts.c ---- */
 
-/* Under the queue's lock. */
-void blk_count(struct blk_queue *queue, const struct block_request *request, oskit_error_t status,
-               uint64_t now);
+/* Requests that end together and began together took as long. */
+struct blk_end {
+    uint64_t now;
+    uint64_t started, nanoseconds; /* of the request before; at first now, and 0 */
+    unsigned bucket;
+};
+
+void blk_end_time(struct blk_end *end, uint64_t started);
+
+/* Under the queue's lock. The requests are the sum of the latencies' counts. */
+static inline void blk_count(struct blk_queue *queue, const struct block_request *request,
+                             oskit_error_t status, struct blk_end *end)
+{
+    if (request->op >= BLOCK_OP_COUNT)
+        return;
+    __typeof__(queue->counts.op[0]) *op = &queue->counts.op[request->op];
+    if (request->started != end->started)
+        blk_end_time(end, request->started);
+    op->nanoseconds += end->nanoseconds;
+    op->latency[end->bucket]++;
+    if (status)
+        op->errors++;
+    else
+        op->bytes += request->length;
+}
+
 void blk_get_statistics(sluice_blockqueue_t *self, struct block_statistics *out);
 
 #endif

@@ -11,31 +11,23 @@ static unsigned latency_bucket(uint64_t ns)
     return bits < BLOCK_LATENCY_BUCKETS ? bits : BLOCK_LATENCY_BUCKETS - 1;
 }
 
-void blk_count(struct blk_queue *queue, const struct block_request *request, oskit_error_t status,
-               uint64_t now)
+void blk_end_time(struct blk_end *end, uint64_t started)
 {
-    uint64_t ns = now > request->started ? now - request->started : 0;
-    if (request->op >= BLOCK_OP_COUNT)
-        return;
-    __typeof__(queue->counts.op[0]) *op = &queue->counts.op[request->op];
-    op->requests++;
-    op->nanoseconds += ns;
-    op->latency[latency_bucket(ns)]++;
-    if (status)
-        op->errors++;
-    else
-        op->bytes += request->length;
+    end->started = started;
+    end->nanoseconds = end->now > started ? end->now - started : 0;
+    end->bucket = latency_bucket(end->nanoseconds);
 }
 
 static void counts_add(struct block_statistics *sum, const struct block_statistics *counts)
 {
     for (unsigned op = 0; op < BLOCK_OP_COUNT; op++) {
-        sum->op[op].requests += counts->op[op].requests;
         sum->op[op].bytes += counts->op[op].bytes;
         sum->op[op].errors += counts->op[op].errors;
         sum->op[op].nanoseconds += counts->op[op].nanoseconds;
-        for (unsigned i = 0; i < BLOCK_LATENCY_BUCKETS; i++)
+        for (unsigned i = 0; i < BLOCK_LATENCY_BUCKETS; i++) {
             sum->op[op].latency[i] += counts->op[op].latency[i];
+            sum->op[op].requests += counts->op[op].latency[i];
+        }
     }
     sum->notifications += counts->notifications;
     sum->interrupts += counts->interrupts;

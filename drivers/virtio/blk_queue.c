@@ -17,21 +17,30 @@ static struct blk_queue *queue_here(struct blk *blk)
 
 /* ---- Ends ---- */
 
-void blk_request_over(struct blk_queue *queue, struct block_request *request, oskit_error_t status,
-                      struct list *over, uint64_t now)
+static inline void request_over(struct blk_queue *queue, struct block_request *request,
+                                oskit_error_t status, struct list *over, struct blk_end *end)
 {
     queue->counts.in_flight--;
     if (request->device[REQUEST_PHASE] != PHASE_SERIAL)
-        blk_count(queue, request, status, now);
+        blk_count(queue, request, status, end);
     request->device[REQUEST_STATUS] = status;
     request->device[REQUEST_PHASE] = PHASE_OVER;
     list_push_back(over, &request->link);
 }
 
+void blk_request_over(struct blk_queue *queue, struct block_request *request, oskit_error_t status,
+                      struct list *over, uint64_t now)
+{
+    struct blk_end end = {.now = now, .started = now};
+    request_over(queue, request, status, over, &end);
+}
+
+/* done may free the request, so the next one is looked up before. */
 void blk_requests_done(struct list *over)
 {
-    for (struct list *link; (link = list_pop_front(over));) {
+    for (struct list *link = over->next; link != over;) {
         struct block_request *request = request_of(link);
+        link = link->next;
         request->done(request, (oskit_error_t)request->device[REQUEST_STATUS]);
     }
 }
@@ -86,6 +95,18 @@ static bool request_needs_device(const struct blk *blk, const struct block_reque
     return *status == OSKIT_SUCCESS && request->length;
 }
 
+/* The same of a read or write in one piece, without the reason. */
+static inline bool piece_ok(const struct blk *blk, const struct block_request *request)
+{
+    uint64_t size = atomic_load_explicit(&blk->size, memory_order_relaxed);
+    uint64_t offset = request->offset, length = request->length;
+    if (request->op + blk->limits.read_only > BLOCK_WRITE || request->segment_count != 1)
+        return false;
+    return !((offset | length) & (blk->limits.block_size - 1u)) && length && offset <= size &&
+           length <= size - offset && length <= blk->piece_max &&
+           length == request->segments->length;
+}
+
 /* ---- Out ---- */
 
 static const uint8_t types[BLOCK_OP_COUNT] = {
@@ -105,11 +126,11 @@ static uint32_t request_type(const struct block_request *request)
 }
 
 /* Fills in a slot's block; returns the address of its header. */
-static uint64_t block_put(struct virtqueue *virtqueue, uint32_t slot, uint32_t type,
-                          uint64_t offset, struct virtqueue_chain *chain)
+static inline uint64_t block_put(struct virtqueue_slot *slot, uint32_t type, uint64_t offset,
+                                 struct virtqueue_chain *chain)
 {
-    struct blk_slot *block = virtqueue_slot_memory(virtqueue, slot);
-    uint64_t address = virtqueue_slot_address(virtqueue, slot);
+    struct blk_slot *block = slot->memory;
+    uint64_t address = slot->address;
     block->header.type = type;
     block->header.sector = offset >> SECTOR_SHIFT;
     block->status = STATUS_NONE;
@@ -117,41 +138,63 @@ static uint64_t block_put(struct virtqueue *virtqueue, uint32_t slot, uint32_t t
     return address;
 }
 
-static void status_put(struct virtqueue_chain *chain, uint64_t address)
+static inline void status_put(struct virtqueue_chain *chain, uint64_t address)
 {
     virtqueue_chain_put(chain, address + offsetof(struct blk_slot, status), 1, chain->write);
 }
 
-/* A request that moves the segments' bytes. */
-static uint32_t data_put(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
+/* Sends a request that moves the segments' bytes; false: there is no slot now. */
+static bool data_send(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
 {
     uint32_t count = request->segment_count;
-    uint32_t slot = virtqueue_slot_take(virtqueue, count + BLK_EXTRA, request);
-    if (slot == VIRTQUEUE_NONE)
-        return slot;
-    struct virtqueue_chain chain = virtqueue_chain_begin(virtqueue, slot);
-    uint64_t address = block_put(virtqueue, slot, type, request->offset, &chain);
+    struct virtqueue_slot *slot = virtqueue_slot_get(virtqueue, count + BLK_EXTRA, request);
+    if (!slot)
+        return false;
+    struct virtqueue_chain chain = virtqueue_slot_chain(virtqueue, slot);
+    uint64_t address = block_put(slot, type, request->offset, &chain);
     uint32_t write = type == BLK_OUT ? 0 : chain.write;
     const struct sg_segment *segment = request->segments, *end = segment + count;
     for (; segment < end; segment++)
         virtqueue_chain_put(&chain, env_dma_address(segment->base), segment->length, write);
     status_put(&chain, address);
-    virtqueue_chain_end(virtqueue, slot, count + BLK_EXTRA,
-                        write ? (uint32_t)request->length + 1 : 1);
-    return slot;
+    virtqueue_chain_push(virtqueue, slot, &chain, count + BLK_EXTRA,
+                         write ? (uint32_t)request->length + 1 : 1);
+    return true;
+}
+
+/* Reads and writes, which are nearly all there is, have one number for both. */
+_Static_assert(BLOCK_READ == (int)BLK_IN && BLOCK_WRITE == (int)BLK_OUT, "request_type");
+
+/* The same for a read or write in one piece, by a slot that is ready. Not inline: the loop around
+ * it leaves few registers. */
+static __attribute__((noinline)) bool piece_send(struct virtqueue *virtqueue,
+                                                 struct block_request *request)
+{
+    struct virtqueue_slot *slot = virtqueue_slot_quick(virtqueue, 1 + BLK_EXTRA, request);
+    if (!slot)
+        return false;
+    struct virtqueue_chain chain = virtqueue_slot_chain(virtqueue, slot);
+    uint64_t address = block_put(slot, request->op, request->offset, &chain);
+    uint32_t length = (uint32_t)request->length;
+    bool reads = request->op == BLOCK_READ;
+    virtqueue_chain_put(&chain, env_dma_address(request->segments->base), length,
+                        reads ? chain.write : 0);
+    status_put(&chain, address);
+    virtqueue_chain_push(virtqueue, slot, &chain, 1 + BLK_EXTRA, reads ? length + 1 : 1);
+    return true;
 }
 
 /* A flush, or a range to discard or zero. */
-static uint32_t other_put(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
+static bool other_send(struct virtqueue *virtqueue, uint32_t type, struct block_request *request)
 {
     uint32_t count = type == BLK_FLUSH ? BLK_EXTRA : BLK_EXTRA + 1;
-    uint32_t slot = virtqueue_slot_take(virtqueue, count, request);
-    if (slot == VIRTQUEUE_NONE)
-        return slot;
-    struct virtqueue_chain chain = virtqueue_chain_begin(virtqueue, slot);
-    uint64_t address = block_put(virtqueue, slot, type, 0, &chain);
+    struct virtqueue_slot *slot = virtqueue_slot_get(virtqueue, count, request);
+    if (!slot)
+        return false;
+    struct virtqueue_chain chain = virtqueue_slot_chain(virtqueue, slot);
+    uint64_t address = block_put(slot, type, 0, &chain);
     if (type != BLK_FLUSH) {
-        struct blk_slot *block = virtqueue_slot_memory(virtqueue, slot);
+        struct blk_slot *block = slot->memory;
         block->range.sector = request->offset >> SECTOR_SHIFT;
         block->range.sectors = (uint32_t)(request->length >> SECTOR_SHIFT);
         block->range.flags =
@@ -160,25 +203,24 @@ static uint32_t other_put(struct virtqueue *virtqueue, uint32_t type, struct blo
                             0);
     }
     status_put(&chain, address);
-    virtqueue_chain_end(virtqueue, slot, count, 1);
-    return slot;
+    virtqueue_chain_push(virtqueue, slot, &chain, count, 1);
+    return true;
 }
 
 /* Puts the request into the ring; false: there is no slot now. */
-static bool request_send(struct blk_queue *queue, struct block_request *request)
+static __attribute__((noinline)) bool request_send(struct blk_queue *queue,
+                                                   struct block_request *request)
 {
     uint32_t type = request_type(request);
     if (queue->stopped)
         return false;
     bool moves = type <= BLK_OUT || type == BLK_GET_ID;
-    uint32_t slot = moves ? data_put(queue->virtqueue, type, request)
-                          : other_put(queue->virtqueue, type, request);
-    if (slot == VIRTQUEUE_NONE)
+    if (!(moves ? data_send(queue->virtqueue, type, request)
+                : other_send(queue->virtqueue, type, request)))
         return false;
     if (request->device[REQUEST_PHASE] == PHASE_WAITING)
         request->device[REQUEST_PHASE] = PHASE_OUT;
     request->device[REQUEST_SENT] = atomic_load_explicit(&queue->blk->looks, memory_order_relaxed);
-    virtqueue_push(queue->virtqueue, slot);
     return true;
 }
 
@@ -200,36 +242,51 @@ void blk_queue_dispatch(struct blk_queue *queue)
     queue_tell(queue);
 }
 
-/* Takes a new request: out at once, when none is before it, or to wait. */
-static void request_accept(struct blk_queue *queue, struct block_request *request)
+static inline void request_begin(struct blk_queue *queue, struct block_request *request,
+                                 enum blk_phase phase, uintptr_t looks, uint64_t now)
 {
-    queue->counts.in_flight++;
-    if (!list_empty(&queue->waiting) || !request_send(queue, request))
+    request->started = now;
+    request->device[REQUEST_QUEUE] = (uintptr_t)queue;
+    request->device[REQUEST_PHASE] = phase;
+    request->device[REQUEST_SENT] = looks;
+    request->device[REQUEST_TRIES] = 0;
+}
+
+static bool queue_waits(const struct blk_queue *queue)
+{
+    return queue->stopped || !list_empty(&queue->waiting);
+}
+
+/* Takes a request that was begun: out at once, when none is before it, or to wait, or to OVER. */
+static __attribute__((noinline)) void
+request_accept(struct blk_queue *queue, struct block_request *request, struct list *over)
+{
+    oskit_error_t status = OSKIT_EIO;
+    request->device[REQUEST_PHASE] = PHASE_WAITING;
+    if (queue->dead || !request_needs_device(queue->blk, request, &status))
+        blk_request_over(queue, request, status, over, request->started);
+    else if (!list_empty(&queue->waiting) || !request_send(queue, request))
         list_push_back(&queue->waiting, &request->link);
 }
 
-/* In all its life a request is at one queue. PHASE is that to begin with. */
+/* In all its life a request is at one queue. */
 static void queue_submit(struct blk_queue *queue, struct block_request *const *requests,
-                         uint32_t count, enum blk_phase phase)
+                         uint32_t count)
 {
     struct blk *blk = queue->blk;
     uint64_t now = env_time_monotonic();
     struct list over = LIST_INIT(over);
     env_spin_lock(&queue->lock);
-    for (uint32_t i = 0; i < count; i++) {
-        struct block_request *request = requests[i];
-        oskit_error_t status = OSKIT_EIO;
-        request->device[REQUEST_QUEUE] = (uintptr_t)queue;
-        request->device[REQUEST_PHASE] = phase;
-        request->device[REQUEST_TRIES] = 0;
-        request->started = now;
-        if (!queue->dead &&
-            (phase == PHASE_SERIAL || request_needs_device(blk, request, &status))) {
-            request_accept(queue, request);
-        } else {
-            queue->counts.in_flight++;
-            blk_request_over(queue, request, status, &over, now);
-        }
+    uintptr_t looks = atomic_load_explicit(&blk->looks, memory_order_relaxed);
+    bool wait = queue_waits(queue);
+    queue->counts.in_flight += count;
+    for (; count; count--) {
+        struct block_request *request = *requests++;
+        request_begin(queue, request, PHASE_OUT, looks, now);
+        if (!wait && piece_ok(blk, request) && piece_send(queue->virtqueue, request))
+            continue;
+        request_accept(queue, request, &over);
+        wait = queue_waits(queue);
     }
     if (!atomic_load_explicit(&blk->plugged, memory_order_relaxed))
         queue_tell(queue);
@@ -243,7 +300,7 @@ static void queue_submit(struct blk_queue *queue, struct block_request *const *r
 static void blk_submit(sluice_blockqueue_t *self, struct block_request *const *requests,
                        oskit_u32_t count)
 {
-    queue_submit(queue_here(blk_of(self)), requests, count, PHASE_WAITING);
+    queue_submit(queue_here(blk_of(self)), requests, count);
 }
 
 static void blk_plug(sluice_blockqueue_t *self)
@@ -295,18 +352,20 @@ static bool wants_flush(const struct blk *blk, const struct block_request *reque
            (request->op == BLOCK_WRITE || request->op == BLOCK_WRITE_ZEROES);
 }
 
-static void slot_back(struct blk_queue *queue, uint32_t slot, struct list *over, uint64_t now)
+static inline void slot_back(struct blk_queue *queue, uint32_t index, struct list *over,
+                             struct blk_end *end)
 {
     struct virtqueue *virtqueue = queue->virtqueue;
-    struct block_request *request = virtqueue_slot_token(virtqueue, slot);
-    const struct blk_slot *block = virtqueue_slot_memory(virtqueue, slot);
+    const struct virtqueue_slot *slot = &virtqueue->slots[index];
+    struct block_request *request = slot->token;
+    const struct blk_slot *block = slot->memory;
     oskit_error_t status = status_meaning(*(const volatile uint8_t *)&block->status);
-    virtqueue_slot_free(virtqueue, slot);
+    virtqueue_slot_free(virtqueue, index);
     if (!status && wants_flush(queue->blk, request)) {
         request->device[REQUEST_PHASE] = PHASE_FLUSHING;
         list_push_front(&queue->waiting, &request->link);
     } else {
-        blk_request_over(queue, request, status, over, now);
+        request_over(queue, request, status, over, end);
     }
 }
 
@@ -314,13 +373,14 @@ void blk_queue_interrupt(struct virtqueue *virtqueue)
 {
     struct blk_queue *queue = virtqueue->driver_data;
     uint64_t now = env_time_monotonic();
+    struct blk_end end = {.now = now, .started = now};
     struct list over = LIST_INIT(over);
     uint32_t slot, written;
     env_spin_lock(&queue->lock);
     queue->counts.interrupts++;
     do {
         while ((slot = virtqueue_next(virtqueue, &written)) != VIRTQUEUE_NONE)
-            slot_back(queue, slot, &over, now);
+            slot_back(queue, slot, &over, &end);
     } while (!virtqueue_broken(virtqueue) && virtqueue_interrupt_on(virtqueue, 1));
     bool broken = virtqueue_broken(virtqueue);
     if (!list_empty(&queue->waiting))
@@ -350,6 +410,25 @@ static void serial_done(struct block_request *request, oskit_error_t status)
     env_wakeup(&read->sleep);
 }
 
+/* Its length is no multiple of blocks, so it goes past the checks. */
+static void serial_submit(struct blk_queue *queue, struct block_request *request)
+{
+    uint64_t now = env_time_monotonic();
+    struct list over = LIST_INIT(over);
+    env_spin_lock(&queue->lock);
+    queue->counts.in_flight++;
+    request_begin(queue, request, PHASE_SERIAL, 0, now);
+    if (queue->dead) {
+        blk_request_over(queue, request, OSKIT_EIO, &over, now);
+    } else {
+        list_push_back(&queue->waiting, &request->link);
+        blk_queue_dispatch(queue);
+    }
+    env_spin_unlock(&queue->lock);
+    blk_watch(queue->blk);
+    blk_requests_done(&over);
+}
+
 void blk_read_serial(struct blk *blk, char *serial)
 {
     char *buffer = env_alloc(DISK_SERIAL_MAX, ENV_ZERO);
@@ -362,9 +441,8 @@ void blk_read_serial(struct blk *blk, char *serial)
                                           .segments = &read.segment,
                                           .segment_count = 1,
                                           .done = serial_done};
-    struct block_request *request = &read.request;
     env_sleep_init(&read.sleep);
-    queue_submit(queue_here(blk), &request, 1, PHASE_SERIAL);
+    serial_submit(queue_here(blk), &read.request);
     env_sleep(&read.sleep, ENV_FOREVER); /* the watchdog sees to it */
     if (!read.status)
         memcpy(serial, buffer, DISK_SERIAL_MAX);

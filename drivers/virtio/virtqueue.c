@@ -106,6 +106,16 @@ static void slot_table_set(struct virtqueue *queue, uint32_t index, void *table)
         table ? env_dma_address(table) : virtqueue_slot_address(queue, index) + queue->driver_bytes;
 }
 
+static void slot_init(struct virtqueue *queue, uint32_t index)
+{
+    size_t at = (size_t)index * queue->block_size;
+    queue->slots[index].index = (uint16_t)index;
+    queue->slots[index].memory = queue->blocks + at;
+    queue->slots[index].address = queue->blocks_address + at;
+    slot_table_set(queue, index, NULL);
+    slot_push_free(queue, index);
+}
+
 uint32_t virtqueue_slot_take_large(struct virtqueue *queue, unsigned count, void *token)
 {
     void *table = NULL;
@@ -121,6 +131,7 @@ uint32_t virtqueue_slot_take_large(struct virtqueue *queue, unsigned count, void
     slot->writable = 0;
     slot->count = 0;
     slot->room = (uint16_t)count;
+    slot->large = true;
     if (!queue->indirect)
         slot_take_members(queue, index, count);
     return index;
@@ -139,6 +150,7 @@ void virtqueue_slot_free_large(struct virtqueue *queue, uint32_t index)
         slot_push_free(queue, at);
         at = next;
     }
+    slot->large = false;
     slot_push_free(queue, index);
 }
 
@@ -149,6 +161,7 @@ void virtqueue_break(struct virtqueue *queue, const char *lie)
     if (queue->broken)
         return;
     queue->broken = true;
+    queue->quick = 0;
     queue->lie = lie;
     env_log(ENV_LOG_ERROR, "%s: queue %u: the device lies: %s", queue->device->name, queue->index,
             lie);
@@ -199,6 +212,7 @@ void virtqueue_clear(struct virtqueue *queue)
     queue->avail = queue->used = queue->published = queue->pushed = 0;
     queue->avail_wrap = queue->used_wrap = true;
     queue->broken = false;
+    queue->quick = queue->indirect ? queue->descriptors : 0;
     queue->ring->clear(queue);
 }
 
@@ -226,6 +240,7 @@ static oskit_error_t size_choose(struct virtqueue *queue, unsigned size_max)
     queue->size = 1;
     while (queue->size * 2 <= offered)
         queue->size *= 2;
+    queue->mask = (uint16_t)(queue->size - 1);
     return OSKIT_SUCCESS;
 }
 
@@ -257,10 +272,8 @@ static oskit_error_t slots_make(struct virtqueue *queue)
     if (!queue->blocks || !queue->slots)
         return OSKIT_E_OUTOFMEMORY;
     queue->blocks_address = env_dma_address(queue->blocks);
-    for (uint32_t slot = queue->size; slot-- > 0;) {
-        slot_table_set(queue, slot, NULL);
-        slot_push_free(queue, slot);
-    }
+    for (uint32_t slot = queue->size; slot-- > 0;)
+        slot_init(queue, slot);
     return OSKIT_SUCCESS;
 }
 

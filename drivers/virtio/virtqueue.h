@@ -53,6 +53,8 @@ struct virtqueue_descriptor {
 struct virtqueue_slot {
     struct virtqueue_descriptor *table; /* in the slot's block, or one of the stock's */
     uint64_t table_address;             /* for the device */
+    void *memory;                       /* the driver's bytes in the slot's block */
+    uint64_t address;                   /* of them, for the device */
     void *token;                        /* the driver's */
     uint32_t writable;                  /* bytes that the device may write */
     uint16_t count;                     /* descriptors in the table so far */
@@ -60,6 +62,8 @@ struct virtqueue_slot {
     uint16_t next;                      /* free: the next free slot; taken: the next of its chain */
     uint16_t entries;                   /* of the ring, while in flight */
     uint8_t state;                      /* enum virtqueue_state */
+    bool large;                         /* has a table of the stock, or is a chain */
+    uint16_t index;                     /* its own */
 };
 
 enum virtqueue_state { SLOT_FREE, SLOT_TAKEN, SLOT_MEMBER, SLOT_IN_FLIGHT };
@@ -102,6 +106,7 @@ struct virtqueue {
     uint8_t *blocks;              /* size blocks, of block_size bytes each */
     uint64_t blocks_address;
     unsigned block_size, driver_bytes, descriptors, descriptors_max;
+    uint16_t mask;                                               /* split: size - 1 */
     uint64_t descriptor_address, driver_address, device_address; /* the ring's three parts */
     void (*interrupt)(struct virtqueue *queue);
     void *driver_data;
@@ -113,6 +118,7 @@ struct virtqueue {
     /* Under the driver's lock: */
     struct virtqueue_slot *slots;
     uint32_t free, free_count; /* the first free slot; how many */
+    unsigned quick;            /* descriptors that any free slot has; 0: broken, or no indirect */
     uint32_t in_flight;        /* slots that the device has */
     bool broken;
     const char *lie; /* what broke it */
@@ -144,12 +150,12 @@ static inline void virtqueue_slot_free(struct virtqueue *queue, uint32_t slot);
 /* The driver's bytes in the slot's block, and where the device sees them. */
 static inline void *virtqueue_slot_memory(const struct virtqueue *queue, uint32_t slot)
 {
-    return queue->blocks + (size_t)slot * queue->block_size;
+    return queue->slots[slot].memory;
 }
 
 static inline uint64_t virtqueue_slot_address(const struct virtqueue *queue, uint32_t slot)
 {
-    return queue->blocks_address + (uint64_t)slot * queue->block_size;
+    return queue->slots[slot].address;
 }
 
 static inline void *virtqueue_slot_token(const struct virtqueue *queue, uint32_t slot)
@@ -214,6 +220,28 @@ static inline void virtqueue_chain_end(struct virtqueue *queue, uint32_t index, 
     queue->slots[index].writable = writable;
 }
 
+/*
+ * And for who wants it quicker: the slot itself instead of its number. virtqueue_slot_quick answers
+ * NULL when there is no slot, or none with a table of COUNT; virtqueue_slot_get, when
+ * virtqueue_slot_take would say VIRTQUEUE_NONE. virtqueue_chain_push is end and push in one, for
+ * two descriptors and more.
+ */
+static inline struct virtqueue_slot *virtqueue_slot_quick(struct virtqueue *queue, unsigned count,
+                                                          void *token);
+static inline struct virtqueue_slot *virtqueue_slot_get(struct virtqueue *queue, unsigned count,
+                                                        void *token);
+static inline void virtqueue_chain_push(struct virtqueue *queue, struct virtqueue_slot *slot,
+                                        const struct virtqueue_chain *chain, uint32_t count,
+                                        uint32_t writable);
+
+static inline struct virtqueue_chain virtqueue_slot_chain(const struct virtqueue *queue,
+                                                          const struct virtqueue_slot *slot)
+{
+    struct virtqueue_chain chain = queue->chain;
+    chain.at = slot->table;
+    return chain;
+}
+
 /* Puts the slot into the ring, with at least one descriptor. The device may begin with it now, and
  * surely does after the kick. */
 static inline void virtqueue_push(struct virtqueue *queue, uint32_t slot)
@@ -238,10 +266,7 @@ bool virtqueue_kick(struct virtqueue *queue);
  * than were writable. VIRTQUEUE_NONE: no more now, or the queue is broken. The slot stays the
  * driver's until virtqueue_slot_free.
  */
-static inline uint32_t virtqueue_next(struct virtqueue *queue, uint32_t *written)
-{
-    return queue->ring->next(queue, written);
-}
+static inline uint32_t virtqueue_next(struct virtqueue *queue, uint32_t *written);
 
 /*
  * Asks for an interrupt when AFTER more slots are used (1: the next one; a device without EVENT_IDX
@@ -301,26 +326,41 @@ static inline uint32_t virtqueue_slot_used(struct virtqueue *queue, uint32_t ind
 uint32_t virtqueue_slot_take_large(struct virtqueue *queue, unsigned count, void *token);
 void virtqueue_slot_free_large(struct virtqueue *queue, uint32_t slot);
 
-static inline uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token)
+static inline struct virtqueue_slot *virtqueue_slot_quick(struct virtqueue *queue, unsigned count,
+                                                          void *token)
 {
-    uint32_t index = queue->free;
-    if (!queue->indirect || count > queue->descriptors || !queue->free_count || queue->broken)
-        return virtqueue_slot_take_large(queue, count, token);
-    struct virtqueue_slot *slot = &queue->slots[index];
+    if (count > queue->quick || !queue->free_count)
+        return NULL;
+    struct virtqueue_slot *slot = &queue->slots[queue->free];
     queue->free = slot->next;
     queue->free_count--;
     slot->state = SLOT_TAKEN;
     slot->token = token;
     slot->writable = 0;
     slot->count = 0;
-    slot->room = (uint16_t)count;
-    return index;
+    return slot;
+}
+
+static inline struct virtqueue_slot *virtqueue_slot_get(struct virtqueue *queue, unsigned count,
+                                                        void *token)
+{
+    struct virtqueue_slot *slot = virtqueue_slot_quick(queue, count, token);
+    if (slot)
+        return slot;
+    uint32_t index = virtqueue_slot_take_large(queue, count, token);
+    return index == VIRTQUEUE_NONE ? NULL : &queue->slots[index];
+}
+
+static inline uint32_t virtqueue_slot_take(struct virtqueue *queue, unsigned count, void *token)
+{
+    struct virtqueue_slot *slot = virtqueue_slot_quick(queue, count, token);
+    return slot ? slot->index : virtqueue_slot_take_large(queue, count, token);
 }
 
 static inline void virtqueue_slot_free(struct virtqueue *queue, uint32_t index)
 {
     struct virtqueue_slot *slot = &queue->slots[index];
-    if (!queue->indirect || slot->room > queue->descriptors) {
+    if (slot->large) {
         virtqueue_slot_free_large(queue, index);
         return;
     }
@@ -351,6 +391,28 @@ static inline uint32_t virtqueue_load32(const volatile void *at)
 static inline void virtqueue_store16(volatile void *at, uint16_t value)
 {
     __atomic_store_n((volatile uint16_t *)at, value, __ATOMIC_RELEASE);
+}
+
+#include "split.h"
+
+static inline uint32_t virtqueue_next(struct virtqueue *queue, uint32_t *written)
+{
+    return queue->packed ? queue->ring->next(queue, written) : split_next(queue, written);
+}
+
+static inline void virtqueue_chain_push(struct virtqueue *queue, struct virtqueue_slot *slot,
+                                        const struct virtqueue_chain *chain, uint32_t count,
+                                        uint32_t writable)
+{
+    slot->count = (uint16_t)count;
+    slot->writable = writable;
+    if (queue->packed || slot->large) {
+        queue->ring->push(queue, slot->index);
+        return;
+    }
+    split_chain_end(&chain->at[-1]);
+    split_put_indirect(queue, slot, count);
+    split_give(queue, slot);
 }
 
 #endif

@@ -53,16 +53,15 @@ static oskit_u64_t pagecache_device_end(struct pagecache *cache)
 }
 
 /* Makes the requests for COUNT adjacent pages. */
-static oskit_error_t run_read(struct pagecache *cache, struct cached_page *const *pages,
+static oskit_error_t run_read(struct cache_batch *batch, struct cached_page *const *pages,
                               unsigned count)
 {
+    struct pagecache *cache = batch->cache;
     oskit_u64_t offset = page_offset(pages[0]->index);
     oskit_u64_t end = page_offset(pages[count - 1]->index + 1);
     oskit_u64_t stop = lesser(end, pagecache_device_end(cache));
-    struct cache_batch batch;
     oskit_error_t err = OSKIT_SUCCESS;
 
-    cache_batch_begin(&batch, cache, false, count);
     while (offset < stop && OSKIT_SUCCEEDED(err)) {
         struct pagecache_extent extent = {0};
 
@@ -75,23 +74,22 @@ static oskit_error_t run_read(struct pagecache *cache, struct cached_page *const
         else if (extent.device == PAGECACHE_HOLE)
             pages_zero(pages, offset, offset + length);
         else
-            pages_read(&batch, pages, offset, offset + length, extent.device);
+            pages_read(batch, pages, offset, offset + length, extent.device);
         offset += length;
     }
     if (OSKIT_SUCCEEDED(err))
         pages_zero(pages, offset, end);
-    cache_batch_end(&batch);
     return err;
 }
 
 /* An error of starting belongs to the page that could not be found, but it is told of the whole
  * run: those that were asked for come in by later tries, each alone. */
-static oskit_error_t run_start(struct pagecache *cache, struct cached_page *const *pages,
+static oskit_error_t run_start(struct cache_batch *batch, struct cached_page *const *pages,
                                unsigned count)
 {
-    oskit_error_t err = run_read(cache, pages, count);
+    oskit_error_t err = run_read(batch, pages, count);
 
-    cached_pages_done(cache, pages, count, false, err);
+    cached_pages_done(batch->cache, pages, count, false, err);
     return err;
 }
 
@@ -133,7 +131,7 @@ static unsigned run_create(struct cached_page **pages, oskit_u64_t first, unsign
     return made;
 }
 
-static oskit_error_t run_fill(struct pagecache *cache, oskit_u64_t first, unsigned count,
+static oskit_error_t run_fill(struct cache_batch *batch, oskit_u64_t first, unsigned count,
                               unsigned *filled, const struct fill_wish *wish)
 {
     struct cached_page *pages[CACHE_RUN];
@@ -142,14 +140,14 @@ static oskit_error_t run_fill(struct pagecache *cache, oskit_u64_t first, unsign
 
     *filled = 0;
     if (made > 0)
-        err = cached_pages_insert(cache, pages, made, CACHED_READING, filled);
+        err = cached_pages_insert(batch->cache, pages, made, CACHED_READING, filled);
     for (unsigned i = *filled; i < made; i++)
         cached_page_destroy(pages[i]);
     if (*filled == 0)
         return err;
     if (wish->wait && wish->wait->index >= first && wish->wait->index < first + *filled)
         wish->wait->queued = true;
-    return run_start(cache, pages, *filled);
+    return run_start(batch, pages, *filled);
 }
 
 oskit_error_t pagecache_fill(struct pagecache *cache, oskit_u64_t first, oskit_u64_t count,
@@ -159,11 +157,14 @@ oskit_error_t pagecache_fill(struct pagecache *cache, oskit_u64_t first, oskit_u
     oskit_error_t err = OSKIT_SUCCESS;
     oskit_u64_t end = first + count, at = first;
     unsigned length, filled;
+    struct cache_batch batch;
 
+    cache_batch_begin(&batch, cache, false, (oskit_u32_t)lesser(count, 2 * CACHE_RUN));
     while (at < end && OSKIT_SUCCEEDED(err) && (length = run_find(cache, &at, end - at)) > 0) {
-        err = run_fill(cache, at, length, &filled, &wish);
+        err = run_fill(&batch, at, length, &filled, &wish);
         at += filled;
     }
+    cache_batch_end(&batch);
     return err;
 }
 

@@ -90,20 +90,46 @@ static void cache_io_now(const struct cache_batch *batch, struct cached_page *pa
     env_sleep(&sleep, ENV_FOREVER);
 }
 
-/* The device isn't plugged meanwhile: asking where the next part is may read a block and wait. */
+/* Requests are gathered here and the device isn't plugged: asking where the next part is may read a
+ * block and wait. */
 void cache_batch_begin(struct cache_batch *batch, struct pagecache *cache, bool write,
                        oskit_u32_t expected)
 {
-    *batch = (struct cache_batch){.cache = cache, .write = write, .expected = expected};
+    batch->cache = cache;
+    batch->write = write;
+    batch->expected = expected;
+    batch->open = NULL;
+    batch->bytes = 0;
+    batch->count = 0;
 }
 
-static void cache_batch_submit(struct cache_batch *batch)
+/* The pages are busy till then, so the cache is there. */
+static void cache_batch_send(struct cache_batch *batch)
+{
+    oskit_u32_t count = batch->count;
+
+    batch->count = 0;
+    batch->bytes = 0;
+    if (count > 0)
+        sluice_blockqueue_submit(batch->cache->device, batch->made, count);
+}
+
+/* Nothing is appended to the open request any more. */
+static void cache_batch_close(struct cache_batch *batch)
 {
     if (!batch->open)
         return;
-    struct block_request *request = &batch->open->request;
+    batch->made[batch->count++] = &batch->open->request;
+    batch->bytes += batch->open->request.length;
     batch->open = NULL;
-    sluice_blockqueue_submit(batch->cache->device, &request, 1);
+    if (batch->count == CACHE_GATHER || batch->bytes >= CACHE_GATHER_BYTES)
+        cache_batch_send(batch);
+}
+
+void cache_batch_submit(struct cache_batch *batch)
+{
+    cache_batch_close(batch);
+    cache_batch_send(batch);
 }
 
 static bool cache_batch_continues(const struct cache_batch *batch, oskit_u32_t length,
@@ -123,13 +149,15 @@ static void cache_batch_part(struct cache_batch *batch, struct cached_page *page
     page->parts++;
     env_spin_unlock(&batch->cache->lock);
     if (!cache_batch_continues(batch, length, device)) {
-        cache_batch_submit(batch);
+        cache_batch_close(batch);
         batch->open = cache_io_create(batch, device);
     }
-    if (batch->open)
+    if (batch->open) {
         cache_io_append(batch->open, page, within, length);
-    else
-        cache_io_now(batch, page, within, length, device);
+        return;
+    }
+    cache_batch_submit(batch);
+    cache_io_now(batch, page, within, length, device);
 }
 
 /* A device may want its segments smaller than a page. */

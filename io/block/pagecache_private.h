@@ -134,20 +134,28 @@ void pagecache_unhold(struct pagecache *cache);
 
 /* ---- pagecache_io.c: requests ---- */
 
-/* Requests under construction: adjacent parts become one. */
+/* Requests under construction: adjacent parts become one. Those that are made go to the device
+ * together, with one notification, at the end or when there is much of them. */
+#define CACHE_GATHER       32u                             /* requests */
+#define CACHE_GATHER_BYTES (2 * CACHE_RUN * ENV_PAGE_SIZE) /* the device shouldn't idle meanwhile \
+                                                            */
 struct cache_io;
 struct cache_batch {
     struct pagecache *cache;
     bool write;
     oskit_u32_t expected; /* parts still to come, at most: how large a request is made */
     struct cache_io *open;
+    oskit_u64_t bytes; /* of those made */
+    oskit_u32_t count;
+    struct block_request *made[CACHE_GATHER];
 };
-/* Tells the device of what follows in one go. */
 void cache_batch_begin(struct cache_batch *batch, struct pagecache *cache, bool write,
                        oskit_u32_t expected);
 /* LENGTH bytes at WITHIN of PAGE go to or come from byte DEVICE of the device. */
 void cache_batch_add(struct cache_batch *batch, struct cached_page *page, oskit_u32_t within,
                      oskit_u32_t length, oskit_u64_t device);
+/* Sends what there is; more may follow. Before the caller waits for what others do. */
+void cache_batch_submit(struct cache_batch *batch);
 void cache_batch_end(struct cache_batch *batch);
 /* One part of each of PAGES is done; those that have no more are finished. [any] */
 void cached_pages_done(struct pagecache *cache, struct cached_page *const *pages, unsigned count,

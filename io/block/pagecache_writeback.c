@@ -92,9 +92,10 @@ static bool run_take(struct pagecache *cache, struct cached_page *const *run, un
 /* ---- Writing a run ---- */
 
 /* Stores must ask again; with KEEP, pages that can be stored to are dirty still. */
-static void run_settle_mappings(struct pagecache *cache, struct cached_page *const *run,
+static void run_settle_mappings(struct cache_batch *batch, struct cached_page *const *run,
                                 unsigned count, bool keep)
 {
+    struct pagecache *cache = batch->cache;
     oskit_u64_t now = env_time_monotonic();
     bool stored = false, first = false;
 
@@ -111,8 +112,11 @@ static void run_settle_mappings(struct pagecache *cache, struct cached_page *con
     env_spin_unlock(&cache->lock);
     if (first)
         pagecache_tell_dirtied(cache);
-    if (stored && !keep)
-        pagecache_unstore(cache, run[0]->index, run[count - 1]->index);
+    if (!stored || keep)
+        return;
+    /* A space's holder may wait for the disk, but not for requests that wait for it. */
+    cache_batch_submit(batch);
+    pagecache_unstore(cache, run[0]->index, run[count - 1]->index);
 }
 
 /* What lies behind the end of the file is written as zeros, unless it is on its way to be the
@@ -145,15 +149,15 @@ static void run_add(struct cache_batch *batch, struct cached_page *const *run, o
 }
 
 /* Blocks of a page that were never written are holes still, and stay so. */
-static oskit_error_t run_write(struct pagecache *cache, struct cached_page *const *run,
+static oskit_error_t run_write(struct cache_batch *batch, struct cached_page *const *run,
                                unsigned count)
 {
+    struct pagecache *cache = batch->cache;
     oskit_u64_t offset = page_offset(run[0]->index);
     oskit_u64_t end = run_cut(cache, run, count);
-    struct cache_batch batch;
     oskit_error_t err = OSKIT_SUCCESS;
 
-    cache_batch_begin(&batch, cache, true, count);
+    batch->expected = count;
     while (offset < end && OSKIT_SUCCEEDED(err)) {
         struct pagecache_extent extent = {0};
 
@@ -162,17 +166,17 @@ static oskit_error_t run_write(struct pagecache *cache, struct cached_page *cons
         if (OSKIT_SUCCEEDED(err) && length == 0)
             err = OSKIT_EIO;
         if (OSKIT_SUCCEEDED(err) && extent.device != PAGECACHE_HOLE)
-            run_add(&batch, run, offset, offset + length, extent.device);
+            run_add(batch, run, offset, offset + length, extent.device);
         offset += length;
     }
-    cache_batch_end(&batch);
     cached_pages_done(cache, run, count, true, err);
     return err;
 }
 
-static unsigned write_run(struct pagecache *cache, const struct writeback_wish *wish,
+static unsigned write_run(struct cache_batch *batch, const struct writeback_wish *wish,
                           oskit_u64_t *cursor, bool *skipped)
 {
+    struct pagecache *cache = batch->cache;
     struct cached_page *run[CACHE_RUN];
     unsigned count = 0;
     bool last = false;
@@ -190,8 +194,8 @@ static unsigned write_run(struct pagecache *cache, const struct writeback_wish *
     if (last)
         pagecache_tell_dirtied(cache);
     if (count > 0) {
-        run_settle_mappings(cache, run, count, wish->keep_mappings);
-        (void)run_write(cache, run, count); /* counted in error_count */
+        run_settle_mappings(batch, run, count, wish->keep_mappings);
+        (void)run_write(batch, run, count); /* counted in error_count */
     }
     return count;
 }
@@ -200,13 +204,16 @@ oskit_u64_t pagecache_write_some(struct pagecache *cache, const struct writeback
                                  bool *skipped)
 {
     oskit_u64_t cursor = wish->first, total = 0;
+    struct cache_batch batch;
     unsigned count;
 
     *skipped = false;
+    cache_batch_begin(&batch, cache, true, CACHE_RUN);
     do {
-        count = write_run(cache, wish, &cursor, skipped);
+        count = write_run(&batch, wish, &cursor, skipped);
         total += count;
     } while (count > 0 && total < wish->limit);
+    cache_batch_end(&batch);
     return total;
 }
 

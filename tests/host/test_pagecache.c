@@ -298,6 +298,45 @@ static void test_merging(void **state)
     fixture_close(&f);
 }
 
+/* Runs apart from each other go to the device, and come back, with one notification a pass. */
+static void test_gathering(void **state)
+{
+    enum { RUNS = 20 };
+    static unsigned char bytes[PAGE];
+    struct fixture f;
+    (void)state;
+
+    fixture_open(&f, PAGE, CACHE_DISK_AT_ONCE);
+    fill(bytes, sizeof bytes, 5);
+    for (unsigned i = RUNS; i > 0; i--) /* no two are neighbours anywhere */
+        write_all(&f, bytes, PAGE, 2 * i * PAGE);
+    assert_int_equal(pagecache_writeback(&f.file.cache, 0, UINT64_MAX, true), 0);
+    assert_int_equal(cache_disk_counts(f.disk).writes, RUNS);
+    assert_int_equal(cache_disk_counts(f.disk).notifications, 1);
+    cache_file_remount(&f.file);
+    pagecache_prefetch(&f.file.cache, 0, (2 * RUNS + 1) * PAGE - 1);
+    assert_int_equal(cache_disk_counts(f.disk).reads, RUNS);
+    assert_int_equal(cache_disk_counts(f.disk).notifications, 2);
+    for (unsigned i = 1; i <= RUNS; i++)
+        expect_read(&f, bytes, PAGE, 2 * i * PAGE);
+    fixture_close(&f);
+}
+
+/* A large pass doesn't keep the device waiting till its end. */
+static void test_gathering_much(void **state)
+{
+    static unsigned char bytes[256 * PAGE];
+    struct fixture f;
+    (void)state;
+
+    fixture_open(&f, PAGE, CACHE_DISK_AT_ONCE);
+    write_all(&f, bytes, sizeof bytes, 0);
+    assert_int_equal(pagecache_writeback(&f.file.cache, 0, UINT64_MAX, true), 0);
+    assert_int_equal(cache_disk_counts(f.disk).writes, 4);
+    assert_int_equal(cache_disk_counts(f.disk).notifications, 2);
+    fixture_close(&f);
+}
+
 static void test_small_limits(void **state)
 {
     static unsigned char bytes[64 * PAGE];
@@ -550,6 +589,8 @@ int main(void)
         HARNESS_TEST(test_read_ahead),
         HARNESS_TEST(test_random_reads),
         HARNESS_TEST(test_merging),
+        HARNESS_TEST(test_gathering),
+        HARNESS_TEST(test_gathering_much),
         HARNESS_TEST(test_small_limits),
         HARNESS_TEST(test_read_error),
         HARNESS_TEST(test_write_error),

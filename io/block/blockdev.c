@@ -293,14 +293,26 @@ static const struct sluice_blockqueue_ops open_queue_ops = {
 
 /* ---- Opens ---- */
 
+/* Whoever has a claim writes past the cache: what was read before may be old. */
+static oskit_error_t blockdev_forget(struct blockdev *dev)
+{
+    env_mutex_lock(&dev->mutex);
+    oskit_error_t err = pagecache_writeback(&dev->cache, 0, UINT64_MAX, true);
+    pagecache_drop(&dev->cache, 0, UINT64_MAX);
+    env_mutex_unlock(&dev->mutex);
+    return err;
+}
+
 /* The last open takes what is dirty to the disk, as Linux's does. */
 static void open_destroy(struct sluice_object *object)
 {
     struct blockdev_open *open = (struct blockdev_open *)object;
     struct blockdev *dev = open->dev;
 
-    if (open->oflags & OSKIT_O_EXCL)
+    if (open->oflags & OSKIT_O_EXCL) {
+        (void)blockdev_forget(dev); /* errors stay counted in the cache */
         atomic_store(&dev->claimed, false);
+    }
     if (atomic_fetch_sub(&dev->opens, 1) == 1) {
         (void)pagecache_writeback(&dev->cache, 0, UINT64_MAX, true);
         (void)blockdev_flush(dev);
@@ -329,10 +341,7 @@ static oskit_error_t blockdev_claim(struct blockdev *dev)
 
     if (!atomic_compare_exchange_strong(&dev->claimed, &none, true))
         return OSKIT_EBUSY;
-    env_mutex_lock(&dev->mutex);
-    oskit_error_t err = pagecache_writeback(&dev->cache, 0, UINT64_MAX, true);
-    pagecache_drop(&dev->cache, 0, UINT64_MAX);
-    env_mutex_unlock(&dev->mutex);
+    oskit_error_t err = blockdev_forget(dev);
     if (OSKIT_FAILED(err))
         atomic_store(&dev->claimed, false);
     return err;
@@ -350,6 +359,8 @@ oskit_error_t blockdev_open(struct blockdev *dev, oskit_u32_t oflags, oskit_iunk
         return OSKIT_ENOMEM;
     if (oflags & OSKIT_O_EXCL)
         err = blockdev_claim(dev);
+    else if (atomic_load(&dev->claimed))
+        (void)blockdev_forget(dev);
     if (OSKIT_FAILED(err)) {
         env_free(open, sizeof *open);
         return err;

@@ -257,6 +257,35 @@ static void test_claim(void **state)
     fixture_close(&f);
 }
 
+/* What the claim's holder writes past the cache is seen by who opens then, and by all when the
+ * claim is over. */
+static void test_reading_beside_a_claim(void **state)
+{
+    oskit_iunknown_t *claim, *other;
+    char got[3];
+    struct fixture f;
+    size_t moved;
+    (void)state;
+
+    fixture_open(&f, NULL);
+    assert_int_equal(blockdev_open(f.dev, OSKIT_O_RDWR | OSKIT_O_EXCL, &claim), 0);
+    memcpy(cache_disk_bytes(f.disk), "one", 3);
+    assert_int_equal(get(f.absvec[0], got, 3, 0, 0, &moved), 0);
+    assert_memory_equal(got, "one", 3);
+    memcpy(cache_disk_bytes(f.disk), "two", 3);
+    assert_int_equal(get(f.absvec[0], got, 3, 0, 0, &moved), 0);
+    assert_memory_equal(got, "one", 3);
+    assert_int_equal(blockdev_open(f.dev, OSKIT_O_RDONLY, &other), 0);
+    assert_int_equal(get(f.absvec[0], got, 3, 0, 0, &moved), 0);
+    assert_memory_equal(got, "two", 3);
+    oskit_iunknown_release(other);
+    memcpy(cache_disk_bytes(f.disk), "six", 3);
+    oskit_iunknown_release(claim);
+    assert_int_equal(get(f.absvec[1], got, 3, 0, 0, &moved), 0);
+    assert_memory_equal(got, "six", 3);
+    fixture_close(&f);
+}
+
 /* ---- Errors ---- */
 
 /* A write-back that fails is told once to each open file. */
@@ -309,9 +338,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_one_cache), HARNESS_TEST(test_last_close), HARNESS_TEST(test_ends),
-        HARNESS_TEST(test_direct),    HARNESS_TEST(test_questions),  HARNESS_TEST(test_changes),
-        HARNESS_TEST(test_zero_out),  HARNESS_TEST(test_claim),      HARNESS_TEST(test_error_once),
+        HARNESS_TEST(test_one_cache),  HARNESS_TEST(test_last_close),
+        HARNESS_TEST(test_ends),       HARNESS_TEST(test_direct),
+        HARNESS_TEST(test_questions),  HARNESS_TEST(test_changes),
+        HARNESS_TEST(test_zero_out),   HARNESS_TEST(test_claim),
+        HARNESS_TEST(test_error_once), HARNESS_TEST(test_reading_beside_a_claim),
         HARNESS_TEST(test_no_memory),
     };
     return cmocka_run_group_tests_name("blockdev", tests, NULL, NULL);

@@ -83,9 +83,11 @@ static oskit_error_t read_copy(struct read_step *step, struct sluice_uio *uio, o
 oskit_error_t pagecache_read(struct pagecache *cache, struct pagecache_reader *reader,
                              struct sluice_uio *uio, oskit_u64_t offset, oskit_size_t *moved)
 {
-    struct read_step step = {.cache = cache, .reader = reader};
+    struct read_step step; /* most of it is only written as far as it is read */
     oskit_error_t err = OSKIT_SUCCESS;
 
+    step.cache = cache;
+    step.reader = reader;
     *moved = 0;
     while (uio->left > 0 && OSKIT_SUCCEEDED(err)) {
         oskit_size_t part = 0;

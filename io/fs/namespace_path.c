@@ -1,4 +1,5 @@
 /* From a place to its path, and the list of mounts. Lock order: name.h. */
+#include <sluice/object.h>
 #include <sluice/string.h>
 #include "namespace_private.h"
 
@@ -94,17 +95,35 @@ static struct mount *mount_number(struct namespace *ns, unsigned index)
     return found;
 }
 
+/* What the file system itself says. */
+static void mount_describe(const struct mount *mount, struct mount_info *info)
+{
+    sluice_fsname_t *fsname = sluice_query_face(mount->fs, &sluice_fsname_iid);
+
+    if (!fsname)
+        return;
+    info->type = fsname->ops->type(fsname);
+    fsname->ops->options(fsname, &info->options);
+    if (info->options.read_only)
+        info->flags |= MOUNT_RDONLY;
+    fsname->ops->release(fsname);
+}
+
 static bool mount_show(struct mount *mount, char *path, size_t size,
                        bool (*show)(void *arg, const struct mount_info *info), void *arg)
 {
     struct namespace *ns = mount->ns;
     struct location root = {ns->root, ns->root->root};
     struct location at = {mount, mount->root};
-    struct mount_info info = {mount->source, path, mount->type, atomic_load(&mount->flags)};
+    struct mount_info info = {.source = mount->source,
+                              .path = path,
+                              .type = mount->type,
+                              .flags = atomic_load(&mount->flags)};
     size_t length;
 
     if (OSKIT_FAILED(namespace_path(&root, &at, path, size, &length)))
         return true;
+    mount_describe(mount, &info);
     return show(arg, &info);
 }
 

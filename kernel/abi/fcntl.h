@@ -137,6 +137,10 @@
 #define ABI_RESOLVE_IN_ROOT       0x10
 #define ABI_RESOLVE_CACHED        0x20
 
+/* ioctl */
+#define ABI_FS_IOC_GETFLAGS 0x80086601
+#define ABI_FS_IOC_SETFLAGS 0x40086602
+
 struct abi_flock {
     int16_t l_type;
     int16_t l_whence;

@@ -14,11 +14,21 @@ static void field_append(struct synth_text *text, const char *field)
     }
 }
 
-static void flags_append(struct synth_text *text, oskit_u32_t flags)
+/* What holds at the mount. */
+static void flags_append(struct synth_text *text, const struct mount_info *info)
 {
-    synth_printf(text, "%s%s%s%s,relatime", flags & MOUNT_RDONLY ? "ro" : "rw",
+    oskit_u32_t flags = info->flags;
+    synth_printf(text, "%s%s%s%s,%s", flags & MOUNT_RDONLY ? "ro" : "rw",
                  flags & MOUNT_NOSUID ? ",nosuid" : "", flags & MOUNT_NODEV ? ",nodev" : "",
-                 flags & MOUNT_NOEXEC ? ",noexec" : "");
+                 flags & MOUNT_NOEXEC ? ",noexec" : "",
+                 info->options.noatime ? "noatime" : "relatime");
+}
+
+/* What the file system was set to. */
+static void options_append(struct synth_text *text, const struct mount_info *info)
+{
+    if (info->options.errors)
+        synth_printf(text, ",errors=%s", info->options.errors);
 }
 
 static bool mounts_line(void *arg, const struct mount_info *info)
@@ -28,7 +38,8 @@ static bool mounts_line(void *arg, const struct mount_info *info)
     synth_printf(text, " ");
     field_append(text, info->path);
     synth_printf(text, " %s ", info->type);
-    flags_append(text, info->flags);
+    flags_append(text, info);
+    options_append(text, info);
     synth_printf(text, " 0 0\n");
     return true;
 }
@@ -116,10 +127,12 @@ static bool mountinfo_line(void *arg, const struct mount_info *info)
                  DEVICE_MAJOR(dev), DEVICE_MINOR(dev));
     field_append(text, info->path);
     synth_printf(text, " ");
-    flags_append(text, info->flags);
+    flags_append(text, info);
     synth_printf(text, " - %s ", info->type);
     field_append(text, info->source);
-    synth_printf(text, " %s\n", info->flags & MOUNT_RDONLY ? "ro" : "rw");
+    synth_printf(text, " %s", info->flags & MOUNT_RDONLY ? "ro" : "rw");
+    options_append(text, info);
+    synth_printf(text, "\n");
     m->failed = !path_note(m, info->path);
     return !m->failed;
 }

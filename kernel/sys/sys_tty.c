@@ -1,5 +1,6 @@
 /* ioctl: what any descriptor knows is here; the rest goes to terminals, pseudo-terminals' masters,
  * and objects with requests of their own. */
+#include <sluice/filesystemx.h>
 #include <sluice/object.h>
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/socket.h"
@@ -56,6 +57,33 @@ static long socket_owner(struct openfile *file, uint32_t command, long user)
     return put_user(user, &who, sizeof who);
 }
 
+/* What chattr(1) and lsattr(1) ask of regular files and directories; a long by its number, in truth
+ * an int. */
+static long file_flags(struct openfile *file, uint32_t command, long user)
+{
+    oskit_u32_t type = openfile_type(file), flags;
+    bool set = command == ABI_FS_IOC_SETFLAGS;
+    if (!file->location.name || (type != OSKIT_S_IFREG && type != OSKIT_S_IFDIR))
+        return -ABI_ENOTTY;
+    sluice_fileflags_t *face =
+        sluice_query_face(location_file(&file->location), &sluice_fileflags_iid);
+    if (!face)
+        return -ABI_ENOTTY;
+    long error = 0;
+    if (!set)
+        error = errno_from_oskit(face->ops->get(face, &flags));
+    else if (get_user(&flags, user, sizeof flags))
+        error = -ABI_EFAULT;
+    else if (location_mount_flags(&file->location) & MOUNT_RDONLY)
+        error = -ABI_EROFS;
+    else
+        error = errno_from_oskit(face->ops->set(face, flags));
+    face->ops->release(face);
+    if (!error && !set)
+        error = put_user(user, &flags, sizeof flags);
+    return error;
+}
+
 static long file_ioctl(struct openfile *file, long number, uint32_t command, long argument)
 {
     oskit_s32_t result = 0;
@@ -67,6 +95,9 @@ static long file_ioctl(struct openfile *file, long number, uint32_t command, lon
     case ABI_FIOGETOWN:
     case ABI_SIOCGPGRP:
         return socket_owner(file, command, argument);
+    case ABI_FS_IOC_GETFLAGS:
+    case ABI_FS_IOC_SETFLAGS:
+        return file_flags(file, command, argument);
     case ABI_FIONBIO:
         return file_set_flag(file, ABI_O_NONBLOCK, argument);
     case ABI_FIONREAD:

@@ -1,5 +1,6 @@
-/* Extended attributes: read where the file system has them, never changed. */
+/* Extended attributes, where the file system has them. */
 #include <sluice/filesystemx.h>
+#include <sluice/notify.h>
 #include <sluice/object.h>
 #include <sluice/string.h>
 #include "kernel/mem/heap.h"
@@ -35,6 +36,8 @@ static long name_get(char *name, long user)
         return -ABI_ERANGE;
     return length == -ABI_ENAMETOOLONG ? -ABI_ERANGE : length < 0 ? length : 0;
 }
+
+/* ---- Reading ---- */
 
 static long xattr_path(long path, uint32_t how, long user_name, long user, long size)
 {
@@ -100,4 +103,121 @@ long sys_llistxattr(long path, long list, long size)
 long sys_flistxattr(long fd, long list, long size)
 {
     return listed(xattr_fd(fd, 0, list, size));
+}
+
+/* ---- Setting ---- */
+
+struct xattr_request {
+    char name[XATTR_NAME_MAX + 1];
+    void *value; /* NULL: the attribute goes */
+    size_t size;
+    oskit_u32_t flags;
+};
+
+static long xattr_request_get(struct xattr_request *request, long name, long value, long size,
+                              long flags)
+{
+    request->value = NULL;
+    request->size = (size_t)size;
+    request->flags = (oskit_u32_t)flags;
+    if (flags & ~(long)(XATTRSET_CREATE | XATTRSET_REPLACE))
+        return -ABI_EINVAL;
+    long error = name_get(request->name, name);
+    if (error)
+        return error;
+    if (request->size > XATTR_VALUE_MAX)
+        return -ABI_E2BIG;
+    request->value = heap_alloc(request->size ? request->size : 1, 0);
+    if (!request->value)
+        return -ABI_ENOMEM;
+    return request->size && get_user(request->value, value, request->size) ? -ABI_EFAULT : 0;
+}
+
+static long xattr_change(const struct location *location, const struct xattr_request *request)
+{
+    if (location_mount_flags(location) & MOUNT_RDONLY)
+        return -ABI_EROFS;
+    sluice_xattrset_t *set = sluice_query_face(location_file(location), &sluice_xattrset_iid);
+    if (!set)
+        return -ABI_EOPNOTSUPP;
+    oskit_error_t error = request->value ? set->ops->set(set, request->name, request->value,
+                                                         request->size, request->flags)
+                                         : set->ops->remove(set, request->name);
+    set->ops->release(set);
+    if (!error)
+        notify_location(location, NOTIFY_ATTRIB);
+    return errno_from_oskit(error);
+}
+
+static long xattr_change_path(long path, uint32_t how, const struct xattr_request *request)
+{
+    struct location location;
+    long error = path_lookup(ABI_AT_FDCWD, path, how, false, &location);
+    if (error)
+        return error;
+    error = xattr_change(&location, request);
+    location_release(&location);
+    return error;
+}
+
+static long xattr_change_fd(long number, const struct xattr_request *request)
+{
+    struct fd fd = fd_get((int)number);
+    if (!fd.file)
+        return -ABI_EBADF;
+    long error =
+        fd.file->location.name ? xattr_change(&fd.file->location, request) : -ABI_EOPNOTSUPP;
+    fd_put(fd);
+    return error;
+}
+
+static long xattr_set_path(long path, uint32_t how, long name, long value, long size, long flags)
+{
+    struct xattr_request request;
+    long error = xattr_request_get(&request, name, value, size, flags);
+    if (!error)
+        error = xattr_change_path(path, how, &request);
+    heap_free(request.value);
+    return error;
+}
+
+long sys_setxattr(long path, long name, long value, long size, long flags)
+{
+    return xattr_set_path(path, 0, name, value, size, flags);
+}
+
+long sys_lsetxattr(long path, long name, long value, long size, long flags)
+{
+    return xattr_set_path(path, NAMESPACE_NOFOLLOW, name, value, size, flags);
+}
+
+long sys_fsetxattr(long fd, long name, long value, long size, long flags)
+{
+    struct xattr_request request;
+    long error = xattr_request_get(&request, name, value, size, flags);
+    if (!error)
+        error = xattr_change_fd(fd, &request);
+    heap_free(request.value);
+    return error;
+}
+
+long sys_removexattr(long path, long name)
+{
+    struct xattr_request request = {.value = NULL};
+    long error = name_get(request.name, name);
+    return error ? error : xattr_change_path(path, 0, &request);
+}
+
+long sys_lremovexattr(long path, long name)
+{
+    struct xattr_request request = {.value = NULL};
+    long error = name_get(request.name, name);
+    return error ? error : xattr_change_path(path, NAMESPACE_NOFOLLOW, &request);
+}
+
+long sys_fremovexattr(long fd, long name)
+{
+    struct xattr_request request = {.value = NULL};
+    long error = name_get(request.name, name);
+    return error ? error : xattr_change_fd(fd, &request);
 }

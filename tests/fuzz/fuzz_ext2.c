@@ -151,6 +151,10 @@ static void read_attributes(oskit_file_t *file)
     xattr->ops->list(xattr, bytes, sizeof bytes, &length);
     xattr->ops->get(xattr, "user.x", bytes, sizeof bytes, &length);
     xattr->ops->release(xattr);
+    sluice_xattrset_t *set = sluice_query_face(file, &sluice_xattrset_iid);
+    set->ops->set(set, "user.x", bytes, length < sizeof bytes ? length : sizeof bytes, 0);
+    set->ops->remove(set, "user.y");
+    set->ops->release(set);
 }
 
 static void visit_dir(oskit_dir_t *dir, unsigned depth, unsigned *left);

@@ -517,6 +517,9 @@ static const struct identifier identifiers[] = {
     OURS(pipe, 0x5ac10010),
     OURS(filesystemx, 0x5ac10058),
     OURS(xattr, 0x5ac10059),
+    OURS(xattrset, 0x5ac1005a),
+    OURS(fileflags, 0x5ac1005b),
+    OURS(fsname, 0x5ac1005c),
     OURS(filex, 0x5ac10020),
     OURS(dynamic, 0x5ac10021),
 };

@@ -103,6 +103,27 @@ def test_mounting_again_and_read_only():
         clean(path)
 
 
+def check_attributes(kind):
+    """The guest's own test of attributes, in a /tmp that is on the disk."""
+    script = "umount /mnt && mount -t ext2 /dev/vda /tmp && grep vda /proc/mounts && /bin/attributes && umount /tmp"
+    with tempfile.TemporaryDirectory() as folder:
+        path = image(folder, "--type", kind, "--options", "-e remount-ro")
+        program = os.path.join(os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build")), "guest/attributes")
+        status, output = shell(script, "--disk", path, "--add", f"{program}:/bin/attributes")
+        same(status, 0, "status: " + output)
+        assert output.startswith(f"/dev/vda /tmp {kind} rw,relatime,errors=remount-ro 0 0\n"), output
+        assert "SKIP" not in output and "# 4 passed, 0 failed" in output, output
+        clean(path)
+
+
+def test_attributes_on_ext2():
+    check_attributes("ext2")
+
+
+def test_attributes_on_ext3():
+    check_attributes("ext3")
+
+
 def test_the_root_on_a_disk():
     with tempfile.TemporaryDirectory() as folder:
         tree = f"{folder}/tree"

@@ -10,6 +10,8 @@
 /* The mode alone mostly decides, and alone it may be read without the lock. */
 oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want)
 {
+    if ((want & OSKIT_W_OK) && OSKIT_FAILED(ext2_may_touch(node)))
+        return OSKIT_EPERM;
     if (permission_all(atomic_load_explicit(&node->mode, memory_order_relaxed), want))
         return OSKIT_SUCCESS;
     env_spin_lock(&node->lock);
@@ -117,7 +119,7 @@ void ext2_node_stat(struct ext2_node *node, struct filex_stat *out)
     env_spin_unlock(&node->lock);
 }
 
-static struct file_owner ext2_node_owner(struct ext2_node *node)
+struct file_owner ext2_node_owner(struct ext2_node *node)
 {
     env_spin_lock(&node->lock);
     struct file_owner owner = {node->mode, node->uid, node->gid};
@@ -149,6 +151,14 @@ static bool ext2_setattr_apply(struct ext2_node *node, const struct file_owner *
     return same;
 }
 
+/* The present time may be given to what only grows. */
+static oskit_error_t ext2_setattr_flags(const struct ext2_node *node, oskit_u32_t mask)
+{
+    oskit_u32_t now = FILEX_ATIME_NOW | FILEX_MTIME_NOW;
+
+    return mask == now ? ext2_may_touch(node) : ext2_may_alter(node);
+}
+
 /*
  * Checks sleep (identity) and can't run under the spinlock; between check and change another may
  * give the file away. So the change is made only if mode and owner are still those checked.
@@ -161,6 +171,9 @@ oskit_error_t ext2_node_setattr(struct ext2_node *node, oskit_u32_t mask,
     bool keep_sgid;
 
     oskit_error_t err = ext2_writable(node->fs);
+    if (OSKIT_FAILED(err))
+        return err;
+    err = ext2_setattr_flags(node, mask);
     if (OSKIT_FAILED(err))
         return err;
     env_identity(&who);

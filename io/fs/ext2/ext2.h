@@ -13,6 +13,7 @@
  *                                   files: size and contents by write and truncate, the entries
  *         ext2.load[ino]            a node comes into being or ends
  *           a journal handle        (journal.h) begun outermost here, never above
+ *             ext2.attribute_mutex  the counts of blocks of attributes
  *             ext2_node.map_mutex   which block of the disk a block of the file is
  *               ext2.orphan_mutex   the list of inodes to be deleted
  *                 ext2.alloc_mutex  bitmaps, group descriptors, counts
@@ -45,6 +46,7 @@
 #include <sluice/string.h>
 #include <sluice/sync.h>
 #include <sluice/vecio.h>
+#include "../attributes.h"
 #include "buffer.h"
 #include "geometry.h"
 #include "journal.h"
@@ -62,6 +64,7 @@ struct ext2 {
     struct sluice_object object; /* the filesystem object */
     SLUICE_FACE(oskit_filesystem_t) filesystem;
     SLUICE_FACE(sluice_filesystemx_t) filesystemx;
+    SLUICE_FACE(sluice_fsname_t) fsname;
     _Atomic oskit_u32_t holders; /* the filesystem object and every node; the last frees this */
     sluice_blockqueue_t *device; /* held */
     oskit_iunknown_t *claim;     /* held; may be NULL */
@@ -94,6 +97,7 @@ struct ext2 {
     oskit_u64_t reserved_blocks;
 
     struct env_mutex rename_mutex;
+    struct env_mutex attribute_mutex; /* how many inodes share a block of attributes */
     struct env_mutex orphan_mutex;
     struct list orphans; /* nodes, in the order of the list on the disk */
 
@@ -117,6 +121,8 @@ struct ext2_node {
     SLUICE_FACE(oskit_file_t) file; /* of a directory: an oskit_dir_t */
     SLUICE_FACE(sluice_filex_t) filex;
     SLUICE_FACE(sluice_xattr_t) xattr;
+    SLUICE_FACE(sluice_xattrset_t) xattrset;
+    SLUICE_FACE(sluice_fileflags_t) fileflags;
     struct ext2 *fs;
     oskit_u32_t ino, generation, rdev; /* immutable */
     struct list link;                  /* in its bucket */
@@ -128,7 +134,8 @@ struct ext2_node {
 
     struct env_spinlock lock; /* covers what follows */
     _Atomic oskit_u32_t mode; /* the type bits are immutable; read without the lock, too */
-    oskit_u32_t uid, gid, nlink, flags;
+    oskit_u32_t uid, gid, nlink;
+    _Atomic oskit_u32_t flags; /* EXT2_FLAG_; read without the lock, too */
     oskit_u64_t file_acl;
     oskit_u64_t sectors;
     oskit_u32_t dtime; /* what dtime holds; orphan_mutex */
@@ -181,6 +188,7 @@ static inline oskit_error_t ext2_writable(struct ext2 *fs)
 }
 extern const struct oskit_filesystem_ops ext2_filesystem_ops;
 extern const struct sluice_filesystemx_ops ext2_filesystemx_ops;
+extern const struct sluice_fsname_ops ext2_fsname_ops;
 
 /* ---- sync.c ---- */
 
@@ -283,6 +291,8 @@ oskit_error_t ext2_nodes_flush(struct ext2 *fs);
 
 /* ---- attributes.c ---- */
 
+struct file_owner ext2_node_owner(struct ext2_node *node);
+/* Writing what is immutable is OSKIT_EPERM, for root as well. */
 oskit_error_t ext2_permission(struct ext2_node *node, oskit_u32_t want);
 #define EXT2_TOUCH_MODIFY 1u /* mtime and ctime */
 #define EXT2_TOUCH_CHANGE 2u /* ctime */
@@ -465,7 +475,7 @@ oskit_error_t ext2_unlinked(struct journal_handle *handle, struct ext2_node *nod
 /* The class of nodes with that type in MODE. */
 const struct sluice_class *ext2_node_class(oskit_u32_t mode);
 /* Whether the text of a symbolic link is in its inode. */
-bool ext2_link_is_fast(const struct ext2_node *node);
+bool ext2_link_is_fast(struct ext2_node *node);
 
 /* ---- cache.c, file.c ---- */
 
@@ -484,5 +494,21 @@ oskit_u64_t ext2_size_limit(const struct ext2 *fs);
 /* ---- xattr.c ---- */
 
 extern const struct sluice_xattr_ops ext2_xattr_ops;
+
+/* ---- xattr_set.c ---- */
+
+extern const struct sluice_xattrset_ops ext2_xattrset_ops;
+/* The node ends: its block of attributes goes, unless other inodes share it. */
+oskit_error_t ext2_xattr_free(struct journal_handle *handle, struct ext2_node *node);
+
+/* ---- flags.c ---- */
+
+extern const struct sluice_fileflags_ops ext2_fileflags_ops;
+/* Those that may be given to a node of its type. */
+oskit_u32_t ext2_flags_of(const struct ext2_node *node);
+/* OSKIT_EPERM for what is immutable; and, where it is about more than growing, what may only grow.
+ */
+oskit_error_t ext2_may_touch(const struct ext2_node *node);
+oskit_error_t ext2_may_alter(const struct ext2_node *node);
 
 #endif

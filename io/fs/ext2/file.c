@@ -61,6 +61,8 @@ static oskit_error_t ext2_pwritev(sluice_absvec_t *self, struct sluice_uio *uio,
     *out_actual = 0;
     if (offset < 0 && !(flags & VECIO_APPEND))
         return OSKIT_E_INVALIDARG;
+    if (OSKIT_SUCCEEDED(err)) /* the flag may be newer than the open */
+        err = flags & VECIO_APPEND ? ext2_may_touch(node) : ext2_may_alter(node);
     env_mutex_lock(&node->mutex);
     oskit_u64_t start = flags & VECIO_APPEND ? ext2_node_size(node) : (oskit_u64_t)offset;
     if (OSKIT_SUCCEEDED(err) && uio->left > 0)
@@ -70,7 +72,8 @@ static oskit_error_t ext2_pwritev(sluice_absvec_t *self, struct sluice_uio *uio,
         *out_end = (oskit_off_t)(start + *out_actual);
     if (*out_actual == 0)
         return err;
-    return flags & VECIO_SYNC ? ext2_fsync(node, true) : OSKIT_SUCCESS;
+    return flags & VECIO_SYNC || node->flags & EXT2_FLAG_SYNC ? ext2_fsync(node, true)
+                                                              : OSKIT_SUCCESS;
 }
 
 static const struct sluice_absvec_ops ext2_absvec_ops = {
@@ -85,7 +88,10 @@ static oskit_error_t ext2_getpage(sluice_pager_t *self, oskit_u64_t index, oskit
                                   void **out_page)
 {
     struct ext2_node *node = ext2_open_of(self)->node;
+    oskit_error_t err = flags & PAGER_WRITE ? ext2_may_alter(node) : OSKIT_SUCCESS;
 
+    if (OSKIT_FAILED(err))
+        return err;
     if (flags & PAGER_WRITE)
         ext2_written(node);
     return pagecache_getpage(&node->cache, index, flags, out_page);

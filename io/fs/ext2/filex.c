@@ -21,8 +21,11 @@ static oskit_error_t ext2_filex_open(sluice_filex_t *self, oskit_u32_t oflags,
     *out = NULL;
     if (OSKIT_S_ISFIFO(node->mode))
         return fifo_open(node->fifo, oflags, out);
-    if (ext2_is_file(node))
-        return ext2_open_create(node, oflags, out);
+    if (ext2_is_file(node)) {
+        bool anywhere = (oflags & OSKIT_O_WRONLY) && !(oflags & OSKIT_O_APPEND);
+        oskit_error_t err = anywhere ? ext2_may_alter(node) : OSKIT_SUCCESS;
+        return OSKIT_FAILED(err) ? err : ext2_open_create(node, oflags, out);
+    }
     if (!ext2_is_dir(node))
         return OSKIT_E_NOTIMPL;
     sluice_object_addref(&node->object);
@@ -34,7 +37,10 @@ static oskit_error_t ext2_filex_allocate(sluice_filex_t *self, oskit_u32_t mode,
                                          oskit_off_t length)
 {
     struct ext2_node *node = ext2_node_of(self);
+    oskit_error_t err = mode & ~ALLOCATE_KEEP_SIZE ? ext2_may_alter(node) : ext2_may_touch(node);
 
+    if (OSKIT_FAILED(err))
+        return err;
     if (!OSKIT_S_ISREG(node->mode))
         return OSKIT_S_ISDIR(node->mode) ? OSKIT_EISDIR : OSKIT_ENODEV;
     return ext2_allocate(node, mode, offset, length);

@@ -227,6 +227,8 @@ static void ext2_inode_encode(const struct ext2_node *node, struct ext2_inode *r
     if (node->fs->g.ro_compat & EXT2_RO_HUGE_FILE)
         raw->blocks_hi = (oskit_u16_t)(node->sectors >> 32);
     raw->file_acl_lo = (oskit_u32_t)node->file_acl;
+    if (node->fs->g.incompat & EXT2_INCOMPAT_64BIT)
+        raw->file_acl_hi = (oskit_u16_t)(node->file_acl >> 32);
     memcpy(raw->block, node->block, sizeof raw->block);
     if (OSKIT_S_ISCHR(node->mode) || OSKIT_S_ISBLK(node->mode))
         ext2_store_rdev(node, raw);

@@ -197,6 +197,7 @@ _Static_assert(offsetof(struct ext2_group_desc, checksum) == 30, "group descript
 #define EXT2_FLAG_SYNC        0x00000008u
 #define EXT2_FLAG_IMMUTABLE   0x00000010u
 #define EXT2_FLAG_APPEND      0x00000020u
+#define EXT2_FLAG_NODUMP      0x00000040u
 #define EXT2_FLAG_NOATIME     0x00000080u
 #define EXT2_FLAG_ENCRYPT     0x00000800u
 #define EXT2_FLAG_INDEX       0x00001000u /* a directory with a hash tree */
@@ -205,6 +206,10 @@ _Static_assert(offsetof(struct ext2_group_desc, checksum) == 30, "group descript
 #define EXT2_FLAG_EXTENTS     0x00080000u
 #define EXT2_FLAG_EA_INODE    0x00200000u
 #define EXT2_FLAG_INLINE_DATA 0x10000000u
+#define EXT2_FLAGS_SHOWN      0x725bdfffu /* to programs */
+#define EXT2_FLAGS_PLAIN      0x000000c0u /* NODUMP, NOATIME: what anything may have */
+#define EXT2_FLAGS_OF_FILES   0x000080ffu /* and the first eight, and "no tail merging" */
+#define EXT2_FLAGS_OF_DIRS    0x000380ffu /* and "synchronous", "top of a tree" */
 #define EXT2_FLAGS_INHERITED  0x000000c8u /* what a new file takes from its directory */
 
 struct ext2_inode {
@@ -302,7 +307,8 @@ _Static_assert(sizeof(struct ext2_extent_index) == 12, "extent index");
 
 /* ---- Extended attributes ---- */
 
-#define EXT2_XATTR_MAGIC 0xEA020000u
+#define EXT2_XATTR_MAGIC    0xEA020000u
+#define EXT2_XATTR_NAME_MAX 255u
 
 struct ext2_xattr_block_header {
     oskit_u32_t magic;
@@ -320,7 +326,7 @@ struct ext2_xattr_entry {
     oskit_u16_t value_offset;
     oskit_u32_t value_inode; /* with EA_INODE: the value is that inode's contents */
     oskit_u32_t value_size;
-    oskit_u32_t hash;
+    oskit_u32_t hash; /* in a block */
     char name[];
 };
 _Static_assert(sizeof(struct ext2_xattr_entry) == 16, "attribute entry");

@@ -21,8 +21,8 @@ static oskit_error_t ext2_link_check(struct ext2_node *dir, const char *name,
     if (err != OSKIT_ENOENT || ext2_dir_gone(dir))
         return err;
     err = ext2_permission(dir, OSKIT_W_OK | OSKIT_X_OK);
-    if (OSKIT_SUCCEEDED(err) && ext2_is_dir(node))
-        err = OSKIT_EPERM;
+    if (OSKIT_SUCCEEDED(err))
+        err = ext2_is_dir(node) ? OSKIT_EPERM : ext2_may_alter(node);
     return err;
 }
 

@@ -29,6 +29,10 @@ oskit_error_t ext2_may_remove(struct ext2_node *dir, struct ext2_node *node)
     oskit_error_t err = ext2_permission(dir, OSKIT_W_OK | OSKIT_X_OK);
     struct env_identity who;
 
+    if (OSKIT_SUCCEEDED(err))
+        err = ext2_may_alter(dir);
+    if (OSKIT_SUCCEEDED(err))
+        err = ext2_may_alter(node);
     if (OSKIT_FAILED(err) || !(dir->mode & OSKIT_S_ISVTX))
         return err;
     env_identity(&who);
@@ -55,7 +59,7 @@ static void ext2_own(struct ext2_node *node, const struct ext2_node *dir)
     bool foreign = !who.root && !env_in_group(node->gid);
     if (!ext2_is_dir(node) && (node->mode & OSKIT_S_IXGRP) && foreign)
         node->mode &= ~OSKIT_S_ISGID;
-    node->flags = dir->flags & EXT2_FLAGS_INHERITED;
+    node->flags = dir->flags & EXT2_FLAGS_INHERITED & ext2_flags_of(node);
 }
 
 /* The text goes into the inode, or into a block of its own. */

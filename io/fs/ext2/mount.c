@@ -217,6 +217,7 @@ static const struct sluice_interface ext2_interfaces[] = {
     {&oskit_iunknown_iid, offsetof(struct ext2, filesystem), &ext2_filesystem_ops},
     {&oskit_filesystem_iid, offsetof(struct ext2, filesystem), &ext2_filesystem_ops},
     {&sluice_filesystemx_iid, offsetof(struct ext2, filesystemx), &ext2_filesystemx_ops},
+    {&sluice_fsname_iid, offsetof(struct ext2, fsname), &ext2_fsname_ops},
 };
 
 static const struct sluice_class ext2_class = {"ext2", ext2_interfaces,

@@ -74,6 +74,39 @@ static oskit_error_t ext2_statfs(oskit_filesystem_t *self, oskit_statfs_t *out)
     return OSKIT_SUCCESS;
 }
 
+/* ---- What it is ---- */
+
+/* ext3 is ext2 with a journal; ext4 has what Linux's ext3 refused. */
+static const char *ext2_type_name(sluice_fsname_t *self)
+{
+    const struct ext2_geometry *g = &ext2_of(self)->g;
+    const oskit_u32_t incompat =
+        EXT2_INCOMPAT_FILETYPE | EXT2_INCOMPAT_RECOVER | EXT2_INCOMPAT_META_BG;
+    const oskit_u32_t ro = EXT2_RO_SPARSE_SUPER | EXT2_RO_LARGE_FILE | 0x4; /* BTREE_DIR */
+
+    if ((g->incompat & ~incompat) || (g->ro_compat & ~ro))
+        return "ext4";
+    return g->compat & EXT2_COMPAT_HAS_JOURNAL ? "ext3" : "ext2";
+}
+
+static void ext2_get_options(sluice_fsname_t *self, struct fsname_options *out)
+{
+    struct ext2 *fs = ext2_of(self);
+    oskit_u16_t errors = fs->super->errors;
+
+    out->read_only = atomic_load(&fs->read_only);
+    out->noatime = fs->noatime;
+    out->errors = errors == EXT2_ERRORS_READONLY ? "remount-ro"
+                  : errors == EXT2_ERRORS_PANIC  ? "panic"
+                                                 : NULL;
+}
+
+const struct sluice_fsname_ops ext2_fsname_ops = {
+    SLUICE_IUNKNOWN_SLOTS,
+    .type = ext2_type_name,
+    .options = ext2_get_options,
+};
+
 /* ---- The rest ---- */
 
 static oskit_error_t ext2_sync_method(oskit_filesystem_t *self, oskit_bool_t wait)

@@ -334,41 +334,11 @@ oskit_error_t ext2_truncate(struct ext2_node *node, oskit_u64_t size)
 
 /* ---- The end of a file ---- */
 
-/* The block of extended attributes, unless other inodes share it. */
-static oskit_error_t ext2_attributes_free(struct journal_handle *handle, struct ext2_node *node)
-{
-    struct ext2 *fs = node->fs;
-    struct buffer *buffer;
-
-    if (node->file_acl == 0)
-        return OSKIT_SUCCESS;
-    if (!ext2_blocks_valid(&fs->g, node->file_acl, 1))
-        return ext2_damaged(fs, "attribute block of inode", node->ino);
-    oskit_error_t err = buffer_get(fs->buffers, node->file_acl, &buffer);
-    if (OSKIT_FAILED(err))
-        return err;
-    struct ext2_xattr_block_header *header = buffer->data;
-    if (header->magic == EXT2_XATTR_MAGIC && header->refcount > 1) {
-        err = journal_access(handle, buffer);
-        if (OSKIT_SUCCEEDED(err)) {
-            header->refcount--;
-            journal_dirty(handle, buffer);
-        }
-        buffer_put(buffer);
-    } else {
-        err = journal_forget(handle, buffer);
-        if (OSKIT_SUCCEEDED(err))
-            err = ext2_bfree(fs, handle, node->file_acl, 1);
-    }
-    node->file_acl = 0;
-    return err;
-}
-
 #define DELETE_CREDITS (EXT2_CREDITS_INODE + EXT2_CREDITS_ORPHAN + 2 * EXT2_CREDITS_BITMAP + 2)
 
 static oskit_error_t ext2_delete_inode(struct journal_handle *handle, struct ext2_node *node)
 {
-    oskit_error_t err = ext2_attributes_free(handle, node);
+    oskit_error_t err = ext2_xattr_free(handle, node);
 
     if (OSKIT_SUCCEEDED(err))
         err = ext2_orphan_remove(handle, node);
@@ -385,7 +355,7 @@ static oskit_error_t ext2_delete_inode(struct journal_handle *handle, struct ext
     return ext2_ifree(node->fs, handle, node->ino, ext2_is_dir(node));
 }
 
-static bool ext2_has_blocks(const struct ext2_node *node)
+static bool ext2_has_blocks(struct ext2_node *node)
 {
     return ext2_is_file(node) || ext2_is_dir(node) ||
            (OSKIT_S_ISLNK(node->mode) && !ext2_link_is_fast(node));

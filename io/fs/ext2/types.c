@@ -22,11 +22,14 @@ static oskit_error_t ext2_link_block(struct ext2_node *node, char *buf, oskit_u3
     return OSKIT_SUCCESS;
 }
 
-bool ext2_link_is_fast(const struct ext2_node *node)
+/* It has no blocks but that of its attributes. */
+bool ext2_link_is_fast(struct ext2_node *node)
 {
+    env_spin_lock(&node->lock);
     oskit_u64_t attributes = node->file_acl ? node->fs->g.block_size / 512 : 0;
-
-    return node->sectors == attributes && node->size <= EXT2_FAST_SYMLINK_MAX;
+    bool fast = node->sectors == attributes && node->size <= EXT2_FAST_SYMLINK_MAX;
+    env_spin_unlock(&node->lock);
+    return fast;
 }
 
 oskit_error_t ext2_readlink(oskit_file_t *self, char *buf, oskit_u32_t len, oskit_u32_t *out_actual)
@@ -67,6 +70,8 @@ static const struct sluice_interface ext2_dir_interfaces[] = {
     {&oskit_file_iid, FACE(file), &ext2_dir_ops},
     {&oskit_posixio_iid, FACE(file), &ext2_dir_ops},
     {&sluice_xattr_iid, FACE(xattr), &ext2_xattr_ops},
+    {&sluice_xattrset_iid, FACE(xattrset), &ext2_xattrset_ops},
+    {&sluice_fileflags_iid, FACE(fileflags), &ext2_fileflags_ops},
 };
 
 static const struct sluice_interface ext2_file_interfaces[] = {
@@ -75,6 +80,8 @@ static const struct sluice_interface ext2_file_interfaces[] = {
     {&oskit_file_iid, FACE(file), &ext2_file_ops},
     {&oskit_posixio_iid, FACE(file), &ext2_file_ops},
     {&sluice_xattr_iid, FACE(xattr), &ext2_xattr_ops},
+    {&sluice_xattrset_iid, FACE(xattrset), &ext2_xattrset_ops},
+    {&sluice_fileflags_iid, FACE(fileflags), &ext2_fileflags_ops},
 };
 
 const struct sluice_class *ext2_node_class(oskit_u32_t mode)

@@ -25,6 +25,7 @@
 #include <oskit/fs/file.h>
 #include <oskit/fs/filesystem.h>
 #include <sluice/device.h>
+#include <sluice/filesystemx.h>
 #include <sluice/filex.h>
 
 struct namespace;
@@ -132,8 +133,10 @@ oskit_error_t namespace_unmount(struct namespace *ns, const struct location *at,
 /* Calls SHOW for each mount in order, with its path; for /proc/mounts. Stops early when SHOW
  * returns false. */
 struct mount_info {
-    const char *source, *path, *type;
-    oskit_u32_t flags;
+    const char *source, *path;
+    const char *type;              /* as the file system has it, or what it was mounted as */
+    oskit_u32_t flags;             /* RDONLY also where only the file system is */
+    struct fsname_options options; /* none where it doesn't say */
 };
 void namespace_each_mount(struct namespace *ns,
                           bool (*show)(void *arg, const struct mount_info *info), void *arg);

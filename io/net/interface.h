@@ -62,7 +62,7 @@ struct interface {
     char name[16];
     _Atomic oskit_u32_t flags;
     oskit_u16_t hardware; /* ARPHRD: 1 Ethernet, 772 loopback */
-    oskit_u32_t mtu;
+    _Atomic oskit_u32_t mtu;
     oskit_u8_t address[NETQUEUE_ADDRESS_MAX];
     oskit_u8_t broadcast[NETQUEUE_ADDRESS_MAX];
     oskit_u8_t address_length;

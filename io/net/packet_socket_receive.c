@@ -129,11 +129,12 @@ static bool frame_queue(struct packet_socket *ps, const struct packet_frame *fra
 
 /* true: into the ring, if there is one (PUT says whether it had room). A frame is copied under the
  * lock, so that the ring's places are filled in order and the ring can't go meanwhile. */
-static bool frame_ring(struct packet_socket *ps, const struct packet_frame *frame,
-                       oskit_u32_t start, oskit_u32_t keep, bool *put)
+static bool frame_ring(struct packet_socket *ps, struct packet_frame *frame, oskit_u32_t start,
+                       oskit_u32_t keep, bool *put)
 {
     env_spin_lock(&ps->lock);
     struct packet_ring *ring = ps->ring;
+    frame->info.drops = ps->drops_ever;
     if (ring != NULL) {
         *put = packet_ring_put(ring, frame, start, keep, ps->socket.type, ps->drops != 0);
         packet_count(ps, *put);
@@ -148,7 +149,6 @@ static void frame_keep(struct packet_socket *ps, struct packet_frame *frame, osk
     bool kept;
 
     if (!frame_ring(ps, frame, start, keep, &kept)) {
-        frame->info.drops = ps->drops_ever;
         kept = frame_queue(ps, frame, start, keep);
         env_spin_lock(&ps->lock);
         packet_count(ps, kept);

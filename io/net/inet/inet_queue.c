@@ -281,14 +281,15 @@ oskit_error_t inet_datagram_receive(struct inet_sock *sock, struct inet_queue *q
 
 /* ---- Options of all sockets ---- */
 
-oskit_error_t inet_datagram_changed(struct inet_sock *sock, struct inet_port *port, bool *stamping,
-                                    oskit_s32_t name)
+oskit_error_t inet_datagram_changed(struct inet_sock *sock, struct inet_port *const *place,
+                                    bool *stamping, oskit_s32_t name)
 {
     const struct socket_options *options = &sock->base.options;
 
     if (name == SOCKET_SO_DONTROUTE)
         return OSKIT_ENOPROTOOPT;
     inet_lock();
+    struct inet_port *port = place != NULL ? *place : NULL;
     if (port != NULL) {
         port->reuse_address = options->reuse_address;
         port->reuse_port = options->reuse_port;

@@ -26,8 +26,8 @@ struct inet_queue {
 };
 
 /* For the kinds' `changed`: the port, which may be NULL, and whether it counts in inet_stamps. */
-oskit_error_t inet_datagram_changed(struct inet_sock *sock, struct inet_port *port, bool *stamping,
-                                    oskit_s32_t name);
+oskit_error_t inet_datagram_changed(struct inet_sock *sock, struct inet_port *const *place,
+                                    bool *stamping, oskit_s32_t name);
 
 /* How many sockets want to know the time that something came. */
 extern _Atomic oskit_u32_t inet_stamps;

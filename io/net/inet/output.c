@@ -69,11 +69,12 @@ static void out_free(struct inet_out *out)
 static void out_done(struct packet *packet)
 {
     struct inet_out *out = (struct inet_out *)packet;
+    bool lent = out->lent; /* on the list it is anybody's to free */
     out->returned = atomic_load_explicit(&inet_returned, memory_order_relaxed);
     while (!atomic_compare_exchange_weak_explicit(&inet_returned, &out->returned, out,
                                                   memory_order_release, memory_order_relaxed))
         ;
-    if (out->lent)
+    if (lent)
         inet_core_kick();
 }
 

@@ -156,7 +156,7 @@ static oskit_error_t raw_send_any(struct socket *s, struct socket_message *messa
 {
     struct raw_socket *r = raw_of(s);
 
-    if (r->ping && r->inet.local_port == 0) {
+    if (r->ping) {
         inet_lock();
         bool taken = r->inet.local_port != 0 || raw_identifier_take(r, 0);
         inet_unlock();

@@ -246,7 +246,7 @@ static oskit_error_t udp_changed(struct socket *s, oskit_s32_t name)
 {
     struct udp_socket *u = udp_of(s);
 
-    return inet_datagram_changed(&u->inet, u->port, &u->stamping, name);
+    return inet_datagram_changed(&u->inet, &u->port, &u->stamping, name);
 }
 
 /* ---- Life ---- */

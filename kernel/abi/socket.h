@@ -29,6 +29,11 @@
 #define ABI_IPPROTO_RAW  255
 
 #define ABI_SOL_SOCKET 1
+#define ABI_SOL_IP     0
+#define ABI_SOL_IPV6   41
+
+#define ABI_IP_RECVERR   11
+#define ABI_IPV6_RECVERR 25
 
 #define ABI_SO_DEBUG        1
 #define ABI_SO_REUSEADDR    2

@@ -120,6 +120,24 @@ static long control_out_rights(struct socket_message *message, long user, size_t
     return 0;
 }
 
+/* Of what an error queue says the number is still the OSKit's; it comes first. */
+static void control_errors(struct socket_control *control)
+{
+    struct abi_cmsghdr header;
+    for (size_t at = 0; control->length - at >= HEADER + sizeof(int32_t);) {
+        memcpy(&header, control->bytes + at, HEADER);
+        size_t left = control->length - at, size = control_align(header.cmsg_len);
+        if ((header.cmsg_level == ABI_SOL_IP && header.cmsg_type == ABI_IP_RECVERR) ||
+            (header.cmsg_level == ABI_SOL_IPV6 && header.cmsg_type == ABI_IPV6_RECVERR)) {
+            oskit_error_t error;
+            memcpy(&error, control->bytes + at + HEADER, sizeof error);
+            int32_t number = (int32_t)-errno_from_oskit(error);
+            memcpy(control->bytes + at + HEADER, &number, sizeof number);
+        }
+        at += size < left ? size : left;
+    }
+}
+
 long control_out(struct socket_message *message, long user, size_t room, uint32_t flags,
                  size_t *length)
 {
@@ -131,6 +149,8 @@ long control_out(struct socket_message *message, long user, size_t room, uint32_
                            sizeof message->credentials);
     if ((message->has_credentials && !control) || (control && control->truncated))
         message->out_flags |= SOCKET_MSG_CTRUNC;
+    if (control && (message->out_flags & SOCKET_MSG_ERRQUEUE))
+        control_errors(control);
     if (control && control->length) {
         *length = control->length;
         error = put_user(user, control->bytes, control->length);

@@ -55,6 +55,11 @@ void env_test_interrupt_leave(void)
     pthread_mutex_unlock(&interrupt_exclusion);
 }
 
+bool env_test_stuck(void)
+{
+    return spinlocks_held != 0 || interrupt_depth != 0;
+}
+
 bool env_test_in_interrupt(void)
 {
     return interrupt_depth != 0;

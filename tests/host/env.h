@@ -69,6 +69,9 @@ void env_test_assert_may_sleep(const char *what);
 /* For the porting layer's own complaints: prints and aborts. */
 _Noreturn void env_test_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Whether the calling thread holds a spinlock or is in interrupt context. */
+bool env_test_stuck(void);
+
 /* Waits for every thread started by env_thread_start. */
 void env_test_join_threads(void);
 

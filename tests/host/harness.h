@@ -29,8 +29,15 @@ struct harness_baseline {
     oskit_u32_t objects;
 };
 
+/* An assertion has jumped out with a lock held, out of an interrupt, or with timers going: whatever
+ * comes next might wait for ever, so no test does. */
+static bool harness_stuck;
+
 static inline int harness_setup(void **state)
 {
+    *state = NULL;
+    if (harness_stuck)
+        return -1;
     struct harness_baseline *baseline = malloc(sizeof *baseline);
 
     env_test_reset();
@@ -43,9 +50,16 @@ static inline int harness_setup(void **state)
 
 static inline int harness_teardown(void **state)
 {
+    if (*state == NULL)
+        return -1;
     struct harness_baseline baseline = *(struct harness_baseline *)*state;
 
     free(*state);
+    if (env_test_stuck()) {
+        print_error("ended inside a lock or an interrupt: the tests that follow can't run\n");
+        harness_stuck = true;
+        return -1;
+    }
     env_test_join_threads();
     struct env_test_memory now = env_test_memory();
     bool leaked = now.blocks != baseline.memory.blocks || now.bytes != baseline.memory.bytes ||
@@ -59,9 +73,10 @@ static inline int harness_teardown(void **state)
     oskit_u32_t objects = sluice_object_count();
     if (objects != baseline.objects)
         print_error("live objects: %u, were %u\n", objects, baseline.objects);
-    if (env_test_timers() != 0)
-        print_error("%zu timers are pending\n", env_test_timers());
-    bool bad = leaked || objects != baseline.objects || env_test_timers() != 0;
+    harness_stuck = env_test_timers() != 0;
+    if (harness_stuck)
+        print_error("%zu timers are pending: the tests that follow can't run\n", env_test_timers());
+    bool bad = leaked || objects != baseline.objects || harness_stuck;
     env_test_reset();
     return bad ? -1 : 0;
 }

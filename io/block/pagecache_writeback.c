@@ -7,7 +7,7 @@
  * time.
  *
  * Locks: cache->lock for moments. OPS are called with pages under write-back, which nobody who
- * holds a lock of OPS waits for but a truncation, and that holds the inode's mutex only.
+ * holds a lock of OPS waits for but a truncation, and that holds the inode's mutex and a handle.
  */
 #include "pagecache_private.h"
 

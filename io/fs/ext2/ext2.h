@@ -19,6 +19,7 @@
  *                 ext2.alloc_mutex  bitmaps, group descriptors, counts
  *                   the journal's and the buffer cache's own
  *       ext2_node.lock, ext2.nodes_lock   spinlocks: attributes; the table of nodes
+ *         the page cache's lock           inside of the first: a file's size
  * A page fault on a mapped file and write-back take map_mutex and what is below it. The last
  * reference to a node is given back with none of these held, for it may delete the file.
  */
@@ -280,6 +281,7 @@ static inline bool ext2_is_file(const struct ext2_node *node)
     return OSKIT_S_ISREG(node->mode);
 }
 oskit_u64_t ext2_node_size(struct ext2_node *node);
+oskit_u64_t ext2_node_size_locked(struct ext2_node *node); /* with node->lock held */
 /* Attributes were changed in memory only: they reach the disk by the next sync. */
 void ext2_node_changed(struct ext2_node *node);
 /* Brings what is in memory only into the inode's buffer. */

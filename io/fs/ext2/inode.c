@@ -254,11 +254,11 @@ oskit_error_t ext2_inode_store(struct journal_handle *handle, struct ext2_node *
         return err;
     err = journal_access(handle, buffer);
     if (OSKIT_SUCCEEDED(err)) {
-        oskit_u64_t size = ext2_node_size(node);
         if (fresh)
             ext2_inode_fresh(node, raw);
         env_spin_lock(&node->lock);
-        ext2_inode_encode(node, raw, size);
+        /* Size and blocks of one moment: a writer may be about to store both, too. */
+        ext2_inode_encode(node, raw, ext2_node_size_locked(node));
         node->tid = journal_tid(handle);
         node->changed = false;
         env_spin_unlock(&node->lock);

@@ -216,6 +216,12 @@ struct journal_ordered {
 };
 /* ORDERED's data belong to the handle's transaction: call after allocating blocks for data. */
 void journal_add_ordered(struct journal_handle *handle, struct journal_ordered *ordered);
+/*
+ * Before dirty contents are thrown away by a change in HANDLE: while a transaction from before
+ * HANDLE's commits that made ORDERED's data reachable, they must still be written, or a power cut
+ * between the two commits would show what was on the disk. Writes and waits. [thread]
+ */
+void journal_settle_ordered(struct journal_handle *handle, struct journal_ordered *ordered);
 /* The inode goes: takes it out of all lists, waiting for a commit that is using it. With or without
  * a handle. */
 void journal_remove_ordered(struct journal *journal, struct journal_ordered *ordered);

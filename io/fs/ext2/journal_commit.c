@@ -381,7 +381,7 @@ static void last_handle(struct journal *journal, struct journal_transaction *t)
 
 /* The running transaction takes no more handles, loses those it has, and commits from here on;
  * locked. Its claim on the log becomes exact. */
-static struct journal_transaction *close_running(struct journal *journal)
+static void close_running(struct journal *journal, struct log_writer *w)
 {
     struct journal_transaction *t = journal->running;
 
@@ -391,21 +391,25 @@ static struct journal_transaction *close_running(struct journal *journal)
     last_handle(journal, t);
     t->phase = JOURNAL_COMMITTING;
     t->start = journal->head;
-    journal->committing_log = journal_log_need(journal, t->changes, t->revoke_count);
+    oskit_u32_t need = journal_log_blocks(journal, t->changes, t->revoke_count);
+    if (need > journal_log_free(journal)) /* it would write over what replay needs */
+        w->error = OSKIT_ENOSPC;
+    journal->committing_log = need;
     journal->committing = t;
     journal->running = NULL;
     journal_wake(journal); /* who waits to begin */
-    return t;
+    w->t = t;
+    w->at = t->start;
 }
 
 /* Commits the running transaction; `committer` is ours, and the lock is held on both ends. */
 static void commit_running(struct journal *journal)
 {
-    struct log_writer w = {.journal = journal, .t = close_running(journal)};
+    struct log_writer w = {.journal = journal};
 
-    w.at = w.t->start;
+    close_running(journal, &w);
     env_spin_unlock(&journal->lock);
-    if (OSKIT_FAILED(write_log(&w)))
+    if (OSKIT_FAILED(w.error) || OSKIT_FAILED(write_log(&w)))
         journal_abort(journal, w.error, "cannot write the log");
     else
         finish(&w);
@@ -413,6 +417,17 @@ static void commit_running(struct journal *journal)
     /* Half a log to write in place: time to begin, before somebody has to wait for it. */
     if (journal_log_free(journal) < (journal->blocks - journal->first) / 2 && journal->ticking)
         periodic_kick(&journal->ticker);
+}
+
+/*
+ * Nobody has changed anything in T, nor can have promised to: it stays the running one. It may be
+ * there only because a begin waits for room in the log, so that not even a commit of nothing has
+ * its blocks. Locked.
+ */
+static bool nothing_in(const struct journal_transaction *t)
+{
+    return t->handles == 0 && t->changes == 0 && t->revoke_count == 0 && list_empty(&t->ordered) &&
+           list_empty(&t->callbacks);
 }
 
 oskit_error_t journal_commit(struct journal *journal, journal_tid_t tid)
@@ -430,6 +445,8 @@ oskit_error_t journal_commit(struct journal *journal, journal_tid_t tid)
         }
         if (journal->running == NULL || journal_tid_before(journal->running->tid, tid))
             break; /* nobody has begun it */
+        if (nothing_in(journal->running))
+            break;
         journal->committer = true;
         commit_running(journal);
         journal->committer = false;

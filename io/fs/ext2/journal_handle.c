@@ -257,6 +257,20 @@ void journal_add_ordered(struct journal_handle *handle, struct journal_ordered *
     env_spin_unlock(&journal->lock);
 }
 
+void journal_settle_ordered(struct journal_handle *handle, struct journal_ordered *ordered)
+{
+    struct journal *journal = handle->journal;
+
+    if (journal == NULL)
+        return;
+    /* It can't become true later: a transaction before the handle's takes no more data. */
+    env_spin_lock(&journal->lock);
+    bool before = ordered->listed[(journal_outermost(handle)->transaction->tid & 1) ^ 1];
+    env_spin_unlock(&journal->lock);
+    if (before)
+        (void)ordered->write(ordered->arg, true); /* an error is noted for the next fsync */
+}
+
 void journal_remove_ordered(struct journal *journal, struct journal_ordered *ordered)
 {
     if (journal == NULL)

@@ -159,6 +159,9 @@ oskit_error_t journal_replay_log(struct journal *journal, struct journal_replay 
 struct journal_transaction *journal_transaction_alloc(void);
 void journal_transaction_free(struct journal_transaction *transaction);
 /* Blocks that CHANGES buffers and REVOKES records take in the log, all told. */
+oskit_u32_t journal_log_blocks(const struct journal *journal, oskit_u32_t changes,
+                               oskit_u32_t revokes);
+/* The same with the one that the last handle may change: what is promised. */
 oskit_u32_t journal_log_need(const struct journal *journal, oskit_u32_t changes,
                              oskit_u32_t revokes);
 /* Blocks of the log that aren't in use nor promised to the committing transaction; locked. */

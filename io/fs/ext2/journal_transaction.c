@@ -35,12 +35,17 @@ static oskit_u32_t div_up(oskit_u32_t a, oskit_u32_t b)
     return a / b + (a % b != 0);
 }
 
+oskit_u32_t journal_log_blocks(const struct journal *journal, oskit_u32_t changes,
+                               oskit_u32_t revokes)
+{
+    return changes + div_up(changes, jbd_tags_per_block(&journal->layout)) +
+           div_up(revokes, jbd_revokes_per_block(&journal->layout)) + 1;
+}
+
 oskit_u32_t journal_log_need(const struct journal *journal, oskit_u32_t changes,
                              oskit_u32_t revokes)
 {
-    changes++; /* the last handle's */
-    return changes + div_up(changes, jbd_tags_per_block(&journal->layout)) +
-           div_up(revokes, jbd_revokes_per_block(&journal->layout)) + 1;
+    return journal_log_blocks(journal, changes + 1, revokes); /* the last handle's */
 }
 
 /* One block stays free, so that a full log isn't taken for an empty one. */

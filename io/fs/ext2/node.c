@@ -168,13 +168,21 @@ struct ext2_node *ext2_node_in(struct ext2 *fs, oskit_file_t *file)
     return node;
 }
 
+oskit_u64_t ext2_node_size_locked(struct ext2_node *node)
+{
+    if (!node->cached)
+        return node->size;
+    env_spin_lock(&node->cache.lock);
+    oskit_u64_t size = node->cache.size;
+    env_spin_unlock(&node->cache.lock);
+    return size;
+}
+
 oskit_u64_t ext2_node_size(struct ext2_node *node)
 {
-    struct env_spinlock *lock = node->cached ? &node->cache.lock : &node->lock;
-
-    env_spin_lock(lock);
-    oskit_u64_t size = node->cached ? node->cache.size : node->size;
-    env_spin_unlock(lock);
+    env_spin_lock(&node->lock);
+    oskit_u64_t size = ext2_node_size_locked(node);
+    env_spin_unlock(&node->lock);
     return size;
 }
 

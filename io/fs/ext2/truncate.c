@@ -266,9 +266,13 @@ oskit_error_t ext2_punch(struct ext2_node *node, oskit_u64_t from, oskit_u64_t t
     if (to > size)
         to = (size + mask) & ~mask;
     cut.end = to >> fs->g.block_shift;
+    /* A hole may take several transactions, while its pages go in the first: what the rest of its
+     * blocks hold must not be what was on the disk. */
+    (void)pagecache_writeback(&node->cache, from, to - 1, true);
     oskit_error_t err = ext2_begin(fs, CUT_BEGIN, &handle);
     if (OSKIT_FAILED(err))
         return err;
+    journal_settle_ordered(&handle, &node->ordered);
     while ((err = ext2_punch_step(&cut, from, to - 1)) == OSKIT_EAGAIN) {
         err = ext2_restart(fs, &handle, CUT_BEGIN);
         if (OSKIT_FAILED(err))
@@ -280,19 +284,35 @@ oskit_error_t ext2_punch(struct ext2_node *node, oskit_u64_t from, oskit_u64_t t
 
 /* ---- Sizes ---- */
 
+/*
+ * The new size shows within the transaction that puts the node on the list of orphans: anybody may
+ * store the inode at any time (ext2_nodes_flush), and must not do so before with blocks past the
+ * size that nothing would ever free.
+ */
+static oskit_error_t ext2_shrink_size(struct journal_handle *handle, struct ext2_node *node,
+                                      oskit_u64_t size)
+{
+    oskit_error_t err = ext2_orphan_add(handle, node);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    journal_settle_ordered(handle, &node->ordered);
+    err = pagecache_truncate(&node->cache, size);
+    if (OSKIT_FAILED(err) && node->nlink > 0)
+        (void)ext2_orphan_remove(handle, node); /* the first error counts */
+    oskit_error_t stored = ext2_inode_store(handle, node, false);
+    return OSKIT_FAILED(err) ? err : stored;
+}
+
 static oskit_error_t ext2_shrink(struct ext2_node *node, oskit_u64_t size)
 {
     struct journal_handle handle;
     oskit_u32_t block = node->fs->g.block_size;
-    oskit_error_t err = pagecache_truncate(&node->cache, size);
+    oskit_error_t err = ext2_begin(node->fs, EXT2_CREDITS_INODE + 2 * EXT2_CREDITS_ORPHAN, &handle);
 
-    if (OSKIT_SUCCEEDED(err))
-        err = ext2_begin(node->fs, EXT2_CREDITS_INODE + EXT2_CREDITS_ORPHAN, &handle);
     if (OSKIT_FAILED(err))
         return err;
-    err = ext2_orphan_add(&handle, node);
-    if (OSKIT_SUCCEEDED(err))
-        err = ext2_inode_store(&handle, node, false);
+    err = ext2_shrink_size(&handle, node, size);
     ext2_end(node->fs, &handle);
     if (OSKIT_FAILED(err))
         return err;
@@ -364,16 +384,16 @@ static bool ext2_has_blocks(struct ext2_node *node)
 oskit_error_t ext2_delete(struct ext2_node *node)
 {
     struct journal_handle handle;
-    oskit_error_t err = OSKIT_SUCCESS;
     bool closed = false;
+    oskit_error_t err = ext2_begin(node->fs, CUT_BEGIN, &handle);
 
-    if (node->cached)
-        err = pagecache_truncate(&node->cache, 0);
-    if (OSKIT_SUCCEEDED(err))
-        err = ext2_begin(node->fs, CUT_BEGIN, &handle);
     if (OSKIT_FAILED(err))
         return err;
-    if (ext2_has_blocks(node))
+    if (node->cached) {
+        journal_settle_ordered(&handle, &node->ordered);
+        err = pagecache_truncate(&node->cache, 0);
+    }
+    if (OSKIT_SUCCEEDED(err) && ext2_has_blocks(node))
         err = ext2_cut_all(&handle, node, 0, &closed);
     if (!closed && journal_credits(&handle) < DELETE_CREDITS) {
         oskit_error_t more = ext2_restart(node->fs, &handle, DELETE_CREDITS);

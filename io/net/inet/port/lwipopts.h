@@ -131,6 +131,7 @@
 /* ---- Checksums, counts ---- */
 
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
+#define LWIP_INLINE_IP_CHKSUM        1 /* while the header is filled in */
 #define LWIP_STATS                   1
 #define LWIP_STATS_LARGE             1
 #define MIB2_STATS                   1

@@ -201,9 +201,31 @@ void fake_card_arrive(struct fake_card *card, const void *bytes, uint32_t length
         at += size;
     }
     first->offload.flags = (oskit_u8_t)flags;
+    if (card->hold) {
+        list_push_back(&card->held, &first->link);
+        return;
+    }
     list_push_back(&packets, &first->link);
     env_test_interrupt_enter();
     card->client->receive(card->arg, &packets, 1);
+    env_test_interrupt_leave();
+}
+
+void fake_card_hold(struct fake_card *card)
+{
+    list_init(&card->held);
+    card->hold = true;
+}
+
+void fake_card_arrive_held(struct fake_card *card)
+{
+    struct list packets = LIST_INIT(packets);
+    uint32_t count = 0;
+    card->hold = false;
+    for (; !list_empty(&card->held); count++)
+        list_push_back(&packets, list_pop_front(&card->held));
+    env_test_interrupt_enter();
+    card->client->receive(card->arg, &packets, count);
     env_test_interrupt_leave();
 }
 

@@ -3,6 +3,7 @@
 #ifndef TESTS_HOST_FAKE_CARD_H
 #define TESTS_HOST_FAKE_CARD_H
 
+#include <sluice/list.h>
 #include <sluice/netqueue.h>
 #include <sluice/object.h>
 
@@ -29,6 +30,8 @@ struct fake_card {
     struct fake_frame sent[FAKE_CARD_FRAMES];
     uint32_t first, count; /* of sent, a ring */
     uint32_t submits, received_live;
+    bool hold;        /* frames that arrive wait ... */
+    struct list held; /* ... here */
 };
 
 /* A card named eth0, 02:00:00:00:00:01, MTU 1500, FEATURES. It is the test's, with a reference. */
@@ -40,6 +43,9 @@ void fake_card_clear(struct fake_card *card);
 /* A frame arrives, in pieces of at most PIECE bytes (0: one); FLAGS are PACKET_SUM_*. */
 void fake_card_arrive(struct fake_card *card, const void *bytes, uint32_t length, uint32_t piece,
                       uint32_t flags);
+/* From now on frames that arrive wait; all of them arrive in one batch. */
+void fake_card_hold(struct fake_card *card);
+void fake_card_arrive_held(struct fake_card *card);
 /* The link goes up or down. */
 void fake_card_link(struct fake_card *card, bool up);
 /* Credit for COUNT more, and the client is told. */

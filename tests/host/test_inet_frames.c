@@ -508,6 +508,182 @@ static void test_waiting(void **state)
     end(card);
 }
 
+/* ---- Trains: segments of a batch that lwIP gets as one ---- */
+
+struct stream {
+    uint8_t bytes[1 << 17];
+    uint32_t size, arrivals;
+};
+
+static struct stream stream;
+
+static err_t stream_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t error)
+{
+    (void)arg, (void)error;
+    assert_non_null(p);
+    pbuf_copy_partial(p, stream.bytes + stream.size, p->tot_len, 0);
+    stream.size += p->tot_len;
+    stream.arrivals++;
+    tcp_recved(pcb, p->tot_len);
+    pbuf_free(p);
+    return ERR_OK;
+}
+
+static struct tcp_pcb *stream_open(struct peer *peer, struct fake_card *card)
+{
+    bool is_connected;
+    struct tcp_pcb *pcb = tcp_open(peer, card, &is_connected);
+    bulk_fill();
+    memset(&stream, 0, sizeof stream);
+    inet_lock();
+    tcp_recv(pcb, stream_receive);
+    inet_unlock();
+    return pcb;
+}
+
+static uint32_t frames_sent(struct fake_card *card)
+{
+    struct fake_frame sent;
+    uint32_t count = 0;
+    for (; next_frame(card, 0x800, &sent); count++)
+        free(sent.bytes);
+    return count;
+}
+
+static void test_train_of_data(void **state)
+{
+    struct peer peer;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = stream_open(&peer, card);
+    fake_card_hold(card);
+    for (uint32_t at = 0; at < 43800; at += 1460)
+        tcp_arrive(&peer, at == 14600 ? 0x18 : 0x10, bulk + at, 1460);
+    tcp_arrive(&peer, 0x18, bulk + 43800, 7);
+    fake_card_arrive_held(card);
+    assert_int_equal(stream.arrivals, 1);
+    assert_int_equal(stream.size, 43807);
+    assert_memory_equal(stream.bytes, bulk, 43807);
+    assert_int_equal(card->received_live, 0);
+    assert_in_range(frames_sent(card), 0, 1);
+    /* No more than an IP packet holds; and alone it is what it was. */
+    fake_card_hold(card);
+    for (uint32_t i = 0; i < 46; i++)
+        tcp_arrive(&peer, 0x10, bulk, 1460);
+    fake_card_arrive_held(card);
+    assert_int_equal(stream.arrivals, 3);
+    tcp_arrive(&peer, 0x10, bulk, 1460);
+    assert_int_equal(stream.arrivals, 4);
+    assert_int_equal(stream.size, 43807 + 47 * 1460);
+    fake_card_clear(card);
+    tcp_drop(pcb);
+    end(card);
+}
+
+/* Damage, a gap, another connection's segment and a flag part a train, and nothing is lost by it
+ * but what was damaged. */
+static void test_train_parted(void **state)
+{
+    struct peer peer, other;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = stream_open(&peer, card);
+    fake_card_hold(card);
+    tcp_arrive(&peer, 0x10, bulk, 1000);
+    uint32_t second = peer.next;
+    peer.next += 1000; /* lost */
+    tcp_arrive(&peer, 0x10, bulk + 2000, 1000);
+    other = (struct peer){card, 5, 0, 4444, 81};
+    tcp_arrive(&other, 0x10, bulk, 100); /* answered by a reset */
+    tcp_arrive(&peer, 0x10, bulk + 3000, 1000);
+    fake_card_arrive_held(card);
+    assert_int_equal(stream.size, 1000);
+    peer.next = second;
+    fake_card_hold(card);
+    tcp_arrive(&peer, 0x10, bulk + 1000, 500);
+    tcp_arrive(&peer, 0x10, bulk + 1500, 500);
+    peer.next += 2000;
+    tcp_arrive(&peer, 0x10, bulk + 4000, 500);
+    /* The sum is wrong: the copy of it that comes right after counts. */
+    struct packet *last = container_of(card->held.prev, struct packet, link);
+    ((uint8_t *)last->segments->base)[ETHERNET + 60] ^= 1;
+    peer.next -= 500;
+    tcp_arrive(&peer, 0x10, bulk + 4000, 500);
+    tcp_arrive(&peer, 0x30, bulk + 4500, 500); /* URG without a pointer */
+    tcp_arrive(&peer, 0x10, bulk + 5000, 500);
+    fake_card_arrive_held(card);
+    assert_int_equal(stream.size, 5500);
+    assert_memory_equal(stream.bytes, bulk, 5500);
+    assert_int_equal(card->received_live, 0);
+    fake_card_clear(card);
+    tcp_drop(pcb);
+    end(card);
+}
+
+/* Sends much and has it acknowledged by every other segment, each for itself or in one batch; the
+ * congestion window afterwards. */
+static uint32_t window_after(bool batch)
+{
+    struct peer peer;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = stream_open(&peer, card);
+    inet_lock();
+    pcb->cwnd = 30000;
+    pcb->snd_wnd = pcb->snd_wnd_max = 1 << 20;
+    assert_int_equal(tcp_write(pcb, bulk, 14600, 0), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    inet_unlock();
+    fake_card_clear(card);
+    if (batch)
+        fake_card_hold(card);
+    for (int i = 0; i < 5; i++) {
+        peer.seen += 2920;
+        tcp_arrive(&peer, 0x10, NULL, 0);
+    }
+    if (batch)
+        fake_card_arrive_held(card);
+    assert_null(pcb->unacked);
+    assert_int_equal(pcb->lastack, peer.seen);
+    uint32_t window = pcb->cwnd;
+    tcp_drop(pcb);
+    end(card);
+    return window;
+}
+
+static void test_train_of_acknowledgements(void **state)
+{
+    (void)state;
+    assert_int_equal(window_after(true), 30000 + 14600);
+    assert_int_equal(window_after(false), 30000 + 14600);
+}
+
+/* Three that say the same in a batch are as many as if they came alone. */
+static void test_train_of_duplicates(void **state)
+{
+    struct peer peer;
+    struct fake_frame sent;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = stream_open(&peer, card);
+    inet_lock();
+    pcb->cwnd = 1 << 20;
+    pcb->snd_wnd = pcb->snd_wnd_max = 0xffff << pcb->snd_scale;
+    assert_int_equal(tcp_write(pcb, bulk, 14600, 0), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    inet_unlock();
+    fake_card_clear(card);
+    fake_card_hold(card);
+    for (int i = 0; i < 4; i++)
+        tcp_arrive(&peer, 0x10, NULL, 0);
+    fake_card_arrive_held(card);
+    assert_true(next_frame(card, 0x800, &sent));
+    assert_int_equal(get32(sent.bytes + ETHERNET + 24), peer.seen);
+    free(sent.bytes);
+    tcp_drop(pcb);
+    fake_card_clear(card);
+    end(card);
+}
+
 /* A SYN for a port where nobody listens. */
 static void test_reset(void **state)
 {
@@ -733,6 +909,10 @@ int main(void)
         HARNESS_TEST(test_tcp_sum_of_zero),
         HARNESS_TEST(test_tcp_joined),
         HARNESS_TEST(test_waiting),
+        HARNESS_TEST(test_train_of_data),
+        HARNESS_TEST(test_train_parted),
+        HARNESS_TEST(test_train_of_acknowledgements),
+        HARNESS_TEST(test_train_of_duplicates),
         HARNESS_TEST(test_reset),
         HARNESS_TEST(test_tcp_window),
         HARNESS_TEST(test_tcp_window_overrun),

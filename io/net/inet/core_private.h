@@ -9,6 +9,9 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
+struct ip_hdr;
+struct tcp_hdr;
+
 /* ---- core.c ---- */
 
 /* lwIP has started a timer: inet_unlock has ours follow. */
@@ -41,6 +44,30 @@ static inline struct inet_netif *inet_netif_of(struct netif *netif)
 
 extern struct netif *inet_loopback_netif; /* NULL before the start */
 extern const struct interface_stack inet_interface_stack;
+
+/* A pbuf over LENGTH bytes of PACKET, which has one segment, behind the first SKIP; the packet is
+ * the pbuf's then. */
+struct pbuf *inet_packet_wrap(struct packet *packet, uint32_t skip, uint32_t length);
+
+/* ---- train.c ---- */
+
+/* TCP segments of a batch that were joined, not yet delivered. Begins as zeros. */
+struct inet_train {
+    struct pbuf *first, *last; /* NULL: none. From the IP header on */
+    struct ip_hdr *ip;
+    struct tcp_hdr *tcp;
+    uint32_t length, bytes; /* with headers; without */
+    uint32_t number;        /* acknowledged by the last */
+    bool plain;             /* no TCP options */
+    uint32_t acknowledgements;
+};
+/* PACKET joins the train, after the one before has been delivered if it can't join that; false: it
+ * is no segment that could, and still the caller's. */
+bool inet_train_take(struct inet_train *train, struct netif *netif, struct packet *packet);
+void inet_train_deliver(struct inet_train *train, struct netif *netif);
+/* NUMBER is acknowledged, which PCB doesn't know yet. */
+struct tcp_pcb;
+void inet_train_acknowledged(struct tcp_pcb *pcb, uint32_t number);
 
 /* ---- output.c ---- */
 

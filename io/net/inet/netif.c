@@ -42,15 +42,12 @@ static void received_free(struct pbuf *p)
     packet_done((struct packet *)((char *)p - offsetof(struct packet, holder)));
 }
 
-/* PACKET without its first SKIP bytes; it is the pbuf's then. */
-static struct pbuf *received_wrap(struct packet *packet, uint32_t skip)
+struct pbuf *inet_packet_wrap(struct packet *packet, uint32_t skip, uint32_t length)
 {
     struct received *received = (struct received *)packet->holder;
-    const struct sg_segment *segment = packet->segments;
-    uint16_t length = (uint16_t)(packet->length - skip);
     received->custom.custom_free_function = received_free;
-    return pbuf_alloced_custom(PBUF_RAW, length, PBUF_REF, &received->custom,
-                               (char *)segment->base + skip, length);
+    return pbuf_alloced_custom(PBUF_RAW, (u16_t)length, PBUF_REF, &received->custom,
+                               (char *)packet->segments->base + skip, (u16_t)length);
 }
 
 static bool wrappable(const struct packet *packet)
@@ -68,7 +65,7 @@ static struct pbuf *frame_wrap(struct packet *packet)
     uint32_t skip = SIZEOF_ETH_HDR;
     while (packet) {
         struct packet *more = packet->more;
-        struct pbuf *p = received_wrap(packet, skip);
+        struct pbuf *p = inet_packet_wrap(packet, skip, packet->length - skip);
         if (whole)
             pbuf_cat(whole, p);
         else
@@ -130,7 +127,7 @@ static int frame_kind(const struct netif *netif, const struct eth_hdr *header)
     static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     if (!(header->dest.addr[0] & 1)) {
         bool ours = netif == inet_loopback_netif ||
-                    !memcmp(header->dest.addr, netif->hwaddr, sizeof header->dest.addr);
+                    !__builtin_memcmp(header->dest.addr, netif->hwaddr, sizeof header->dest.addr);
         return ours ? 0 : -1;
     }
     return memcmp(header->dest.addr, everybody, sizeof everybody) ? PBUF_FLAG_LLMCAST
@@ -170,15 +167,19 @@ static void frame_receive(struct netif *netif, struct packet *packet, uint32_t l
 static void stack_input(struct interface *interface, struct list *packets)
 {
     struct inet_netif *netif = interface->stack;
+    struct inet_train train = {0};
     inet_lock();
     while (!list_empty(packets)) {
         struct packet *packet = container_of(list_pop_front(packets), struct packet, link);
         uint32_t length = packet_chain_length(packet);
         if (length <= SIZEOF_ETH_HDR || length - SIZEOF_ETH_HDR > UINT16_MAX)
             packet_chain_done(packet);
-        else
+        else if (!inet_train_take(&train, &netif->netif, packet)) {
+            inet_train_deliver(&train, &netif->netif);
             frame_receive(&netif->netif, packet, length);
+        }
     }
+    inet_train_deliver(&train, &netif->netif);
     inet_unlock();
 }
 

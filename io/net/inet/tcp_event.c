@@ -174,9 +174,13 @@ static err_t event_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t
         return tcp_recv_null(NULL, pcb, p, ERR_OK);
     if (p == NULL)
         return event_fin(t);
+    bool several = p->tot_len > pcb->mss; /* segments that were joined */
     tcp_receive_put(t, p);
-    if (++t->unanswered >= 2)
+    t->unanswered += several ? 2 : 1;
+    if (t->unanswered >= 2)
         t->answers = false;
+    if (several && t->options.quickack != TCP_QUICKACK_OFF)
+        tcp_ack_now(pcb);
     if (t->options.quickack == TCP_QUICKACK_ON || (t->quick > 0 && !t->answers)) {
         t->quick -= t->quick > 0;
         tcp_ack_now(pcb);

@@ -10,6 +10,7 @@
  * of the acknowledgement that would complete a handshake. Both are sent again.
  */
 #include <sluice/env.h>
+#include "core_private.h"
 #include "hooks.h"
 #include "secret.h"
 #include "tcp.h"
@@ -129,6 +130,7 @@ err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
     case FIN_WAIT_2:
         if (pcb->rcv_wnd == 0 && pcb->callback_arg != NULL)
             window_ajar(pcb);
+        inet_train_acknowledged(pcb, header->ackno);
         if ((TCPH_FLAGS(header) & TCP_URG) && header->urgp != 0 && pcb->callback_arg != NULL)
             urgent_announced(pcb->callback_arg, header);
         return ERR_OK;

@@ -236,17 +236,33 @@ static uint8_t *frame_of(const struct inet_out *out)
     return out->segments[0].base;
 }
 
-/* Links' headers, and of IP all but length, identification and checksum. */
+static uint64_t load64(const uint8_t *from)
+{
+    uint64_t value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+static uint32_t load32(const uint8_t *from)
+{
+    uint32_t value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
+/* Links' headers, and of IP all but length, identification and checksum. The link's is compared
+ * with the two bytes behind it, IP's first. */
 static bool same_network(const struct inet_out *a, const struct inet_out *b)
 {
     const uint8_t *x = frame_of(a), *y = frame_of(b);
-    const size_t ip = SIZEOF_ETH_HDR;
-    if (memcmp(x, y, SIZEOF_ETH_HDR))
+    const uint8_t *i = x + SIZEOF_ETH_HDR, *j = y + SIZEOF_ETH_HDR;
+    if (load64(x) != load64(y) || load64(x + 8) != load64(y + 8))
         return false;
     if (a->tcp.six)
-        return !memcmp(x + ip, y + ip, 4) && !memcmp(x + ip + 6, y + ip + 6, IP6_HLEN - 6);
-    return !memcmp(x + ip, y + ip, 2) && !memcmp(x + ip + 6, y + ip + 6, 4) &&
-           !memcmp(x + ip + 12, y + ip + 12, a->tcp.transport - ip - 12);
+        return load32(i) == load32(j) && !memcmp(i + 6, j + 6, IP6_HLEN - 6);
+    return load32(i + 6) == load32(j + 6) && load64(i + 12) == load64(j + 12) &&
+           (a->tcp.transport == SIZEOF_ETH_HDR + IP_HLEN ||
+            !memcmp(i + IP_HLEN, j + IP_HLEN, a->tcp.transport - SIZEOF_ETH_HDR - IP_HLEN));
 }
 
 /* Ports, acknowledgement, window and options; no flags but the plain ones. */
@@ -254,11 +270,11 @@ static bool same_transport(const struct inet_out *a, const struct inet_out *b)
 {
     const uint8_t *x = frame_of(a) + a->tcp.transport, *y = frame_of(b) + b->tcp.transport;
     const struct tcp_hdr *one = (const struct tcp_hdr *)x, *other = (const struct tcp_hdr *)y;
+    size_t options = a->tcp.payload - a->tcp.transport - TCP_HLEN;
     if ((TCPH_FLAGS(one) | TCPH_FLAGS(other)) & ~TCP_PLAIN)
         return false;
-    return one->src == other->src && one->dest == other->dest && one->ackno == other->ackno &&
-           one->wnd == other->wnd && one->urgp == other->urgp &&
-           !memcmp(x + TCP_HLEN, y + TCP_HLEN, a->tcp.payload - a->tcp.transport - TCP_HLEN);
+    return load32(x) == load32(y) && one->ackno == other->ackno && one->wnd == other->wnd &&
+           one->urgp == other->urgp && (!options || !memcmp(x + TCP_HLEN, y + TCP_HLEN, options));
 }
 
 /* B's payload goes on where A's ends, in a segment that differs in nothing else. */

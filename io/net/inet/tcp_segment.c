@@ -19,11 +19,15 @@
 #define MEMORY_ORDER 4u    /* 64 KiB: few pieces for a card, and pages are found */
 #define JOIN_COPY    256u  /* bytes that are rather copied again than chained */
 #define JOIN_PIECES  16u   /* in a segment: a card takes only so many */
+#define BLOCKS_MAX   64u   /* over one memory: more than frames in 64 KiB */
+#define BLOCK_BARE   ((sizeof(struct tcp_block) + HEADROOM + 15) / 16 * 16)
 
-/* Pages with bytes that several blocks refer to. */
+/* Pages with bytes that several blocks refer to, and these blocks. */
 struct tcp_memory {
     void *pages;
-    oskit_u32_t references;
+    oskit_u32_t references; /* of blocks, and its maker's */
+    oskit_u32_t size;       /* of the allocation */
+    oskit_u8_t blocks[] __attribute__((aligned(16)));
 };
 
 static void memory_put(struct tcp_memory *memory)
@@ -31,28 +35,62 @@ static void memory_put(struct tcp_memory *memory)
     if (--memory->references > 0)
         return;
     env_page_unref(memory->pages);
-    env_free(memory, sizeof *memory);
+    env_free(memory, memory->size);
 }
 
-/* The largest that SIZE fills, or the next smaller that can be had. */
-static struct tcp_memory *memory_new(size_t size, size_t *got)
+/* The most pages that SIZE bytes fill, or fewer that can be had; NULL: none. */
+static void *pages_new(size_t size, size_t *got)
 {
-    struct tcp_memory *memory = env_alloc(sizeof *memory, 0);
     unsigned order = MEMORY_ORDER;
 
-    if (memory == NULL)
-        return NULL;
     while (order > 0 && ((size_t)ENV_PAGE_SIZE << order) > size)
         order--;
-    memory->pages = env_page_alloc(order, 0);
-    while (memory->pages == NULL && order > 0)
-        memory->pages = env_page_alloc(--order, 0);
-    if (memory->pages == NULL) {
-        env_free(memory, sizeof *memory);
+    void *pages = env_page_alloc(order, 0);
+    while (pages == NULL && order > 0)
+        pages = env_page_alloc(--order, 0);
+    *got = (size_t)ENV_PAGE_SIZE << order;
+    return pages;
+}
+
+/* How many of GOT bytes, which SIZE bytes are put into, BLOCKS blocks use: no short one comes in
+ * the middle. */
+static size_t memory_use(size_t got, size_t size, oskit_u32_t segment, oskit_u32_t first,
+                         oskit_u32_t blocks)
+{
+    size_t most = first + (size_t)segment * (blocks - (first != 0));
+
+    if (size <= got && size <= most)
+        return size;
+    if (got < first + segment)
+        return first != 0 && first < got ? first : got < segment ? got : segment;
+    size_t use = first + (got - first) / segment * segment;
+    return use < most ? use : most;
+}
+
+/* With room for as many blocks as *USE bytes of SIZE make. */
+static struct tcp_memory *memory_new(size_t size, oskit_u32_t segment, oskit_u32_t first,
+                                     size_t *use)
+{
+    oskit_u32_t blocks = BLOCKS_MAX;
+    struct tcp_memory *memory;
+    size_t got;
+    void *pages = pages_new(size, &got);
+
+    if (pages == NULL)
+        return NULL;
+    do {
+        *use = memory_use(got, size, segment, first, blocks);
+        blocks = (oskit_u32_t)((*use - (*use > first ? first : *use) + segment - 1) / segment) +
+                 (first != 0);
+        memory = env_alloc(sizeof *memory + blocks * BLOCK_BARE, 0);
+    } while (memory == NULL && (blocks /= 2) > 0);
+    if (memory == NULL) {
+        env_page_unref(pages);
         return NULL;
     }
+    memory->pages = pages;
     memory->references = 1;
-    *got = (size_t)ENV_PAGE_SIZE << order;
+    memory->size = (oskit_u32_t)(sizeof *memory + blocks * BLOCK_BARE);
     return memory;
 }
 
@@ -60,7 +98,11 @@ static struct tcp_memory *memory_new(size_t size, size_t *got)
 
 static void block_drop(struct tcp_block *block)
 {
-    if (--block->users == 0)
+    if (--block->users > 0)
+        return;
+    if (block->memory != NULL)
+        memory_put(block->memory);
+    else
         env_free(block, block->size);
 }
 
@@ -90,8 +132,6 @@ static void body_freed(struct pbuf *p)
 {
     struct tcp_block *block = container_of(p, struct tcp_block, body.pbuf);
 
-    if (block->memory != NULL)
-        memory_put(block->memory);
     if (block->zerocopy != NULL)
         tcp_zerocopy_put(block->zerocopy);
     if (block->hold != NULL)
@@ -113,14 +153,8 @@ static void pbuf_set(struct pbuf_custom *custom, pbuf_type type, void *payload, 
     custom->custom_free_function = freed;
 }
 
-/* With LENGTH bytes of its own, to be filled in, and ROOM behind them. */
-static struct tcp_block *block_new(oskit_u32_t length, oskit_u32_t room)
+static void block_init(struct tcp_block *block, size_t size, oskit_u32_t length, oskit_u32_t room)
 {
-    size_t size = sizeof(struct tcp_block) + HEADROOM + length + room;
-    struct tcp_block *block = env_alloc(size, length + room == 0 ? ENV_NOSLEEP : 0);
-
-    if (block == NULL)
-        return NULL;
     block->next = NULL;
     block->size = (oskit_u32_t)size;
     block->length = (oskit_u16_t)length;
@@ -130,6 +164,16 @@ static struct tcp_block *block_new(oskit_u32_t length, oskit_u32_t room)
     block->hold = NULL;
     block->zerocopy = NULL;
     pbuf_set(&block->head, PBUF_RAM, block->bytes + HEADROOM, length, head_freed);
+}
+
+/* With LENGTH bytes of its own, to be filled in, and ROOM behind them. */
+static struct tcp_block *block_new(oskit_u32_t length, oskit_u32_t room)
+{
+    size_t size = sizeof(struct tcp_block) + HEADROOM + length + room;
+    struct tcp_block *block = env_alloc(size, length + room == 0 ? ENV_NOSLEEP : 0);
+
+    if (block != NULL)
+        block_init(block, size, length, room);
     return block;
 }
 
@@ -199,56 +243,37 @@ static oskit_error_t copy_inline(struct tcp_blocks *blocks, struct sluice_uio *u
     return err;
 }
 
-/* Blocks over SIZE bytes of MEMORY; false: memory for some was lacking. */
-static bool blocks_over(struct tcp_blocks *blocks, struct tcp_memory *memory, size_t size,
-                        oskit_u32_t segment, oskit_u32_t first, size_t *covered)
+/* Blocks over SIZE bytes of MEMORY, which has room for them. */
+static void blocks_over(struct tcp_blocks *blocks, struct tcp_memory *memory, size_t size,
+                        oskit_u32_t segment, oskit_u32_t first)
 {
-    *covered = 0;
-    while (*covered < size) {
+    oskit_u8_t *at = memory->blocks;
+
+    for (size_t covered = 0; covered < size; first = 0, at += BLOCK_BARE) {
+        struct tcp_block *block = (struct tcp_block *)at;
         oskit_u32_t piece = first != 0 ? first : segment;
-        if (piece > size - *covered)
-            piece = (oskit_u32_t)(size - *covered);
-        struct tcp_block *block = block_new(0, 0);
-        if (block == NULL)
-            return false;
-        block_refer(block, (char *)memory->pages + *covered, piece);
+        if (piece > size - covered)
+            piece = (oskit_u32_t)(size - covered);
+        block_init(block, BLOCK_BARE, 0, 0);
+        block_refer(block, (char *)memory->pages + covered, piece);
         block->memory = memory;
         memory->references++; /* nobody else knows it yet */
         blocks_add(blocks, block);
-        *covered += piece;
-        first = 0;
+        covered += piece;
     }
-    return true;
-}
-
-/* How much of GOT bytes to use, so that no short segment comes in the middle. */
-static size_t memory_use(size_t got, size_t size, oskit_u32_t segment, oskit_u32_t first)
-{
-    if (size <= got)
-        return size;
-    if (got < first + segment)
-        return first != 0 && first < got ? first : got < segment ? got : segment;
-    return first + (got - first) / segment * segment;
 }
 
 static oskit_error_t copy_memory(struct tcp_blocks *blocks, struct sluice_uio *uio, size_t size,
                                  oskit_u32_t segment, oskit_u32_t first, size_t *moved)
 {
-    size_t got = 0, covered;
-    struct tcp_memory *memory = memory_new(size, &got);
+    size_t use;
+    struct tcp_memory *memory = memory_new(size, segment, first, &use);
 
     *moved = 0;
     if (memory == NULL)
         return OSKIT_ENOBUFS;
-    struct sluice_uio begin = *uio;
-    oskit_error_t err =
-        uio_read_from(uio, memory->pages, memory_use(got, size, segment, first), moved);
-    if (!blocks_over(blocks, memory, *moved, segment, first, &covered)) {
-        *uio = begin;
-        uio_skip(uio, covered);
-        *moved = covered;
-        err = OSKIT_ENOBUFS;
-    }
+    oskit_error_t err = uio_read_from(uio, memory->pages, use, moved);
+    blocks_over(blocks, memory, *moved, segment, first);
     memory_put(memory); /* nobody else has seen it: no lock */
     return err;
 }

@@ -211,13 +211,13 @@ err_t inet_output(struct netif *netif, struct pbuf *p)
     tcp_frame_find(out->pbuf, &out->tcp);
     /* Of TCP the acknowledgement frees it, and comes by here. */
     out->lent &= !out->tcp.payload;
-    uint8_t *frame = out->pbuf->payload;
+    const uint8_t *frame = out->pbuf->payload;
     uint16_t sum = 1;
     /* A sum that lwIP made may be 0 as well: once in 65536 segments. */
     if (out->tcp.payload && !(netif->chksum_flags & NETIF_CHECKSUM_GEN_TCP))
         __builtin_memcpy(&sum, frame + out->tcp.transport + TCP_SUM_AT, sizeof sum);
     if (!sum)
-        sum_ask(&out->packet, frame, &out->tcp, p->tot_len - out->tcp.transport);
+        out->packet.offload.flags = PACKET_SUM_WANTED; /* the rest when it is known what joins */
     queue(n, out);
     return ERR_OK;
 }
@@ -398,6 +398,9 @@ void inet_output_take(struct inet_netif *n, struct list *batch)
         if (!whole) {
             list_remove(&out->packet.link);
             whole = out;
+            if (out->packet.offload.flags & PACKET_SUM_WANTED)
+                sum_ask(&out->packet, frame_of(out), &out->tcp,
+                        out->packet.length - out->tcp.transport);
         }
         list_push_back(batch, &whole->packet.link);
     }

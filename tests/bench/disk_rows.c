@@ -14,11 +14,13 @@
 #define MOUNT_POINT "/volume"
 #define FILE_PATH   MOUNT_POINT "/bench.file"
 #define SMALL_PATH  MOUNT_POINT "/bench.small"
+#define READ_PATH   MOUNT_POINT "/bench.read"
 #define BLOCK       4096L
 #define BIG         (1L << 20)
 #define PIECE       (64L << 10)
 #define RAW_BYTES   (64L << 20) /* of the raw disk, at least */
 #define FILE_BYTES  (64L << 20)
+#define FSYNC_BYTES (1L << 20)
 #define CACHED      (1L << 20)
 
 static int disk_fd;
@@ -113,31 +115,49 @@ static bool volume_mounted(void)
     return mounted;
 }
 
-static bool file_open(void)
+static bool path_open(const char *path)
 {
     if (!volume_mounted() || !memory_prepare())
         return false;
-    disk_fd = open(FILE_PATH, O_RDWR | O_CREAT, 0600);
+    disk_fd = open(path, O_RDWR | O_CREAT, 0600);
     return disk_fd >= 0;
 }
 
-static void write_whole(void)
+static bool file_open(void)
 {
-    for (long at = 0; at < FILE_BYTES; at += PIECE)
+    return path_open(FILE_PATH);
+}
+
+static void write_up_to(long bytes)
+{
+    for (long at = 0; at < bytes; at += PIECE)
         call(PIECE, SYS_pwrite64, disk_fd, memory, PIECE, at);
 }
 
-static bool file_filled(void)
+static bool fsync_prepare(void)
 {
     if (!file_open())
         return false;
-    write_whole();
+    write_up_to(FSYNC_BYTES);
+    return fsync(disk_fd) == 0;
+}
+
+/* The file that is read stays: to write it takes as long as to read it some times. */
+static bool read_prepare(void)
+{
+    struct stat status;
+
+    if (!path_open(READ_PATH) || fstat(disk_fd, &status) < 0)
+        return false;
+    if (status.st_size == FILE_BYTES)
+        return true;
+    write_up_to(FILE_BYTES);
     return fsync(disk_fd) == 0;
 }
 
 static void small_write_once(void)
 {
-    call(BLOCK, SYS_pwrite64, disk_fd, memory, BLOCK, (long)(turn++ % 256) * BLOCK);
+    call(BLOCK, SYS_pwrite64, disk_fd, memory, BLOCK, (long)turn++ * BLOCK % FSYNC_BYTES);
     call(0, SYS_fsync, disk_fd);
 }
 
@@ -150,7 +170,7 @@ static void sequential_read_once(void)
 
 static void sequential_write_once(void)
 {
-    write_whole();
+    write_up_to(FILE_BYTES);
     call(0, SYS_fsync, disk_fd);
 }
 
@@ -184,10 +204,10 @@ const struct row disk_rows[] = {
     {"disk_cached_4k", "read 4 KiB of the disk, cached", 500, 0, cached_prepare, cached_once,
      disk_finish},
     {"disk_fsync", "fsync with nothing to write", 100, 0, cached_prepare, fsync_once, disk_finish},
-    {"volume_write_fsync", "ext3: write 4 KiB and fsync", 30, 0, file_filled, small_write_once,
+    {"volume_write_fsync", "ext3: write 4 KiB and fsync", 30, 0, fsync_prepare, small_write_once,
      file_remove},
-    {"volume_read_64m", "ext3: read 64 MiB in order", 1, 0, file_filled, sequential_read_once,
-     file_remove},
+    {"volume_read_64m", "ext3: read 64 MiB in order", 1, 0, read_prepare, sequential_read_once,
+     disk_finish},
     {"volume_write_64m", "ext3: write 64 MiB in order and fsync", 1, 0, file_open,
      sequential_write_once, file_remove},
     {"volume_create", "ext3: create, write 4 KiB, close, unlink", 100, 0, small_prepare,

@@ -1,6 +1,7 @@
 /* Rows of network cards: eth0 at QEMU's own network, eth1 at a tap of the host. Their other ends
-   are scripts/bench's, at the ports that /net/ports names, a line each: a word and a number.
-   Without a card, or without that file, the rows are absent. */
+   are scripts/bench's, at the ports that /net/ports names, a line each: a word and a number;
+   "cards" and how many there are is one of them. Without a card, or without that file, the rows are
+   absent. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <arpa/inet.h>
@@ -21,8 +22,28 @@
 
 #define PIECE    65536L
 #define DATAGRAM 64L
+#define TRIES    10 /* for one datagram */
+
+/* How long nothing may come: a datagram is lost then, and sent again; a stream is broken. */
+#define DATAGRAM_SECONDS 1
+#define STREAM_SECONDS   30
 
 static int end_fd = -1;
+
+/* The number in "NAME NUMBER" of /net/ports, or 0. */
+static unsigned told_number(const char *name)
+{
+    FILE *ports = fopen("/net/ports", "r");
+    unsigned number, found = 0;
+    char word[32];
+
+    while (ports && fscanf(ports, "%31s %u", word, &number) == 2)
+        if (strcmp(word, name) == 0)
+            found = number;
+    if (ports)
+        fclose(ports);
+    return found;
+}
 
 /* ---- The machine's addresses: Linux has none yet, Sluice asks by DHCP on the first card. ---- */
 
@@ -52,12 +73,20 @@ static void interface_up(int fd, const char *name, const char *address, const ch
     }
 }
 
+static bool cards_there(void)
+{
+    unsigned cards = told_number("cards");
+
+    return (cards < 1 || if_nametoindex("eth0") != 0) && (cards < 2 || if_nametoindex("eth1") != 0);
+}
+
 void net_configure(void)
 {
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
     if (fd < 0)
         return;
+    wait_until(cards_there);
     interface_up(fd, "lo", "127.0.0.1", "255.0.0.0");
     interface_up(fd, "eth0", "10.0.2.15", "255.255.255.0");
     interface_up(fd, "eth1", TAP_GUEST, "255.255.255.0");
@@ -66,27 +95,19 @@ void net_configure(void)
 
 /* ---- The other ends ---- */
 
-/* The port of that name, or 0. */
-static unsigned port_of(const char *name)
+/* Whatever waits at the socket that is connected next ends after a while, with an error. */
+static bool patience_set(int type)
 {
-    FILE *ports = fopen("/net/ports", "r");
-    unsigned port, found = 0;
-    char word[32];
+    struct timeval patience = {type == SOCK_DGRAM ? DATAGRAM_SECONDS : STREAM_SECONDS, 0};
 
-    while (ports && fscanf(ports, "%31s %u", word, &port) == 2)
-        if (strcmp(word, name) == 0)
-            found = port;
-    if (ports)
-        fclose(ports);
-    return found;
+    return setsockopt(end_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+           setsockopt(end_fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0;
 }
 
-/* A socket connected to the port of that name on the host; an answer that never comes is an error
-   after a while. */
+/* A socket connected to the port of that name on the host. */
 static bool connect_to(const char *card, const char *host, int type, const char *port_name)
 {
-    struct timeval patience = {5, 0};
-    unsigned port = port_of(port_name);
+    unsigned port = told_number(port_name);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 
     if (port == 0 || if_nametoindex(card) == 0) {
@@ -95,8 +116,7 @@ static bool connect_to(const char *card, const char *host, int type, const char 
     }
     inet_aton(host, &address.sin_addr);
     end_fd = socket(AF_INET, type, 0);
-    return end_fd >= 0 &&
-           setsockopt(end_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0 &&
+    return end_fd >= 0 && patience_set(type) &&
            connect(end_fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
@@ -146,10 +166,37 @@ static void datagram_once(void)
     call(DATAGRAM, SYS_write, end_fd, buffer, DATAGRAM);
 }
 
+/* Waits for the echo of what is in `buffer`; one of a datagram that was taken for lost and came
+   late is passed over. False when none came in time. */
+static bool echo_read(void)
+{
+    static char echo[2 * DATAGRAM];
+    long got;
+
+    do {
+        got = call(TRIED, SYS_read, end_fd, echo, sizeof(echo));
+        if (gate_shut)
+            return true;
+    } while (got == DATAGRAM && memcmp(echo, buffer, DATAGRAM) != 0);
+    if (got != DATAGRAM && got != -EAGAIN)
+        row_fail(got < 0 ? -got : EPROTO);
+    return got == DATAGRAM;
+}
+
+/* UDP may lose a datagram, as the way through the host does when it has much else to do. */
 static void round_trip_once(void)
 {
-    call(DATAGRAM, SYS_write, end_fd, buffer, DATAGRAM);
-    call(DATAGRAM, SYS_read, end_fd, buffer, sizeof(buffer));
+    static uint64_t number;
+
+    number++;
+    memcpy(buffer, &number, sizeof(number));
+    for (unsigned n = 0; n < TRIES; n++) {
+        call(DATAGRAM, SYS_write, end_fd, buffer, DATAGRAM);
+        if (echo_read())
+            return;
+        losses++;
+    }
+    row_fail(ETIMEDOUT);
 }
 
 static void send_once(void)

@@ -1,40 +1,49 @@
 """The bench's other ends on this machine: servers for the guest's rows, and a client of the guest's web server."""
+import contextlib
 import socket
 import threading
 import time
 
 TAP = "tap0"
 TAP_ADDRESS = "10.77.0.1"
+# What a client asks the guest's web server for, and how.
+HTTP_PATH, HTTP_BYTES, HTTP_PORT = "/file", 1024, 80
+HTTP_WAYS = {"requests of lasting connections": True, "requests with a connection each": False}
 HTTP_SECONDS = 4.0
 HTTP_CLIENTS = 4
+GONE_MILLISECONDS = 20000  # a guest that says nothing for so long was switched off
 
 
 # ---- what the guest's rows talk to ----------------------------------------------------------------
 
 
+# Guests come and go: an error that one leaves behind (a host that is unreachable now) must not end a server.
+
+
 def udp_sink(server):
     while True:
-        server.recv(65536)
+        with contextlib.suppress(OSError):
+            server.recv(65536)
 
 
 def udp_echo(server):
     while True:
-        data, sender = server.recvfrom(65536)
-        server.sendto(data, sender)
+        with contextlib.suppress(OSError):
+            data, sender = server.recvfrom(65536)
+            server.sendto(data, sender)
 
 
 def each_connection(server, talk):
     while True:
-        connection, _ = server.accept()
-        threading.Thread(target=until_the_end, args=(talk, connection), daemon=True).start()
+        with contextlib.suppress(OSError):
+            connection, _ = server.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MILLISECONDS)
+            threading.Thread(target=until_the_end, args=(talk, connection), daemon=True).start()
 
 
 def until_the_end(talk, connection):
-    with connection:
-        try:
-            talk(connection)
-        except OSError:
-            pass
+    with connection, contextlib.suppress(OSError):
+        talk(connection)
 
 
 def tcp_sink(server):
@@ -47,8 +56,9 @@ def tcp_sink(server):
 
 def tcp_source(server):
     def talk(connection):
+        content = bytes(1 << 16)
         while True:
-            connection.sendall(bytes(1 << 16))
+            connection.sendall(content)
     each_connection(server, talk)
 
 
@@ -59,7 +69,7 @@ def start_servers():
         server = socket.socket(type=socket.SOCK_DGRAM if serve.__name__.startswith("udp") else socket.SOCK_STREAM)
         server.bind(("0.0.0.0", 0))
         if server.type == socket.SOCK_STREAM:
-            server.listen(8)
+            server.listen(64)
         threading.Thread(target=serve, args=(server,), daemon=True).start()
         ports[serve.__name__] = server.getsockname()[1]
     return ports
@@ -71,18 +81,18 @@ def start_servers():
 class Client(threading.Thread):
     """Asks for the same file again and again, by one connection or by a new one each time."""
 
-    def __init__(self, port, path, lasting, until):
+    def __init__(self, lasting, until):
         super().__init__(daemon=True)
-        self.port, self.lasting, self.until = port, lasting, until
+        self.lasting, self.until = lasting, until
         how = "keep-alive" if lasting else "close"
-        self.request = f"GET {path} HTTP/1.1\r\nHost: guest\r\nConnection: {how}\r\n\r\n".encode()
+        self.request = f"GET {HTTP_PATH} HTTP/1.1\r\nHost: guest\r\nConnection: {how}\r\n\r\n".encode()
         self.done = 0
         self.fault = None
 
     def run(self):
         try:
             while time.monotonic() < self.until:
-                with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
+                with socket.create_connection(("127.0.0.1", HTTP_PORT), 10) as connection:
                     self.ask(connection)
                     while self.lasting and time.monotonic() < self.until:
                         self.ask(connection)
@@ -110,28 +120,27 @@ def receive(connection, before):
     return before + chunk
 
 
-def wait_for_server(port, path, seconds):
-    """Wait until an answer comes."""
+def wait_for_server(seconds):
+    """Wait until an answer comes. QEMU takes connections before the guest does, and ends them."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        probe = Client(port, path, False, 0)
-        try:
-            with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        probe = Client(False, 0)
+        with contextlib.suppress(OSError):
+            with socket.create_connection(("127.0.0.1", HTTP_PORT), 5) as connection:
                 probe.ask(connection)
             return True
-        except OSError:
-            time.sleep(0.05)
+        time.sleep(0.05)
     return False
 
 
-def requests_a_second(port, path, lasting):
-    """Of several clients at once; None when one of them failed."""
+def requests_a_second(lasting):
+    """Of several clients at once, and the first fault; the rate is None when there is one."""
     began = time.monotonic()
-    clients = [Client(port, path, lasting, began + HTTP_SECONDS) for _ in range(HTTP_CLIENTS)]
+    clients = [Client(lasting, began + HTTP_SECONDS) for _ in range(HTTP_CLIENTS)]
     for client in clients:
         client.start()
     for client in clients:
         client.join()
-    if any(client.fault for client in clients):
-        return None
-    return sum(client.done for client in clients) / (time.monotonic() - began)
+    seconds = time.monotonic() - began
+    fault = next((client.fault for client in clients if client.fault), None)
+    return None if fault else sum(client.done for client in clients) / seconds, fault

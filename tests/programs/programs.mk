@@ -38,4 +38,12 @@ $(LIGHTTPD): $(LIGHTTPD_TREE).fetched tests/programs/programs.mk
 .PHONY: net-programs
 net-programs: $(NET_PROGRAMS)
 
+#? Soak:   make net-soak               its part for the network: iperf3 for a minute each way (docs/network.md)
+.PHONY: net-soak
+net-soak:
+	@scripts/setup test
+	@$(MAKE) kernel initrd net-programs
+	@SLUICE_IPERF_SECONDS=60 $(PYTHON) -B tests/run/test_net_programs.py iperf3
+soak: net-soak
+
 endif

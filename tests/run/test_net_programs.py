@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from guestnet import LIGHTTPD, Guest, free_port, run, when_listening  # noqa: E402  the path is set above
@@ -18,6 +19,8 @@ import tap  # noqa: E402
 from tap import same  # noqa: E402
 
 MIB = 1 << 20
+# How long iperf3 sends in each test; make soak has it send for a minute.
+IPERF_SECONDS = int(os.environ.get("SLUICE_IPERF_SECONDS", "1"))
 LIGHTTPD_SETTINGS = """server.document-root = "/www"
 server.port = 80
 server.bind = "0.0.0.0"
@@ -65,7 +68,9 @@ def test_curl_fetches_64_mib_from_lighttpd():
                    "--add", f"{LIGHTTPD}:/bin/lighttpd", "--add", f"{settings.name}:/lighttpd.conf", mem=512) as guest:
             port = guest.port(80)
             guest.wait_for("up\n")
+            began = time.monotonic()
             same(fetched_sum(port), file.sum, "the sum")
+            print(f"# in {time.monotonic() - began:.2f} s")
             guest.end()
 
 
@@ -172,31 +177,38 @@ def test_telnet_gives_a_terminal():
 
 def iperf(port, *options):
     """Run iperf3 here; return the bits a second that were received."""
-    done = subprocess.run(["iperf3", "-c", "127.0.0.1", "-p", str(port), "--json", "--connect-timeout", "10000", *options],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(["iperf3", "-c", "127.0.0.1", "-p", str(port), "--json", "--connect-timeout", "10000", "-t",
+                           str(IPERF_SECONDS), *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=IPERF_SECONDS + 100)
     same(done.returncode, 0, f"iperf3's status; {done.stdout[-500:]}")
     told = json.loads(done.stdout)
     assert "error" not in told, told["error"]
-    return told["end"].get("sum_received", told["end"].get("sum"))["bits_per_second"]
+    rate = told["end"].get("sum_received", told["end"].get("sum"))["bits_per_second"]
+    print(f"# {IPERF_SECONDS} s {' '.join(options)}: {rate / 1e6:.1f} Mbit/s")
+    return rate
+
+
+def iperf_guest(*options):
+    """A guest with iperf3's server, which lives as long as the tests need."""
+    return Guest("iperf3 -s & read end; exit 0", *options, "--timeout", str(4 * IPERF_SECONDS + 120),
+                 *beside("/usr/bin/iperf3", "/bin/iperf3"))
 
 
 def test_iperf3_both_ways():
-    with Guest("iperf3 -s & read end; exit 0", "--hostfwd", "tcp:0:5201", *beside("/usr/bin/iperf3",
-                                                                                  "/bin/iperf3")) as guest:
+    with iperf_guest("--hostfwd", "tcp:0:5201") as guest:
         port = guest.port(5201)
         for number, options in enumerate(([], ["-R"], ["-P", "4"], ["-P", "4", "-R"]), 1):
             guest.wait_for(f"Server listening .*test #{number}")
-            assert iperf(port, "-t", "1", *options) > 1e6, f"slower than a megabit a second with {options}"
+            assert iperf(port, *options) > 1e6, f"slower than a megabit a second with {options}"
         guest.end()
 
 
 def test_iperf3_with_datagrams():
     port = free_port()
-    with Guest(f"iperf3 -s -p {port} & read end; exit 0", "--hostfwd", f"tcp:{port}:{port}", "--hostfwd", f"udp:{port}:{port}",
-               *beside("/usr/bin/iperf3", "/bin/iperf3")) as guest:
+    with iperf_guest("--hostfwd", f"tcp:{port}:5201", "--hostfwd", f"udp:{port}:5201") as guest:
         for number, options in enumerate(([], ["-R"]), 1):
             guest.wait_for(f"Server listening .*test #{number}")
-            assert iperf(port, "-u", "-b", "4M", "-l", "1200", "-t", "1", *options) > 1e6, f"few arrive with {options}"
+            assert iperf(port, "-u", "-b", "4M", "-l", "1200", *options) > 1e6, f"few arrive with {options}"
         guest.end()
 
 

@@ -43,7 +43,7 @@ net-programs: $(NET_PROGRAMS)
 net-soak:
 	@scripts/setup test
 	@$(MAKE) kernel initrd net-programs
-	@SLUICE_IPERF_SECONDS=60 $(PYTHON) -B tests/run/test_net_programs.py iperf3
+	@SLUICE_SMP=2 SLUICE_IPERF_SECONDS=60 $(PYTHON) -B tests/run/test_net_programs.py iperf3
 soak: net-soak
 
 endif

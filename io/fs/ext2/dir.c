@@ -104,23 +104,36 @@ static oskit_error_t ext2_block_find(struct ext2 *fs, struct buffer *block, cons
     return OSKIT_ENOENT;
 }
 
+/* In block INDEX of DIR; then how many blocks on to search next is *skip. */
+static oskit_error_t ext2_dir_find_in(struct ext2_node *dir, const char *name, oskit_u64_t index,
+                                      oskit_u64_t *skip, struct ext2_entry *out)
+{
+    oskit_error_t err = ext2_dir_block(dir, index, &out->buffer, skip);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    out->index = index;
+    if (!out->buffer)
+        return OSKIT_ENOENT;
+    err = ext2_block_find(dir->fs, out->buffer, name, strlen(name), out);
+    if (OSKIT_FAILED(err))
+        ext2_entry_put(out);
+    return err;
+}
+
 oskit_error_t ext2_dir_find(struct ext2_node *dir, const char *name, struct ext2_entry *out)
 {
-    oskit_u64_t blocks = dir->size >> dir->fs->g.block_shift, skip;
+    oskit_u64_t blocks = dir->size >> dir->fs->g.block_shift, index, skip;
     oskit_error_t err = OSKIT_ENOENT;
-    size_t length = strlen(name);
+    oskit_u32_t at = 0;
 
-    for (oskit_u64_t index = 0; index < blocks && err == OSKIT_ENOENT; index += skip) {
-        err = ext2_dir_block(dir, index, &out->buffer, &skip);
-        if (OSKIT_FAILED(err))
-            return err;
-        out->index = index;
-        err = OSKIT_ENOENT;
-        if (out->buffer)
-            err = ext2_block_find(dir->fs, out->buffer, name, length, out);
-        if (OSKIT_FAILED(err))
-            ext2_entry_put(out);
+    if (ext2_index_ready(dir)) {
+        while (err == OSKIT_ENOENT && ext2_index_next(dir, name, &at, &index))
+            err = ext2_dir_find_in(dir, name, index, &skip, out);
+        return err;
     }
+    for (index = 0; index < blocks && err == OSKIT_ENOENT; index += skip)
+        err = ext2_dir_find_in(dir, name, index, &skip, out);
     return err;
 }
 

@@ -96,6 +96,8 @@ static oskit_error_t ext2_insert_old(struct journal_handle *handle, struct ext2_
         if (entry) {
             dir->insert_hint = index;
             err = ext2_entry_split(handle, dir, block, entry, name, node);
+            if (OSKIT_SUCCEEDED(err))
+                ext2_index_add(dir, name, index);
         }
         buffer_put(block);
         if (OSKIT_FAILED(err))
@@ -146,6 +148,7 @@ oskit_error_t ext2_dir_insert(struct journal_handle *handle, struct ext2_node *d
             ext2_entry_write(dir->fs, block->data, dir->fs->g.block_size, name, strlen(name), node);
             journal_dirty(handle, block);
             buffer_put(block);
+            ext2_index_add(dir, name, (dir->size >> dir->fs->g.block_shift) - 1);
         }
     }
     ext2_dir_changed(dir); /* after a failure, too: the map may have grown */

@@ -86,9 +86,10 @@ struct ext2 {
     struct buffer **descs; /* desc_count of them, held */
     oskit_u32_t desc_count, loaded_groups;
     struct ext2_group *groups;
-    oskit_u16_t state;           /* what s_state was at the mount */
-    oskit_u64_t overhead;        /* blocks that can't be files' */
-    _Atomic oskit_u32_t writers; /* opens for writing */
+    oskit_u16_t state;               /* what s_state was at the mount */
+    oskit_u64_t overhead;            /* blocks that can't be files' */
+    _Atomic oskit_u32_t index_slots; /* of all directories' tables of names */
+    _Atomic oskit_u32_t writers;     /* opens for writing */
     /* Of the next inode made: from a random number on, so that a number's next user is told from
      * the one before. */
     _Atomic oskit_u32_t next_generation;
@@ -159,8 +160,9 @@ struct ext2_node {
     struct ext2_write write;   /* one of them; more are allocated */
     bool write_taken;          /* lock */
 
-    struct fifo *fifo;       /* FIFOs */
-    oskit_u64_t insert_hint; /* directories: no room in blocks before; mutex */
+    struct fifo *fifo;        /* FIFOs */
+    oskit_u64_t insert_hint;  /* directories: no room in blocks before; mutex */
+    struct ext2_index *index; /* directories: index.c; mutex; may be NULL */
 };
 
 /* What one open of a regular file remembers. */
@@ -430,6 +432,18 @@ oskit_error_t ext2_dir_readdir(struct ext2_node *dir, oskit_u64_t *cookie,
 oskit_error_t ext2_dir_block(struct ext2_node *dir, oskit_u64_t index, struct buffer **out,
                              oskit_u64_t *skip);
 oskit_u8_t ext2_dir_type(oskit_u32_t mode);
+
+/* ---- index.c: where names may be, with the directory's mutex held ---- */
+
+/* Whether there is a table; one is made if it is worth while and possible. */
+bool ext2_index_ready(struct ext2_node *dir);
+/* The next block in which NAME may be; *AT is 0 at first. */
+bool ext2_index_next(const struct ext2_node *dir, const char *name, oskit_u32_t *at,
+                     oskit_u64_t *block);
+/* NAME is in block BLOCK now. */
+void ext2_index_add(struct ext2_node *dir, const char *name, oskit_u64_t block);
+/* Also when the node ends. */
+void ext2_index_drop(struct ext2_node *dir);
 
 /* ---- entries.c: changing them, with the mutex held and in a handle ---- */
 

@@ -323,6 +323,7 @@ void ext2_node_destroy(struct sluice_object *object)
     env_mutex_unlock(stripe);
     if (node->fifo)
         fifo_release(node->fifo);
+    ext2_index_drop(node);
     sluice_object_fini(&node->object);
     env_free(node, sizeof *node);
     ext2_drop(fs);

@@ -421,12 +421,34 @@ bool env_test_user_good(const void *user, size_t size)
     return user_good(user, size) == size;
 }
 
+static atomic_bool user_races;
+
+void env_test_user_races(bool allowed)
+{
+    atomic_store(&user_races, allowed);
+}
+
+__attribute__((no_sanitize("thread"))) static void racing_copy(void *to, const void *from,
+                                                               size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ((volatile char *)to)[i] = ((const volatile char *)from)[i];
+}
+
+static void user_copy(void *to, const void *from, size_t size)
+{
+    if (atomic_load_explicit(&user_races, memory_order_relaxed))
+        racing_copy(to, from, size);
+    else
+        memcpy(to, from, size);
+}
+
 size_t env_copy_from_user(void *to, const void *user, size_t size)
 {
     size_t good = user_good(user, size);
 
     if (good != 0)
-        memcpy(to, user, good);
+        user_copy(to, user, good);
     return size - good;
 }
 
@@ -435,7 +457,7 @@ size_t env_copy_to_user(void *user, const void *from, size_t size)
     size_t good = user_good(user, size);
 
     if (good != 0)
-        memcpy(user, from, good);
+        user_copy(user, from, good);
     return size - good;
 }
 

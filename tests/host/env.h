@@ -122,6 +122,9 @@ void env_test_bad_user(const void *start, size_t size);
 
 /* Whether all of it is good. */
 bool env_test_user_good(const void *user, size_t size);
+/* Programs that read what others are just writing get what they get: the thread sanitizer isn't to
+ * look at the copies meanwhile. */
+void env_test_user_races(bool allowed);
 
 /* Identity of the calling thread; threads begin as root with umask 022. GROUPS must stay valid. */
 void env_test_set_identity(uint32_t uid, uint32_t gid, uint32_t umask, bool root);

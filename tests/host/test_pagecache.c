@@ -572,11 +572,13 @@ static void test_crowd(void **state)
 
     memset(&c, 0, sizeof c);
     fixture_open(&c.f, 1024, CACHE_DISK_THREAD);
+    env_test_user_races(true);
     assert_int_equal(env_thread_start("reader", crowd_reader, &c), 0);
     assert_int_equal(env_thread_start("reader", crowd_reader, &c), 0);
     assert_int_equal(env_thread_start("keeper", crowd_keeper, &c), 0);
     crowd_writer(&c);
     env_test_join_threads();
+    env_test_user_races(false);
     assert_int_equal(atomic_load(&c.errors), 0);
     fixture_close(&c.f);
 }

@@ -135,10 +135,10 @@ void pagecache_unhold(struct pagecache *cache);
 /* ---- pagecache_io.c: requests ---- */
 
 /* Requests under construction: adjacent parts become one. Those that are made go to the device
- * together, with one notification, at the end or when there is much of them. */
-#define CACHE_GATHER       32u                             /* requests */
-#define CACHE_GATHER_BYTES (2 * CACHE_RUN * ENV_PAGE_SIZE) /* the device shouldn't idle meanwhile \
-                                                            */
+ * together, with one notification, at the end or when there is much of them: so many requests, or
+ * so many bytes, since the device shouldn't idle meanwhile. */
+#define CACHE_GATHER       32u
+#define CACHE_GATHER_BYTES (2 * CACHE_RUN * ENV_PAGE_SIZE)
 struct cache_io;
 struct cache_batch {
     struct pagecache *cache;

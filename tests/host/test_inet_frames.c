@@ -268,6 +268,8 @@ struct peer {
     uint16_t our_port, port;
 };
 
+static uint16_t peer_window = 0xffff; /* as the peer announces it */
+
 static void tcp_arrive(struct peer *peer, uint8_t flags, const void *data, uint32_t size)
 {
     static const uint8_t options[8] = {2, 4, 0x05, 0xb4, 1, 3, 3, 7};
@@ -280,7 +282,7 @@ static void tcp_arrive(struct peer *peer, uint8_t flags, const void *data, uint3
     put32(tcp + 8, peer->seen);
     tcp[12] = (uint8_t)((20 + extra) / 4 << 4);
     tcp[13] = flags;
-    put16(tcp + 14, 0xffff);
+    put16(tcp + 14, peer_window);
     memcpy(tcp + 20, options, extra);
     if (size)
         memcpy(tcp + 20 + extra, data, size);
@@ -684,6 +686,46 @@ static void test_train_of_duplicates(void **state)
     end(card);
 }
 
+/* Writes BYTES; how many go out, with those that waited. */
+static uint32_t bytes_go(struct peer *peer, struct tcp_pcb *pcb, uint16_t bytes)
+{
+    struct fake_frame sent;
+    uint32_t size = 0;
+    inet_lock();
+    assert_int_equal(tcp_write(pcb, bulk, bytes, TCP_WRITE_FLAG_COPY), ERR_OK);
+    assert_int_equal(tcp_output(pcb), ERR_OK);
+    inet_unlock();
+    while (next_frame(peer->card, 0x800, &sent)) {
+        size += sent.length - ETHERNET - 20 - (uint32_t)(sent.bytes[ETHERNET + 32] >> 4) * 4;
+        free(sent.bytes);
+    }
+    return size;
+}
+
+/* What acknowledges more says how large the window is from there on, though it be a segment that
+ * the peer sends again. */
+static void test_tcp_peer_window(void **state)
+{
+    struct peer peer;
+    bool is_connected;
+    (void)state;
+    struct fake_card *card = begin_static(0);
+    struct tcp_pcb *pcb = tcp_open(&peer, card, &is_connected);
+    uint32_t first = peer.next;
+    tcp_arrive(&peer, 0x18, bulk, 10);
+    tcp_arrive(&peer, 0x18, bulk, 10);
+    fake_card_clear(card);
+    peer.seen += bytes_go(&peer, pcb, 2000);
+    peer_window = 1; /* 128 bytes */
+    peer.next = first;
+    tcp_arrive(&peer, 0x18, bulk, 10);
+    fake_card_clear(card);
+    assert_in_range(bytes_go(&peer, pcb, 2000), 0, 128);
+    peer_window = 0xffff;
+    tcp_drop(pcb);
+    end(card);
+}
+
 /* A SYN for a port where nobody listens. */
 static void test_reset(void **state)
 {
@@ -913,6 +955,7 @@ int main(void)
         HARNESS_TEST(test_train_parted),
         HARNESS_TEST(test_train_of_acknowledgements),
         HARNESS_TEST(test_train_of_duplicates),
+        HARNESS_TEST(test_tcp_peer_window),
         HARNESS_TEST(test_reset),
         HARNESS_TEST(test_tcp_window),
         HARNESS_TEST(test_tcp_window_overrun),

@@ -27,10 +27,13 @@ $(LWIP_TREE).fetched: scripts/source
 # The first retransmission comes after a second, as RFC 6298 has it: 2.1.3 has its 3 where settings don't reach.
 # And what a peer sends beyond our window, out of order or with an end in the middle, is no reason to give up: it uses
 # the window up. There, 2.1.3 asserts that no peer does so.
+# And whatever acknowledges more says how large the window is from there on, even if it was sent again and so is old:
+# 2.1.3 keeps the size, so that the window's end moves beyond all that the peer has offered.
 $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	$(Q)sed -i 's|= 3000 / TCP_SLOW_INTERVAL|= LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL|' $(LWIP_TREE)/src/core/tcp.c
 	$(Q)sed -i -e '/LWIP_ASSERT("tcp_receive: tcplen > rcv_wnd/d' \
 	    -e '/LWIP_ASSERT("tcp_receive: ooseq tcplen > rcv_wnd/,+1d' \
+	    -e 's/if (\(TCP_SEQ_LT(pcb->snd_wl1, seqno)\)/if (TCP_SEQ_BETWEEN(ackno, pcb->lastack + 1, pcb->snd_nxt) || \1/' \
 	    -e 's/rcv_wnd -= \(tcplen\|TCP_TCPLEN(cseg)\);/rcv_wnd -= LWIP_MIN(pcb->rcv_wnd, \1);/' \
 	    $(LWIP_TREE)/src/core/tcp_in.c
 	$(Q)touch $@

@@ -71,7 +71,7 @@ static oskit_error_t pages_try(void *arg)
     }
 }
 
-static long pages_send(struct pages_transfer *t)
+static long pages_send_all(struct pages_transfer *t)
 {
     bool expired;
     oskit_error_t first = pages_try(t);
@@ -83,6 +83,16 @@ static long pages_send(struct pages_transfer *t)
                      ? socket_wait(t->file, t->file->readiness, READY_WRITE, pages_try, t, &expired)
                      : errno_from_oskit(first);
     return error ? socket_send_failed(t->file, t->moved, error, t->message.flags) : (long)t->moved;
+}
+
+static long pages_send(struct pages_transfer *t)
+{
+    sluice_socket_t *socket = t->file->socket;
+    size_t none;
+    long result = pages_send_all(t);
+    if (t->message.notice)
+        (void)socket->ops->send_segments(socket, &t->message, NULL, 0, t->hold, &none);
+    return result;
 }
 
 long socket_send_pages(struct openfile *file, struct sg_segment *segments, uint32_t count,

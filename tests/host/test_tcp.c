@@ -213,6 +213,47 @@ static void test_segments(void **state)
     close_pair(pair);
 }
 
+/* A message that goes in several pieces, as a blocking send does it, is told of once, at its end.
+ */
+static void test_segments_in_pieces(void **state)
+{
+    enum { SIZE = 900000 };
+    static uint8_t memory[SIZE], back[SIZE];
+    struct sg_segment left = {memory, SIZE};
+    struct socket_hold hold = {.references = 1, .release = hold_release};
+    struct socket_message message = {.flags = SOCKET_MSG_DONTWAIT | SOCKET_MSG_ZEROCOPY};
+    uint8_t control_bytes[200];
+    uint32_t range[2];
+    struct socket_control control = {.bytes = control_bytes, .room = sizeof control_bytes};
+    struct socket_message notice = {.flags = SOCKET_MSG_ERRQUEUE, .control = &control};
+    sluice_socket_t *pair[2];
+    oskit_size_t sent;
+    unsigned pieces = 0;
+
+    (void)state;
+    open_pair(pair);
+    for (size_t got = 0; got < SIZE;) {
+        if (left.length > 0 &&
+            pair[0]->ops->send_segments(pair[0], &message, &left, 1, &hold, &sent) == 0) {
+            left = (struct sg_segment){(char *)left.base + sent, left.length - (oskit_u32_t)sent};
+            pieces++;
+        }
+        long moved = receive_bytes(pair[1], back + got, sizeof back - got);
+        assert_true(moved > 0);
+        got += (size_t)moved;
+    }
+    assert_true(pieces > 1);
+    assert_null(message.notice);
+    assert_int_equal(send_bytes(pair[1], "x", 1), 1);
+    assert_int_equal(hold.references, 1);
+    assert_int_equal(receive_full(pair[0], back, 10, &notice), 0);
+    memcpy(range, control_bytes + 16 + 8, sizeof range);
+    assert_int_equal(range[0], 0);
+    assert_int_equal(range[1], 0);
+    assert_int_equal(receive_full(pair[0], back, 10, &notice), OSKIT_EWOULDBLOCK);
+    close_pair(pair);
+}
+
 static void test_cork(void **state)
 {
     sluice_socket_t *pair[2];
@@ -376,11 +417,17 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_echo),           cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_small_segments), cmocka_unit_test(test_nothing_read),
-        cmocka_unit_test(test_segments),       cmocka_unit_test(test_cork),
-        cmocka_unit_test(test_backlog),        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_many),           cmocka_unit_test(test_same_port_again),
+        cmocka_unit_test(test_echo),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_small_segments),
+        cmocka_unit_test(test_nothing_read),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_segments_in_pieces),
+        cmocka_unit_test(test_cork),
+        cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_same_port_again),
         cmocka_unit_test(test_shut_windows),
     };
     return cmocka_run_group_tests(tests, start, NULL);

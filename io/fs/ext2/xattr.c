@@ -86,11 +86,13 @@ const struct ext2_xattr_entry *ext2_xattr_next(struct ext2 *fs,
                                                const struct ext2_xattr_entry *entry,
                                                oskit_error_t *err)
 {
-    const char *at = entry ? (const char *)entry + ext2_xattr_entry_size(entry->name_length)
-                           : place->start + place->header;
     static const oskit_u32_t zero;
 
-    if (!place->used || at >= place->end)
+    if (!place->used)
+        return NULL;
+    const char *at = entry ? (const char *)entry + ext2_xattr_entry_size(entry->name_length)
+                           : place->start + place->header;
+    if (at >= place->end)
         return NULL;
     size_t left = (size_t)(place->end - at), values = (size_t)(place->end - place->base);
     if (left < sizeof zero || memcmp(at, &zero, sizeof zero) == 0)

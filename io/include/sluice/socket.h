@@ -134,6 +134,9 @@ struct socket_message {
      * has_credentials (SO_PASSCRED). */
     struct socket_credentials credentials;
     bool has_credentials;
+    /* send_segments with MSG_ZEROCOPY, the socket's: one notice tells of all pieces of MESSAGE.
+     * NULL at first. */
+    void *notice;
 };
 
 /* Flags with Linux's values. */
@@ -211,6 +214,9 @@ struct sluice_socket_ops {
      * bytes. HOLD gets a reference for each piece that the socket still needs when it returns, and
      * the memory must not change till those are back. MESSAGE gives name, flags and control; its
      * uio is not looked at. OSKIT_E_NOTIMPL: this socket copies, use send.
+     *
+     * A stream may take a part, and the rest with another call and the same MESSAGE. Who gives up
+     * with message->notice not NULL says so with a COUNT of 0.
      */
     oskit_error_t (*send_segments)(sluice_socket_t *self, struct socket_message *message,
                                    const struct sg_segment *segments, oskit_u32_t count,

@@ -131,6 +131,14 @@ static oskit_error_t raw_getpeername(struct socket *s, struct socket_address *ou
     return connected ? OSKIT_SUCCESS : OSKIT_ENOTCONN;
 }
 
+static bool raw_is_shut(struct raw_socket *r)
+{
+    inet_lock();
+    bool shut = r->shut & 1;
+    inet_unlock();
+    return shut;
+}
+
 static oskit_error_t raw_receive(struct socket *s, struct socket_message *message,
                                  oskit_size_t *out)
 {
@@ -143,7 +151,7 @@ static oskit_error_t raw_receive(struct socket *s, struct socket_message *messag
     if (message->flags & SOCKET_MSG_ERRQUEUE)
         return inet_error_receive(&r->inet, message, out);
     oskit_error_t err = inet_datagram_receive(&r->inet, &r->queue, message, &got, out);
-    if (err == OSKIT_EWOULDBLOCK && (r->shut & 1) && !(message->flags & SOCKET_MSG_DONTWAIT))
+    if (err == OSKIT_EWOULDBLOCK && raw_is_shut(r) && !(message->flags & SOCKET_MSG_DONTWAIT))
         return OSKIT_SUCCESS;
     if (OSKIT_SUCCEEDED(err) && message->name != NULL)
         inet_name_write(&r->inet, &got.source, 0, message->name);

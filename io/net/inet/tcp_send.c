@@ -352,31 +352,41 @@ static oskit_error_t refer_locked(struct tcp_socket *t, const struct sg_segment 
     return send_blocks(t, blocks.first, size, flags, sent);
 }
 
+/* Of a piece of SIZE bytes SENT were sent, the first with BEGINS. The notice goes with the last. */
+static void zerocopy_sent(struct tcp_socket *t, struct socket_message *message, bool begins,
+                          size_t sent, size_t size)
+{
+    struct tcp_zerocopy *zerocopy = message->notice;
+
+    if (begins && sent > 0) {
+        zerocopy->number = t->zerocopy_next++;
+        list_push_back(&t->zerocopies, &zerocopy->link);
+    }
+    if (sent == size || (begins && sent == 0)) {
+        message->notice = NULL;
+        tcp_zerocopy_put(zerocopy);
+    }
+}
+
 oskit_error_t tcp_send_segments(struct socket *s, struct socket_message *message,
                                 const struct sg_segment *segments, oskit_u32_t count,
                                 struct socket_hold *hold, oskit_size_t *out)
 {
     struct tcp_socket *t = tcp_of(s);
-    struct tcp_zerocopy *zerocopy = NULL;
 
     *out = 0;
     if (message->flags & ~FLAGS_KNOWN)
         return OSKIT_EOPNOTSUPP;
-    if (message->flags & SOCKET_MSG_ZEROCOPY) {
-        zerocopy = zerocopy_new(t);
-        if (zerocopy == NULL)
-            return OSKIT_ENOBUFS;
-    }
+    bool begins = message->flags & SOCKET_MSG_ZEROCOPY && message->notice == NULL && count > 0;
+    if (begins && (message->notice = zerocopy_new(t)) == NULL)
+        return OSKIT_ENOBUFS;
     env_mutex_lock(&t->send_mutex);
     inet_lock();
-    oskit_error_t err = refer_locked(t, segments, count, hold, zerocopy, message->flags, out);
-    if (zerocopy != NULL) {
-        if (*out > 0) {
-            zerocopy->number = t->zerocopy_next++;
-            list_push_back(&t->zerocopies, &zerocopy->link);
-        }
-        tcp_zerocopy_put(zerocopy);
-    }
+    oskit_error_t err = OSKIT_SUCCESS;
+    if (count > 0)
+        err = refer_locked(t, segments, count, hold, message->notice, message->flags, out);
+    if (message->notice != NULL)
+        zerocopy_sent(t, message, begins, *out, segments_size(segments, count));
     inet_unlock();
     env_mutex_unlock(&t->send_mutex);
     return err;

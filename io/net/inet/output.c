@@ -21,6 +21,7 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 #include "lwip/snmp.h"
+#include "words.h"
 
 #define JOINED_MAX   65535u /* bytes of an IP packet */
 #define SEGMENTS_MAX 60u    /* of a joined packet, if the card takes so many */
@@ -234,20 +235,6 @@ void inet_output_drop(struct inet_netif *n)
 static uint8_t *frame_of(const struct inet_out *out)
 {
     return out->segments[0].base;
-}
-
-static uint64_t load64(const uint8_t *from)
-{
-    uint64_t value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-static uint32_t load32(const uint8_t *from)
-{
-    uint32_t value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
 }
 
 /* Links' headers, and of IP all but length, identification and checksum. The link's is compared

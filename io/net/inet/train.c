@@ -18,6 +18,7 @@
 #include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/tcp.h"
+#include "words.h"
 
 #define HEADERS       (IP_HLEN + TCP_HLEN)
 #define LENGTH_MAX    65535u
@@ -34,20 +35,6 @@ struct segment {
 };
 
 static uint32_t acknowledgements; /* that the one now being delivered stands for, beside itself */
-
-static uint64_t load64(const void *from)
-{
-    uint64_t value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-static uint32_t load32(const void *from)
-{
-    uint32_t value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
 
 /* The sum over addresses, which lie in front of the TCP header, header and bytes. */
 static bool sums_right(const struct segment *s)

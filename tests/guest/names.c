@@ -365,6 +365,13 @@ static pid_t server_start(void)
     return pid;
 }
 
+/* Until it has gone, its port is taken: the next one could not bind. */
+static void server_stop(pid_t server)
+{
+    kill(server, SIGKILL);
+    CHECK_EQUAL(waitpid(server, NULL, 0), server);
+}
+
 TEST(name_server, "names are asked of the name server, as /etc/resolv.conf says, and of /etc/hosts")
 {
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
@@ -416,7 +423,7 @@ TEST(name_server, "names are asked of the name server, as /etc/resolv.conf says,
     CHECK_EQUAL(getnameinfo((struct sockaddr *)&name, sizeof(name), host, sizeof(host), NULL, 0, 0),
                 0);
     CHECK_STRING(host, "10.0.0.99");
-    kill(server, SIGKILL);
+    server_stop(server);
 }
 
 TEST(host_entries, "gethostbyname and its like; an answer that was cut is asked for by TCP")
@@ -442,5 +449,5 @@ TEST(host_entries, "gethostbyname and its like; an answer that was cut is asked 
     entry = gethostbyaddr(&address, 4, AF_INET);
     CHECK(entry);
     CHECK_STRING(entry->h_name, "host.two.test");
-    kill(server, SIGKILL);
+    server_stop(server);
 }

@@ -37,6 +37,7 @@
 #include <oskit/error.h>
 #include <sluice/env.h>
 #include <sluice/list.h>
+#include "fence.h"
 
 struct virtio_device;
 struct virtqueue;
@@ -368,20 +369,6 @@ static inline void virtqueue_slot_free(struct virtqueue *queue, uint32_t index)
     slot->next = (uint16_t)queue->free;
     queue->free = index;
     queue->free_count++;
-}
-
-/* Orders all stores before it before all loads after it: between telling the device something and
- * looking whether it wants to be told.
- *
- * QEMU before 8.1, emulating a single processor, leaves fences and the locking of instructions out,
- * though its devices run in another thread: a notification or an interrupt could get lost, and the
- * queue slept for good. For the time-stamp counter it takes a lock of its own, which is a fence. */
-static inline void virtqueue_fence(void)
-{
-    __sync_synchronize();
-#ifdef __x86_64__
-    __asm__ volatile("rdtsc" : : : "eax", "edx", "memory");
-#endif
 }
 
 /* Memory that the device writes at any time is read and written by these, once a call. */

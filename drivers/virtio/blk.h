@@ -121,6 +121,7 @@ struct blk {
     _Atomic unsigned state;
     _Atomic bool watching;      /* the timer is armed */
     _Atomic uintptr_t looks;    /* of the watchdog, so far */
+    _Atomic unsigned asks;      /* the watchdog's: after a late request, so far */
     _Atomic bool detaching;     /* don't arm it any more */
     _Atomic uint64_t completed; /* a device that does nothing between two resets is given up */
     uint64_t completed_at_reset;
@@ -155,6 +156,8 @@ extern const struct sluice_blockqueue_ops blk_ops_table;
 void blk_get_limits(sluice_blockqueue_t *self, struct block_limits *out);
 /* [interrupt] */
 void blk_queue_interrupt(struct virtqueue *virtqueue);
+/* Takes back what the device has used. No lock. [any] */
+void blk_queue_poll(struct blk_queue *queue);
 /* Sends what waits, as far as there are slots, and tells the device. Under the lock. */
 void blk_queue_dispatch(struct blk_queue *queue);
 /* Moves the request to OVER with STATUS. Under the lock. */

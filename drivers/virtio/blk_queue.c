@@ -363,21 +363,22 @@ static inline void slot_back(struct blk_queue *queue, uint32_t index, struct lis
     virtqueue_slot_free(virtqueue, index);
     if (!status && wants_flush(queue->blk, request)) {
         request->device[REQUEST_PHASE] = PHASE_FLUSHING;
+        atomic_fetch_add_explicit(&queue->blk->completed, 1, memory_order_relaxed);
         list_push_front(&queue->waiting, &request->link);
     } else {
         request_over(queue, request, status, over, end);
     }
 }
 
-void blk_queue_interrupt(struct virtqueue *virtqueue)
+static void queue_poll(struct blk_queue *queue, unsigned interrupts)
 {
-    struct blk_queue *queue = virtqueue->driver_data;
+    struct virtqueue *virtqueue = queue->virtqueue;
     uint64_t now = env_time_monotonic();
     struct blk_end end = {.now = now, .started = now};
     struct list over = LIST_INIT(over);
     uint32_t slot, written;
     env_spin_lock(&queue->lock);
-    queue->counts.interrupts++;
+    queue->counts.interrupts += interrupts;
     do {
         while ((slot = virtqueue_next(virtqueue, &written)) != VIRTQUEUE_NONE)
             slot_back(queue, slot, &over, &end);
@@ -392,6 +393,16 @@ void blk_queue_interrupt(struct virtqueue *virtqueue)
     }
     if (broken)
         blk_reset(queue->blk, virtqueue->lie, false);
+}
+
+void blk_queue_poll(struct blk_queue *queue)
+{
+    queue_poll(queue, 0);
+}
+
+void blk_queue_interrupt(struct virtqueue *virtqueue)
+{
+    queue_poll(virtqueue->driver_data, 1);
 }
 
 /* ---- The serial number ---- */

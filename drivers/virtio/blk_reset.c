@@ -2,14 +2,20 @@
  * virtio-blk: a device that lies, hangs or goes.
  *
  * A watchdog looks every few seconds while requests are under way, and not otherwise. A request
- * that the device has had through many looks, or a queue that it broke, means a reset. A slow
- * device gets all its requests once more, for a busy host may need its time for a flush; a device
- * that lied, or has been asked often enough, has them end with OSKIT_EIO. Those that wait go out to
- * the device as it is after the reset. A device that did nothing useful since the reset before, or
- * doesn't come back, is given up.
+ * that the device has had through many looks is late. Then the device is asked, every millisecond
+ * for as long as from one look to the next: whether it is there, and whether it has used something
+ * without a word. If not, or after it broke a queue, it is reset. A slow device gets its requests
+ * once more, for a busy host may need its time for a flush; a device that lied, or has been asked
+ * often enough, has them end with OSKIT_EIO. Those that wait go out to the device as it is after
+ * the reset. A device that did nothing useful since the reset before, or doesn't come back, is
+ * given up.
  *
  * Looks are counted and not the clock's seconds: a machine that was stopped for an hour has taken
- * no look meanwhile, and its disk isn't late.
+ * no look meanwhile, and its disk isn't late. But time may also jump, from one timer to the next,
+ * whenever a machine that counts instructions has nothing to do; then half a minute of looks is
+ * over before a healthy disk has had a millisecond. Against that helps what takes time anywhere:
+ * asking a device, and its reset, before which a device may finish what it has begun. What it
+ * finished so is done.
  *
  * The state decides who resets: only who moves it from RUNNING. While it is RESETTING the queues
  * are stopped, so that nobody else touches the rings.
@@ -17,7 +23,9 @@
 #include "blk.h"
 
 #define LOOK      5000000000ull /* nanoseconds from one look to the next */
-#define LOOKS_MAX 6u            /* that a request may be under way */
+#define LOOKS_MAX 6u            /* that a request may be under way; then it is late */
+#define ASK       1000000ull    /* nanoseconds from one question to the next */
+#define ASKS_MAX  5000u
 #define TRIES_MAX 3u
 
 /* ---- Ending requests ---- */
@@ -33,19 +41,24 @@ static bool request_again(struct block_request *request)
     return true;
 }
 
-/* What the device had: to the front of those that wait, with AGAIN, or to OVER. */
-static void queue_collect(struct blk_queue *queue, bool again, struct list *over, uint64_t now)
+/* What the device had: to the front of those that wait, with AGAIN, or to OVER. How many go out
+ * again. */
+static unsigned queue_collect(struct blk_queue *queue, bool again, struct list *over, uint64_t now)
 {
     struct virtqueue *virtqueue = queue->virtqueue;
+    unsigned anew = 0;
     for (uint32_t slot; (slot = virtqueue_collect(virtqueue)) != VIRTQUEUE_NONE;) {
         struct block_request *request = virtqueue_slot_token(virtqueue, slot);
         virtqueue_slot_free(virtqueue, slot);
-        if (again && request_again(request))
+        if (again && request_again(request)) {
             list_push_front(&queue->waiting, &request->link);
-        else
+            anew++;
+        } else {
             blk_request_over(queue, request, OSKIT_EIO, over, now);
+        }
     }
     virtqueue_clear(virtqueue);
+    return anew;
 }
 
 static void queue_stop(struct blk_queue *queue)
@@ -72,7 +85,7 @@ void blk_give_up(struct blk *blk)
         struct blk_queue *queue = &blk->queues[i];
         env_spin_lock(&queue->lock);
         queue->stopped = queue->dead = true;
-        queue_collect(queue, false, &over, now);
+        (void)queue_collect(queue, false, &over, now);
         for (struct list *link; (link = list_pop_front(&queue->waiting));)
             blk_request_over(queue, request_of(link), OSKIT_EIO, &over, now);
         env_spin_unlock(&queue->lock);
@@ -90,14 +103,23 @@ static bool made_progress(struct blk *blk)
     return progress;
 }
 
-static void requests_collect(struct blk *blk, bool again, struct list *over)
+static unsigned requests_collect(struct blk *blk, bool again, struct list *over)
 {
     uint64_t now = env_time_monotonic();
+    unsigned anew = 0;
     for (unsigned i = 0; i < blk->queue_count; i++) {
         env_spin_lock(&blk->queues[i].lock);
-        queue_collect(&blk->queues[i], again, over, now);
+        anew += queue_collect(&blk->queues[i], again, over, now);
         env_spin_unlock(&blk->queues[i].lock);
     }
+    return anew;
+}
+
+/* What the device has used, whether it interrupted or not. */
+static void blk_poll(struct blk *blk)
+{
+    for (unsigned i = 0; i < blk->queue_count; i++)
+        blk_queue_poll(&blk->queues[i]);
 }
 
 void blk_reset(struct blk *blk, const char *why, bool again)
@@ -110,7 +132,9 @@ void blk_reset(struct blk *blk, const char *why, bool again)
     for (unsigned i = 0; i < blk->queue_count; i++)
         queue_stop(&blk->queues[i]);
     oskit_error_t error = virtio_reset(blk->device);
-    requests_collect(blk, again && !error, &over);
+    if (!error)
+        blk_poll(blk); /* it may have finished what it had before it became still */
+    unsigned anew = requests_collect(blk, again && !error, &over);
     if (!error && !made_progress(blk))
         error = OSKIT_EIO;
     if (!error)
@@ -119,6 +143,7 @@ void blk_reset(struct blk *blk, const char *why, bool again)
         env_log(ENV_LOG_ERROR, "%s: given up", blk->device->name);
         blk_give_up(blk);
     } else {
+        env_log(ENV_LOG_INFO, "%s: it goes on; %u requests are sent anew", blk->device->name, anew);
         atomic_store(&blk->state, BLK_RUNNING);
         for (unsigned i = 0; i < blk->queue_count; i++)
             queue_start(&blk->queues[i]);
@@ -133,7 +158,7 @@ static bool slot_late(const struct virtqueue *virtqueue, uint32_t slot, uintptr_
     if (virtqueue->slots[slot].state != SLOT_IN_FLIGHT)
         return false;
     const struct block_request *request = virtqueue_slot_token(virtqueue, slot);
-    return looks - request->device[REQUEST_SENT] > LOOKS_MAX;
+    return looks - request->device[REQUEST_SENT] >= LOOKS_MAX;
 }
 
 /* Whether the queue has anything; *LATE: something for too long. */
@@ -157,18 +182,32 @@ static bool blk_look(struct blk *blk, bool *late)
     return busy;
 }
 
+/* A request is late. True: the device has been asked often enough. */
+static bool blk_ask(struct blk *blk)
+{
+    bool late;
+    blk_poll(blk);
+    (void)blk_look(blk, &late);
+    unsigned asks = late ? atomic_load(&blk->asks) + 1 : 0;
+    atomic_store(&blk->asks, asks <= ASKS_MAX ? asks : 0);
+    return asks > ASKS_MAX;
+}
+
 static void watchdog(void *arg)
 {
     struct blk *blk = arg;
     bool late;
-    atomic_fetch_add(&blk->looks, 1);
+    if (!atomic_load(&blk->asks))
+        atomic_fetch_add(&blk->looks, 1);
     bool busy = blk_look(blk, &late);
     if (busy && atomic_load(&blk->state) == BLK_RUNNING) {
         if (!virtio_present(blk->device))
             blk_reset(blk, "it has gone", false);
-        else if (late)
-            blk_reset(blk, "a request was not answered in time", true);
+        else if (late && blk_ask(blk))
+            blk_reset(blk, "a request was not answered for half a minute", true);
     }
+    if (!late)
+        atomic_store(&blk->asks, 0);
     /* First "nobody watches", then a look: a request that came in between finds either. */
     atomic_store(&blk->watching, false);
     if (blk_look(blk, &late))
@@ -186,7 +225,8 @@ void blk_watch(struct blk *blk)
     if (atomic_load_explicit(&blk->watching, memory_order_relaxed) ||
         atomic_load(&blk->detaching) || atomic_exchange(&blk->watching, true))
         return;
-    env_timer_start(&blk->watchdog, env_time_monotonic() + LOOK);
+    uint64_t pause = atomic_load(&blk->asks) ? ASK : LOOK;
+    env_timer_start(&blk->watchdog, env_time_monotonic() + pause);
 }
 
 void blk_watch_stop(struct blk *blk)

@@ -1,4 +1,5 @@
 #include "fake_virtio.h"
+#include <stdatomic.h>
 #include <string.h>
 #include <sluice/list.h>
 #include "env.h"
@@ -54,12 +55,25 @@ static void queues_reset(struct fake_virtio *fake)
     pthread_mutex_unlock(&fake->lock);
 }
 
+/* What is there is done before the reset takes the rings away; an interrupt for it isn't. */
+static void finish(struct fake_virtio *fake)
+{
+    bool held = atomic_exchange(&fake->held, false);
+    bool silent = atomic_exchange(&fake->no_interrupt, true);
+
+    fake_virtio_serve(fake);
+    fake->no_interrupt = silent;
+    fake->held = held;
+}
+
 static void set_status(struct virtio_device *device, uint8_t status)
 {
     struct fake_virtio *fake = fake_of(device);
 
     if (status == 0) {
         fake->resets++;
+        if (fake->drains)
+            finish(fake);
         queues_reset(fake);
         if (fake->stuck)
             return;

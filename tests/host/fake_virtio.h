@@ -66,6 +66,7 @@ struct fake_virtio {
     _Atomic bool stuck;        /* doesn't come back from a reset */
     _Atomic bool picky;        /* doesn't accept the driver's features */
     _Atomic bool held;         /* the thread and fake_virtio_serve do nothing */
+    _Atomic bool drains;       /* when reset, first does what is there, held or not */
     _Atomic bool no_interrupt; /* uses requests without a word */
     unsigned left_alone;       /* a bit a queue: the thread and fake_virtio_serve don't touch it */
     /* What happened. */

@@ -465,6 +465,61 @@ static void test_a_device_that_is_slow(void **state)
     env_free(memory, 512);
 }
 
+/* Time jumps from timer to timer, as in a machine that counts instructions and has nothing to do:
+ * what the device finishes before it is reset is done, however often, and nothing is lost. */
+static void test_a_device_that_time_runs_away_from(void **state)
+{
+    (void)state;
+    struct fake_disk disk;
+    struct operation operation;
+    uint8_t *memory = env_alloc(512, ENV_ZERO);
+    env_test_clock_manual(true);
+    fake_disk_init(&disk, SIZE, ALL);
+    sluice_blockqueue_t *queue = disk_open(&disk);
+    disk.virtio.held = disk.virtio.drains = true;
+    for (unsigned round = 0; round < 10; round++) {
+        unsigned resets = disk.virtio.resets, writes = disk.writes, flushes = disk.flushes;
+        operation_init(&operation, BLOCK_WRITE, 0, memory, 512);
+        operation.request.flags = BLOCK_FUA;
+        operation_submit(queue, &operation);
+        env_test_clock_advance(80 * SECOND);
+        assert_int_equal(operation.done, 1);
+        assert_int_equal(operation_wait(&operation), 0);
+        assert_int_equal(disk.virtio.resets, resets + 2);
+        assert_int_equal(disk.writes, writes + 1);
+        assert_int_equal(disk.flushes, flushes + 1);
+    }
+    assert_null(strstr(env_test_log(), "given up"));
+    disk_close(&disk);
+    env_free(memory, 512);
+}
+
+/* The interrupt got lost, not the request: the device is asked before it is reset. */
+static void test_a_device_that_says_nothing(void **state)
+{
+    (void)state;
+    struct fake_disk disk;
+    struct operation operation;
+    uint8_t *memory = env_alloc(512, ENV_ZERO);
+    env_test_clock_manual(true);
+    fake_disk_init(&disk, SIZE, ALL);
+    sluice_blockqueue_t *queue = disk_open(&disk);
+    unsigned resets = disk.virtio.resets;
+    hold(&disk, queue, &operation, memory);
+    env_test_clock_advance(31 * SECOND); /* late, and being asked */
+    assert_int_equal(operation.done, 0);
+    disk.virtio.no_interrupt = true;
+    disk.virtio.held = false;
+    fake_virtio_serve(&disk.virtio);
+    env_test_clock_advance(SECOND / 100);
+    assert_int_equal(operation_wait(&operation), 0);
+    disk.virtio.no_interrupt = false;
+    assert_int_equal(transfer(queue, BLOCK_READ, 0, memory, 512), 0);
+    assert_int_equal(disk.virtio.resets, resets);
+    disk_close(&disk);
+    env_free(memory, 512);
+}
+
 /* One request alone is never answered: the others go on, and it ends after some tries. */
 static void test_a_request_that_is_lost(void **state)
 {
@@ -653,6 +708,8 @@ int main(void)
         HARNESS_TEST(test_plug),
         HARNESS_TEST(test_a_queue_a_cpu),
         HARNESS_TEST(test_a_device_that_is_slow),
+        HARNESS_TEST(test_a_device_that_time_runs_away_from),
+        HARNESS_TEST(test_a_device_that_says_nothing),
         HARNESS_TEST(test_a_request_that_is_lost),
         HARNESS_TEST(test_a_device_that_is_given_up),
         HARNESS_TEST(test_a_device_that_lies_is_reset),

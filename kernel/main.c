@@ -31,7 +31,7 @@ static void cpu_init(void)
     features_apply_cpu();
     trap_init_cpu();
     fpu_init_cpu();
-    string_init(cpu_features.erms && !cpu_features.emulated);
+    string_init(cpu_features.fast_strings);
 }
 
 /* The boot stack has no guard page, and the idle thread's is where interrupts find the boot CPU

@@ -91,6 +91,7 @@ void features_init(void)
     features_structured(f);
     features_extended(f);
     features_hypervisor(f);
+    f->fast_strings = f->erms && !f->emulated;
 }
 
 void features_apply_cpu(void)

@@ -17,10 +17,11 @@ struct cpu_features {
     bool erms, fsrm; /* fast rep movsb, also for short copies */
     bool rdrand, rdseed;
     bool invariant_tsc;
-    bool hypervisor;  /* some virtual machine */
-    bool emulated;    /* QEMU's TCG: instructions cost what performance notes for it say, whatever
-                         the flags promise */
-    uint32_t tsc_khz; /* told by the hypervisor, or 0 */
+    bool hypervisor;   /* some virtual machine */
+    bool emulated;     /* QEMU's TCG: instructions cost what performance notes for it say, whatever
+                          the flags promise */
+    bool fast_strings; /* rep movsb moves large blocks faster than words do */
+    uint32_t tsc_khz;  /* told by the hypervisor, or 0 */
 };
 extern struct cpu_features cpu_features;
 

@@ -15,7 +15,8 @@ int user_cmpxchg32(uint32_t *user, uint32_t expected, uint32_t desired, uint32_t
 int user_store_every8(uint16_t *user, const uint16_t *from, size_t count);
 
 _Static_assert(USER_END == 0x00007ffffffff000 && offsetof(struct cpu_features, smap) == 0x5e &&
-                   ABI_EFAULT == 14 && ABI_ENAMETOOLONG == 36,
+                   offsetof(struct cpu_features, fast_strings) == 0x68 && ABI_EFAULT == 14 &&
+                   ABI_ENAMETOOLONG == 36,
                "usercopy.S");
 
 static inline bool range_good(const void *user, size_t size)

@@ -98,6 +98,11 @@ void inet_loopback_drop(struct netif *netif);
 void inet_configure_added(struct inet_netif *netif);
 void inet_configure_removed(struct inet_netif *netif);
 
+/* ---- discovery.c ---- */
+
+/* Whether lwIP and sockets may have P, an ICMPv6 message behind HEADER bytes, being received. */
+bool inet_discovery_believes(struct pbuf *p, u16_t header);
+
 /* ---- route.c ---- */
 
 /* An address of ours, on any interface; NULL: none. */

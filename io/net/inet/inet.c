@@ -106,7 +106,7 @@ static void show_addresses6(struct netif *netif, struct inet_interface *out)
         inet_address_put6(&out->addresses[at].address, address,
                           ip6_addr_isloopback(address) ? 128 : 64);
         out->addresses[at].scope = scope6(address);
-        out->addresses[at].tentative = ip6_addr_istentative(state);
+        out->addresses[at].tentative = !ip6_addr_isvalid(state); /* or another's: never usable */
         out->addresses[at].permanent = netif_ip6_addr_isstatic(netif, i);
         out->addresses[at].valid = lifetime(netif_ip6_addr_valid_life(netif, i));
         out->addresses[at].preferred = lifetime(netif_ip6_addr_pref_life(netif, i));

@@ -3,6 +3,7 @@
  * own before lwIP has them (it takes notice of none of these), and given to the socket that sent.
  */
 #include <sluice/string.h>
+#include "core_private.h"
 #include "inet_sock.h"
 #include "lwip/ip.h"
 #include "lwip/pbuf.h"
@@ -152,6 +153,10 @@ static u8_t event_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_
 
     (void)arg;
     (void)pcb;
+    if (v6 && !inet_discovery_believes(p, header)) {
+        pbuf_free(p);
+        return 1;
+    }
     if (p->tot_len < header + ICMP_FIXED)
         return 0;
     complaint.type = pbuf_get_at(p, header);

@@ -29,6 +29,7 @@ $(LWIP_TREE).fetched: scripts/source
 # the window up. There, 2.1.3 asserts that no peer does so.
 # And whatever acknowledges more says how large the window is from there on, even if it was sent again and so is old:
 # 2.1.3 keeps the size, so that the window's end moves beyond all that the peer has offered.
+# And a packet of IPv6 that came in fragments is what its first one says, not the one that came first or last.
 $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	$(Q)sed -i 's|= 3000 / TCP_SLOW_INTERVAL|= LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL|' $(LWIP_TREE)/src/core/tcp.c
 	$(Q)sed -i -e '/LWIP_ASSERT("tcp_receive: tcplen > rcv_wnd/d' \
@@ -36,6 +37,11 @@ $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	    -e 's/if (\(TCP_SEQ_LT(pcb->snd_wl1, seqno)\)/if (TCP_SEQ_BETWEEN(ackno, pcb->lastack + 1, pcb->snd_nxt) || \1/' \
 	    -e 's/rcv_wnd -= \(tcplen\|TCP_TCPLEN(cseg)\);/rcv_wnd -= LWIP_MIN(pcb->rcv_wnd, \1);/' \
 	    $(LWIP_TREE)/src/core/tcp_in.c
+	$(Q)sed -i 's/^        ip6hdr = \((struct ip6_hdr \*)p->payload;\)$$/        ip_data.current_ip6_header = ip6hdr = \1/' \
+	    $(LWIP_TREE)/src/core/ipv6/ip6.c
+	$(Q)sed -i -e 's/orig_hdr, sizeof(iprh))/orig_hdr, sizeof(*iprh))/' \
+	    -e 's/^  if (start == 0) {$$/  if (start == 0 \&\& (ipr->nexth = frag_hdr->_nexth, 1)) {/' \
+	    $(LWIP_TREE)/src/core/ipv6/ip6_frag.c
 	$(Q)touch $@
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.

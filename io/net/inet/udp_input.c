@@ -176,7 +176,8 @@ static bool checksum_good(struct pbuf *p, const struct udp_hdr *header, struct n
                             ip_current_dest_addr()) == 0;
 }
 
-/* Makes P the payload alone; false: it isn't a datagram, and P is as before. */
+/* Makes P the payload alone; false: it isn't a datagram, and P is as before. lwIP finds that too,
+ * and counts it. */
 static bool strip(struct pbuf *p, struct netif *netif)
 {
     u16_t ip_length = ip_current_header_tot_len();
@@ -195,7 +196,6 @@ static bool strip(struct pbuf *p, struct netif *netif)
         pbuf_realloc(p, length);
     if (!checksum_good(p, header, netif)) {
         pbuf_add_header_force(p, ip_length);
-        UDP_STATS_INC(udp.chkerr);
         return false;
     }
     pbuf_remove_header(p, UDP_HEADER);

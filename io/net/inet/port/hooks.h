@@ -6,6 +6,7 @@
 #include "lwip/ip_addr.h"
 
 struct netif;
+struct pbuf;
 struct tcp_pcb;
 struct tcp_hdr;
 
@@ -15,6 +16,9 @@ u32_t inet_hook_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *r
 /* A segment, its header in host order, is about to go to PCB (also a listening one); other than
  * ERR_OK: it is not. tcp_listen.c. */
 err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header);
+/* P, an IPv6 packet, has come by NETIF: nonzero if lwIP is not to see it, and it is freed then.
+ * header6.c. */
+int inet_hook_input6(struct pbuf *p, struct netif *netif);
 /* The interface towards DEST; SRC may be NULL. NULL: no route. */
 struct netif *inet_hook_route4(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *inet_hook_route6(const ip6_addr_t *src, const ip6_addr_t *dest);

@@ -145,6 +145,7 @@
 #define LWIP_HOOK_TCP_ISN  inet_hook_isn
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, all, one, two, p) \
     inet_hook_tcp_packet((pcb), (header))
+#define LWIP_HOOK_IP6_INPUT(p, netif)        inet_hook_input6((p), (netif))
 #define LWIP_HOOK_IP4_ROUTE_SRC(src, dest)   inet_hook_route4((src), (dest))
 #define LWIP_HOOK_ETHARP_GET_GW(netif, dest) inet_hook_gateway4((netif), (dest))
 #define LWIP_HOOK_IP6_ROUTE(src, dest)       inet_hook_route6((src), (dest))

@@ -287,6 +287,46 @@ static void test_routes(void **state)
     request_put(&request, 1, "\xac\x10\0\0", 4);
     request_put(&request, 4, &index, 4);
     assert_int_equal(ask(socket, &request), -22);
+    body[1] = 16;
+    index = 2 + 256;
+    request_begin(&request, RTM_NEWROUTE, 0, body, sizeof body);
+    request_put(&request, 1, "\xac\x10\0\0", 4);
+    request_put(&request, 4, &index, 4);
+    assert_int_equal(ask(socket, &request), -19);
+    oskit_iunknown_release((oskit_iunknown_t *)socket);
+    net_end();
+}
+
+static int neighbour_ask(sluice_socket_t *socket, uint16_t type, int32_t index, const char *address)
+{
+    struct {
+        uint8_t family, pad[3];
+        int32_t index;
+        uint16_t state;
+        uint8_t flags, type;
+    } body = {.family = SOCKET_INET, .index = index};
+    struct request request;
+
+    request_begin(&request, type, NLM_F_CREATE, &body, sizeof body);
+    request_put(&request, 1, address, 4);
+    request_put(&request, 2, "\2\0\0\0\0\7", 6);
+    return ask(socket, &request);
+}
+
+/* The loopback has none. */
+static void test_neighbours(void **state)
+{
+    (void)state;
+    net_begin();
+    sluice_socket_t *socket = net_open(SOCKET_NETLINK, SOCKET_RAW, 0);
+    unsigned before = dump(socket, RTM_GETNEIGH, 0, neighbour_seen);
+    assert_int_equal(neighbour_ask(socket, RTM_NEWNEIGH, 2, "\x0a\0\2\7"), 0);
+    assert_int_equal(dump(socket, RTM_GETNEIGH, 0, neighbour_seen), before + 1);
+    assert_int_equal(neighbour_ask(socket, RTM_NEWNEIGH, 1, "\x7f\0\0\2"), -22);
+    assert_int_equal(neighbour_ask(socket, RTM_NEWNEIGH, 9, "\x0a\0\2\7"), -19);
+    assert_int_equal(neighbour_ask(socket, RTM_DELNEIGH, 2, "\x0a\0\2\7"), 0);
+    assert_int_equal(neighbour_ask(socket, RTM_DELNEIGH, 2, "\x0a\0\2\7"), -2);
+    assert_int_equal(dump(socket, RTM_GETNEIGH, 0, neighbour_seen), before);
     oskit_iunknown_release((oskit_iunknown_t *)socket);
     net_end();
 }
@@ -403,9 +443,9 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_dumps),   HARNESS_TEST(test_links), HARNESS_TEST(test_addresses),
-        HARNESS_TEST(test_routes),  HARNESS_TEST(test_ports), HARNESS_TEST(test_groups),
-        HARNESS_TEST(test_damaged),
+        HARNESS_TEST(test_dumps),  HARNESS_TEST(test_links),      HARNESS_TEST(test_addresses),
+        HARNESS_TEST(test_routes), HARNESS_TEST(test_neighbours), HARNESS_TEST(test_ports),
+        HARNESS_TEST(test_groups), HARNESS_TEST(test_damaged),
     };
     return cmocka_run_group_tests_name("netlink", tests, NULL, NULL);
 }

@@ -74,6 +74,9 @@ static oskit_error_t set4(const struct inet_neighbour *neighbour, bool remove)
     struct eth_addr hardware;
     memcpy(&address.addr, neighbour->address.bytes, sizeof address.addr);
     memcpy(&hardware, neighbour->hardware, sizeof hardware);
+    const struct netif *netif = ip4_route(&address);
+    if (!remove && netif && netif->hwaddr_len != ETH_HWADDR_LEN)
+        return OSKIT_E_INVALIDARG; /* the loopback's: nobody asks for them */
     err_t error = remove ? etharp_remove_static_entry(&address)
                          : etharp_add_static_entry(&address, &hardware);
     if (error == ERR_RTE)

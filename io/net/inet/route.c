@@ -9,6 +9,7 @@
 #include <sluice/string.h>
 #include "core_private.h"
 #include "hooks.h"
+#include "inet_sock.h"
 #include "io/net/family.h"
 #include "lwip/ip6.h"
 #include "lwip/nd6.h"
@@ -237,7 +238,7 @@ static oskit_error_t route_check(struct inet_route *route)
     if (!route->interface)
         return route->gateway.family ? OSKIT_ENETUNREACH : OSKIT_ENODEV;
     destination_cut(&route->destination);
-    return netif_get_by_index((u8_t)route->interface) ? OSKIT_SUCCESS : OSKIT_ENODEV;
+    return inet_netif(route->interface) ? OSKIT_SUCCESS : OSKIT_ENODEV;
 }
 
 static void table_enter(struct route *route)

@@ -10,9 +10,10 @@
  * Promised is: what an fsync returned for is there; a file's bytes are its own, never what was on
  * the disk before; a file that was renamed over another is the old or the new one, whole. And all
  * of it once more while another thread commits at any moment, as the journal's own does every few
- * seconds.
+ * seconds; and with extended attributes and flags of files among what changes.
  *
- * SLUICE_POWERCUTS sets the number of cuts (make soak), SLUICE_POWERCUT_SEED where they begin.
+ * SLUICE_POWERCUTS sets the number of cuts (make soak), SLUICE_POWERCUT_SEED where they begin,
+ * SLUICE_POWERCUT_ONLY the names of the tests, as a pattern.
  */
 #include "harness.h"
 
@@ -25,6 +26,7 @@
 #include <oskit/io/absio.h>
 #include <sluice/block.h>
 #include <sluice/faultdisk.h>
+#include "crash_attributes.h"
 #include "ext2_image.h"
 
 #define FILES       12u
@@ -57,6 +59,8 @@ struct walk {
     uint32_t truncated[IDS]; /* events when the file of an id was first truncated, and 1; 0: not */
     struct promise promises[PROMISES];
     unsigned promise_count;
+    bool with_attributes;
+    struct crash_attributes attributes;
 };
 
 static uint64_t draw(struct walk *w, uint64_t bound)
@@ -224,13 +228,24 @@ static void step_dirs(struct walk *w)
         assert_int_equal(oskit_dir_rmdir(w->root, name), 0);
 }
 
+/* Of a file that stays, or of one that comes and goes. */
+static void step_attribute(struct walk *w, unsigned which, const char *name)
+{
+    bool other = w->files[which].id != 0 && draw(w, 3) == 0;
+
+    crash_attributes_step(&w->attributes, w->root, w->disk, draw(w, UINT64_MAX),
+                          other ? name : NULL);
+}
+
 static void step(struct walk *w)
 {
     unsigned which = (unsigned)draw(w, FILES), kind = (unsigned)draw(w, 20);
     char name[NAME_SIZE];
 
     snprintf(name, sizeof name, "file%u", which);
-    if (kind < 9)
+    if (w->with_attributes && draw(w, 2) == 0)
+        step_attribute(w, which, name);
+    else if (kind < 9)
         step_append(w, which, name);
     else if (kind < 11)
         step_unlink(w, which, name);
@@ -326,6 +341,24 @@ static void judge_tree(struct walk *w, uint32_t count, oskit_dir_t *root)
     }
 }
 
+static void judge_attributes(struct walk *w, uint32_t count, oskit_dir_t *root)
+{
+    char name[NAME_SIZE];
+    const char *wrong;
+
+    for (unsigned i = 0; i < CRASH_KEPT; i++) {
+        wrong = crash_attributes_judge(&w->attributes, root, count, i);
+        if (wrong)
+            complain(w, count, wrong, "a kept file");
+    }
+    for (unsigned i = 0; i < FILES; i++) {
+        snprintf(name, sizeof name, "file%u", i);
+        wrong = crash_attributes_judge_other(&w->attributes, root, name);
+        if (wrong)
+            complain(w, count, wrong, name);
+    }
+}
+
 /* e2fsck replays the log, and there is nothing that it would ask about. */
 static void judge_e2fsck(struct walk *w, uint32_t count, const char *flags)
 {
@@ -351,6 +384,8 @@ static void judge_mount(struct walk *w, uint32_t count)
         complain(w, count, "isn't mounted", "the image");
     } else {
         judge_tree(w, count, image.root);
+        if (w->with_attributes)
+            judge_attributes(w, count, image.root);
         ext2_image_unmount(&image);
         ext2_image_save(&image);
         judge_e2fsck(w, count, "-fn");
@@ -378,7 +413,7 @@ struct kind {
     unsigned kilobytes;
 };
 
-static void walk_begin(struct walk *w, const struct kind *kind, uint64_t seed)
+static void walk_begin(struct walk *w, const struct kind *kind, uint64_t seed, bool attributes)
 {
     struct ext2_options mount = {.name = "image"};
     int fd;
@@ -386,6 +421,9 @@ static void walk_begin(struct walk *w, const struct kind *kind, uint64_t seed)
     memset(w, 0, sizeof *w);
     w->random = seed * 0x9e3779b97f4a7c15ull + 1;
     ext2_image_make(&w->image, kind->options, kind->kilobytes, NULL);
+    w->with_attributes = attributes;
+    if (attributes)
+        crash_attributes_make(&w->attributes, &w->image);
     w->size = (uint64_t)kind->kilobytes << 10;
     w->base = malloc(w->size);
     fd = open(w->image.path, O_RDWR);
@@ -404,6 +442,7 @@ static void walk_end(struct walk *w)
     munmap(w->cut, w->size);
     free(w->base);
     ext2_image_free(&w->image);
+    env_test_join_threads(); /* one of each mount: together they would become too many */
 }
 
 /* Cuts at every flush, as far as CUTS go, and at random points for the other half. */
@@ -451,11 +490,12 @@ static void walk_steps(struct walk *w, bool commit)
         pthread_join(c.thread, NULL);
 }
 
-static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts, bool commit)
+static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts, bool commit,
+                     bool attributes)
 {
     static struct walk w;
 
-    walk_begin(&w, kind, seed);
+    walk_begin(&w, kind, seed, attributes);
     walk_steps(&w, commit);
     oskit_dir_release(w.root);
     oskit_filesystem_release(w.fs);
@@ -487,26 +527,39 @@ static unsigned long number(const char *variable, unsigned long otherwise)
 #define CUTS 1000
 #endif
 
-static void walks(unsigned long cuts, bool commit)
+static void walks(unsigned long cuts, bool commit, bool attributes)
 {
     uint64_t seed = number("SLUICE_POWERCUT_SEED", 1);
     unsigned long done = 0;
 
+    failures = 0;
     for (; done < cuts; seed++)
-        done += walk(&kinds[seed % SLUICE_COUNT(kinds)], seed, CUTS_A_WALK, commit);
+        done += walk(&kinds[seed % SLUICE_COUNT(kinds)], seed, CUTS_A_WALK, commit, attributes);
     print_message("%lu power cuts, %u failures\n", done, failures);
 }
 
 static void test_power_cuts_lose_nothing_promised(void **state)
 {
     (void)state;
-    walks(number("SLUICE_POWERCUTS", CUTS), false);
+    walks(number("SLUICE_POWERCUTS", CUTS), false, false);
 }
 
 static void test_power_cuts_lose_nothing_while_another_commits(void **state)
 {
     (void)state;
-    walks(number("SLUICE_POWERCUTS", CUTS) / 2, true);
+    walks(number("SLUICE_POWERCUTS", CUTS) / 2, true, false);
+}
+
+static void test_power_cuts_lose_no_attributes(void **state)
+{
+    (void)state;
+    walks(number("SLUICE_POWERCUTS", CUTS) / 4, false, true);
+}
+
+static void test_power_cuts_lose_no_attributes_while_another_commits(void **state)
+{
+    (void)state;
+    walks(number("SLUICE_POWERCUTS", CUTS) / 4, true, true);
 }
 
 int main(void)
@@ -514,11 +567,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_power_cuts_lose_nothing_promised),
         HARNESS_TEST(test_power_cuts_lose_nothing_while_another_commits),
+        HARNESS_TEST(test_power_cuts_lose_no_attributes),
+        HARNESS_TEST(test_power_cuts_lose_no_attributes_while_another_commits),
     };
 
     if (!ext2_image_tools()) {
         puts("skipped: no e2fsprogs");
         return 0;
     }
+    cmocka_set_test_filter(getenv("SLUICE_POWERCUT_ONLY"));
     return cmocka_run_group_tests_name("powercut", tests, NULL, NULL);
 }

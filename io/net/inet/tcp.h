@@ -144,6 +144,8 @@ struct inet_port *tcp_port_of(const struct tcp_pcb *pcb);
 /* ---- tcp_event.c ---- */
 
 void tcp_callbacks_set(struct tcp_socket *t);
+/* Whose connection PCB is; NULL: no socket's. */
+struct tcp_socket *tcp_socket_of(const struct tcp_pcb *pcb);
 /* The readiness from the state; tells waiters of EVENTS as well. */
 void tcp_level(struct tcp_socket *t, uint32_t events);
 /* The connection is over with ERROR (success: properly). */

@@ -262,6 +262,11 @@ static err_t event_poll(void *arg, struct tcp_pcb *pcb)
     return ERR_OK;
 }
 
+struct tcp_socket *tcp_socket_of(const struct tcp_pcb *pcb)
+{
+    return pcb->recv == event_receive ? pcb->callback_arg : NULL;
+}
+
 void tcp_callbacks_set(struct tcp_socket *t)
 {
     tcp_arg(t->pcb, t);

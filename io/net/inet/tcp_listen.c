@@ -139,6 +139,22 @@ err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
     }
 }
 
+/* lwIP would announce all that a SYN can: the peer may send no more at first than the socket that
+ * connects, or the listener, has room for. */
+void inet_hook_tcp_syn(struct tcp_pcb *pcb, struct tcp_hdr *header)
+{
+    const struct tcp_socket *t = NULL;
+
+    if (!(TCPH_FLAGS(header) & TCP_SYN))
+        return;
+    if (pcb->state == SYN_SENT)
+        t = tcp_socket_of(pcb);
+    else if (pcb->listener != NULL && pcb->listener->callback_arg != NULL)
+        t = member_for(pcb->listener->callback_arg, &pcb->remote_ip, pcb->remote_port);
+    if (t != NULL && tcp_window(t) < lwip_ntohs(header->wnd))
+        header->wnd = lwip_htons((u16_t)tcp_window(t));
+}
+
 /* ---- A connection comes ---- */
 
 static void inherit(struct tcp_socket *child, const struct tcp_socket *parent)

@@ -19,6 +19,8 @@ err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header);
 /* P, an IPv6 packet, has come by NETIF: nonzero if lwIP is not to see it, and it is freed then.
  * header6.c. */
 int inet_hook_input6(struct pbuf *p, struct netif *netif);
+/* PCB, whose handshake isn't over, is about to send a segment with HEADER. tcp_listen.c. */
+void inet_hook_tcp_syn(struct tcp_pcb *pcb, struct tcp_hdr *header);
 /* The interface towards DEST; SRC may be NULL. NULL: no route. */
 struct netif *inet_hook_route4(const ip4_addr_t *src, const ip4_addr_t *dest);
 struct netif *inet_hook_route6(const ip6_addr_t *src, const ip6_addr_t *dest);

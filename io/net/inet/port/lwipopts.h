@@ -146,6 +146,10 @@
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, all, one, two, p) \
     inet_hook_tcp_packet((pcb), (header))
 #define LWIP_HOOK_IP6_INPUT(p, netif)        inet_hook_input6((p), (netif))
+/* No option of ours, but the place where a segment's header can still be changed. */
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options)                                 \
+    ((pcb) != NULL && (pcb)->state <= SYN_RCVD ? inet_hook_tcp_syn((pcb), (header)) : (void)0, \
+     (options))
 #define LWIP_HOOK_IP4_ROUTE_SRC(src, dest)   inet_hook_route4((src), (dest))
 #define LWIP_HOOK_ETHARP_GET_GW(netif, dest) inet_hook_gateway4((netif), (dest))
 #define LWIP_HOOK_IP6_ROUTE(src, dest)       inet_hook_route6((src), (dest))

@@ -1,0 +1,155 @@
+/* The window that a connection begins with, on the wire: no more than the socket has room for. */
+#include "net_case.h"
+
+#include "io/net/inet/checksum.h"
+#include "io/net/socket_option.h"
+
+#define ETHERNET  14u
+#define OUR_PORT  6000
+#define PEER_PORT 7000
+#define SYN       2u
+
+static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
+static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
+static uint8_t frame[ETHERNET + 40];
+
+static void put16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static void put_sum(uint8_t *at, uint16_t sum)
+{
+    sum = (uint16_t)~sum;
+    memcpy(at, &sum, sizeof sum);
+}
+
+static void neighbour_answers(void)
+{
+    static const uint8_t arp[18] = {0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 10, 0, 2, 2};
+
+    memset(frame, 0, sizeof frame);
+    memcpy(frame, our_mac, 6);
+    memcpy(frame + 6, peer_mac, 6);
+    put16(frame + 12, 0x806);
+    memcpy(frame + ETHERNET, arp, sizeof arp);
+    memcpy(frame + ETHERNET + 18, our_mac, 6);
+    memcpy(frame + ETHERNET + 24, our_ip, 4);
+    fake_card_arrive(net_card, frame, ETHERNET + 28, 0, 0);
+}
+
+static void syn_arrives(uint16_t from)
+{
+    uint8_t *ip = frame + ETHERNET, *tcp = ip + 20;
+
+    memset(frame + 12, 0, sizeof frame - 12);
+    put16(frame + 12, 0x800);
+    ip[0] = 0x45;
+    put16(ip + 2, 40);
+    ip[8] = 64;
+    ip[9] = 6;
+    memcpy(ip + 12, peer_ip, 4);
+    memcpy(ip + 16, our_ip, 4);
+    put_sum(ip + 10, inet_sum(ip, 20));
+    put16(tcp, from);
+    put16(tcp + 2, OUR_PORT);
+    tcp[12] = 0x50;
+    tcp[13] = SYN;
+    put16(tcp + 14, 0xffff);
+    fake_card_arrive(net_card, frame, sizeof frame, 0, PACKET_SUM_GOOD);
+}
+
+/* The window that the next SYN sent announces. */
+static uint32_t window_sent(void)
+{
+    struct fake_frame sent;
+    uint32_t window;
+
+    for (;;) {
+        assert_true(fake_card_take(net_card, &sent));
+        const uint8_t *tcp = sent.bytes + ETHERNET + 20;
+        bool syn = sent.bytes[ETHERNET + 9] == 6 && (tcp[13] & SYN);
+        window = (uint32_t)tcp[14] << 8 | tcp[15];
+        free(sent.bytes);
+        if (syn)
+            return window;
+    }
+}
+
+static struct socket_address name_of(const uint8_t *address, uint16_t port)
+{
+    struct socket_address name = {.length = 16};
+
+    name.u.in.family = SOCKET_INET;
+    name.u.in.port = __builtin_bswap16(port);
+    memcpy(name.u.in.address, address, 4);
+    return name;
+}
+
+/* What the socket says of its buffer, as far as a SYN can say it. */
+static uint32_t window_wanted(sluice_socket_t *s)
+{
+    int size;
+
+    assert_int_equal(net_get(s, SOCKET_SOL_SOCKET, SOCKET_SO_RCVBUF, &size, sizeof size), 0);
+    return size < 65535 ? (uint32_t)size : 65535;
+}
+
+static const int buffers[] = {0, 1, 1500, 8192, 30000, 32767, 32768, 200000};
+
+static sluice_socket_t *open_of(int buffer)
+{
+    sluice_socket_t *s = net_open(SOCKET_INET, SOCKET_STREAM, 0);
+
+    if (buffer != 0)
+        assert_int_equal(net_set(s, SOCKET_SOL_SOCKET, SOCKET_SO_RCVBUF, &buffer, sizeof buffer),
+                         0);
+    return s;
+}
+
+static void test_who_connects(void **state)
+{
+    struct socket_address peer = name_of(peer_ip, PEER_PORT);
+
+    (void)state;
+    net_begin();
+    neighbour_answers();
+    fake_card_clear(net_card);
+    for (size_t i = 0; i < SLUICE_COUNT(buffers); i++) {
+        sluice_socket_t *s = open_of(buffers[i]);
+        assert_int_equal(s->ops->connect(s, &peer), OSKIT_EINPROGRESS);
+        assert_int_equal(window_sent(), window_wanted(s));
+        sluice_socket_release(s);
+    }
+    net_end();
+}
+
+static void test_who_listens(void **state)
+{
+    struct socket_address name = name_of(our_ip, OUR_PORT);
+    uint16_t from = PEER_PORT;
+
+    (void)state;
+    net_begin();
+    neighbour_answers();
+    fake_card_clear(net_card);
+    for (size_t i = 0; i < SLUICE_COUNT(buffers); i++) {
+        sluice_socket_t *s = open_of(buffers[i]);
+        assert_int_equal(s->ops->bind(s, &name), 0);
+        assert_int_equal(s->ops->listen(s, 5), 0);
+        syn_arrives(++from);
+        assert_int_equal(window_sent(), window_wanted(s));
+        sluice_socket_release(s);
+    }
+    net_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        HARNESS_TEST(test_who_connects),
+        HARNESS_TEST(test_who_listens),
+    };
+    return cmocka_run_group_tests_name("tcp window", tests, NULL, NULL);
+}

@@ -71,11 +71,18 @@ static long receive(int fd, size_t room, int flags)
     return got;
 }
 
+/* Behind the error is who complained. */
 static void show_error(const struct cmsghdr *header)
 {
     struct sock_extended_err error;
+    struct sockaddr_in offender;
 
     memcpy(&error, CMSG_DATA(header), sizeof(error));
+    memcpy(&offender, CMSG_DATA(header) + sizeof(error), sizeof(offender));
+    printf("from family %d, port %d", offender.sin_family, offender.sin_port);
+    if (offender.sin_family == AF_INET)
+        printf(", %#x", ntohl(offender.sin_addr.s_addr));
+    printf(": ");
     printf("error %d, origin %d, type %d, code %d, info %d, data %d\n", (int)error.ee_errno,
            error.ee_origin, error.ee_type, error.ee_code, (int)error.ee_info, (int)error.ee_data);
 }
@@ -114,15 +121,32 @@ static void errors(int family)
     poll(&poll_fd, 1, 0);
     SHOW(poll_fd.revents);
     SHOW(receive(fd, sizeof(control), 0));
-    /* How much of the datagram comes back is the complainer's choice. */
-    SHOW_OK(receive(fd, sizeof(control), MSG_ERRQUEUE));
+    SHOW(receive(fd, sizeof(control), MSG_ERRQUEUE));
     show_control();
     SHOW(receive(fd, sizeof(control), MSG_ERRQUEUE));
     SHOW(connect(fd, (struct sockaddr *)&name, length));
     SHOW(send(fd, "abcdef", 6, 0));
     SHOW(send(fd, "abcdef", 6, 0));
-    SHOW_OK(receive(fd, 20, MSG_ERRQUEUE));
+    SHOW(receive(fd, 20, MSG_ERRQUEUE));
     SHOW(receive(fd, 0, MSG_ERRQUEUE));
+    close(fd);
+}
+
+/* Much comes back of much, but not all. */
+static void long_errors(int family)
+{
+    static char bytes[2000];
+    int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, port, on = 1;
+    int option = family == AF_INET ? IP_RECVERR : IPV6_RECVERR;
+    struct sockaddr_storage name;
+    int fd = socket(family, SOCK_DGRAM, 0);
+
+    close(bound(family, &port));
+    socklen_t length = loopback(family, port, &name);
+    printf("-- long errors of family %d\n", family);
+    SHOW(setsockopt(fd, level, option, &on, sizeof(on)));
+    SHOW(sendto(fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&name, length));
+    SHOW(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_ERRQUEUE));
     close(fd);
 }
 
@@ -154,6 +178,8 @@ int main(void)
 {
     errors(AF_INET);
     errors(AF_INET6);
+    long_errors(AF_INET);
+    long_errors(AF_INET6);
     arrivals(AF_INET);
     arrivals(AF_INET6);
     return 0;

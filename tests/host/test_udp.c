@@ -153,13 +153,13 @@ static const struct {
     oskit_error_t error;
     bool fatal;
 } complaints[] = {
-    {3, 0, OSKIT_ENETUNREACH, false},  {3, 1, OSKIT_EHOSTUNREACH, false},
-    {3, 2, OSKIT_ENOPROTOOPT, true},   {3, 3, OSKIT_ECONNREFUSED, true},
-    {3, 5, OSKIT_EOPNOTSUPP, false},   {3, 6, OSKIT_ENETUNREACH, true},
-    {3, 9, OSKIT_ENETUNREACH, true},   {3, 10, OSKIT_EHOSTUNREACH, true},
-    {3, 11, OSKIT_ENETUNREACH, false}, {3, 12, OSKIT_EHOSTUNREACH, false},
-    {3, 13, OSKIT_EHOSTUNREACH, true}, {11, 0, OSKIT_EHOSTUNREACH, false},
-    {12, 0, OSKIT_EPROTO, true},
+    {3, 0, OSKIT_ENETUNREACH, false},   {3, 1, OSKIT_EHOSTUNREACH, false},
+    {3, 2, OSKIT_ENOPROTOOPT, true},    {3, 3, OSKIT_ECONNREFUSED, true},
+    {3, 4, OSKIT_EMSGSIZE, true},       {3, 5, OSKIT_EOPNOTSUPP, false},
+    {3, 6, OSKIT_ENETUNREACH, true},    {3, 9, OSKIT_ENETUNREACH, true},
+    {3, 10, OSKIT_EHOSTUNREACH, true},  {3, 11, OSKIT_ENETUNREACH, false},
+    {3, 12, OSKIT_EHOSTUNREACH, false}, {3, 13, OSKIT_EHOSTUNREACH, true},
+    {11, 0, OSKIT_EHOSTUNREACH, false}, {12, 0, OSKIT_EPROTO, true},
 };
 
 /* What a connected socket is told, with IP_RECVERR of everything. */
@@ -196,12 +196,74 @@ static void test_complaints(void **state)
         assert_int_equal(room[20], 2);
         assert_int_equal(room[21], type);
         assert_int_equal(room[22], code);
+        assert_int_equal(*(uint32_t *)(void *)(room + 24), type == 3 && code == 4 ? 1400 : 0);
+        assert_int_equal(room[32], SOCKET_INET); /* and who complained */
+        assert_memory_equal(room + 36, peer_ip, 4);
         assert_int_equal(net_receive(s, bytes, sizeof bytes, &message), OSKIT_EWOULDBLOCK);
         assert_int_equal(net_set_int(s, INET_SOL_IP, INET_IP_RECVERR, 0), 0);
         assert_int_equal(s->ops->connect(s, &none), 0);
         free(sent.bytes);
     }
     sluice_socket_release(s);
+    net_end();
+}
+
+/* Of a long datagram all comes back that is in the complaint. Who doesn't look for the path's MTU
+ * isn't told of it. */
+static void test_long_complaints(void **state)
+{
+    static char text[1000], bytes[1000];
+    struct socket_message message = {.flags = SOCKET_MSG_ERRQUEUE};
+    struct socket_address peer = name_of(peer_ip, PEER_PORT);
+    struct fake_frame sent;
+
+    (void)state;
+    begin();
+    sluice_socket_t *s = open_bound(5000);
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 7 + (i >> 8));
+    assert_int_equal(net_set_int(s, INET_SOL_IP, INET_IP_RECVERR, 1), 0);
+    assert_int_equal(net_send(s, text, sizeof text, &peer), 0);
+    assert_true(datagram_sent(&sent));
+    complaint_arrives(&sent, 3, 4);
+    assert_int_equal(net_receive(s, bytes, sizeof bytes, &message), sizeof text);
+    assert_memory_equal(bytes, text, sizeof text);
+    sent.length = ETHERNET + 28 + 8;
+    complaint_arrives(&sent, 3, 1);
+    assert_int_equal(net_receive(s, bytes, sizeof bytes, &message), 8);
+    assert_int_equal(error_of(s), OSKIT_EHOSTUNREACH);
+    assert_int_equal(net_set_int(s, INET_SOL_IP, INET_IP_MTU_DISCOVER, 0), 0);
+    complaint_arrives(&sent, 3, 4);
+    assert_int_equal(net_receive(s, bytes, sizeof bytes, &message), OSKIT_EWOULDBLOCK);
+    assert_int_equal(error_of(s), 0);
+    free(sent.bytes);
+    sluice_socket_release(s);
+    net_end();
+}
+
+/* A datagram for a port where nobody is: the answer brings of it what 576 bytes hold. */
+static void test_our_complaints(void **state)
+{
+    static const struct {
+        uint32_t size, back;
+    } sizes[] = {{5, 33}, {520, 548}, {521, 548}, {1400, 548}};
+    static char text[1401];
+    struct fake_frame sent;
+
+    (void)state;
+    begin();
+    for (size_t i = 0; i < SLUICE_COUNT(sizes); i++) {
+        memset(text, 'a' + (int)i, sizes[i].size);
+        text[sizes[i].size] = 0;
+        datagram_arrives(our_ip, 5001, text);
+        assert_true(fake_card_take(net_card, &sent));
+        assert_int_equal(sent.length, ETHERNET + 28 + sizes[i].back);
+        assert_int_equal(sent.bytes[ETHERNET + 20], 3);
+        assert_int_equal(sent.bytes[ETHERNET + 21], 3);
+        assert_memory_equal(sent.bytes + ETHERNET + 28, frame + ETHERNET, sizes[i].back);
+        assert_int_equal(inet_sum(sent.bytes + ETHERNET + 20, (int)(8 + sizes[i].back)), 0xffff);
+        free(sent.bytes);
+    }
     net_end();
 }
 
@@ -326,8 +388,10 @@ static void test_multicast(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_complaints), HARNESS_TEST(test_arrivals),  HARNESS_TEST(test_control),
-        HARNESS_TEST(test_broadcast),  HARNESS_TEST(test_multicast),
+        HARNESS_TEST(test_complaints),     HARNESS_TEST(test_long_complaints),
+        HARNESS_TEST(test_our_complaints), HARNESS_TEST(test_arrivals),
+        HARNESS_TEST(test_control),        HARNESS_TEST(test_broadcast),
+        HARNESS_TEST(test_multicast),
     };
     return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
 }

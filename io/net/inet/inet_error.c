@@ -6,7 +6,6 @@
 #include <sluice/uio.h>
 
 #define QUEUE_MAX    32u
-#define DATA_MAX     128u /* of the packet that is complained of */
 #define ORIGIN_ICMP  2
 #define ORIGIN_ICMP6 3
 
@@ -19,7 +18,7 @@ struct error {
     ip_addr_t offender, destination;
     oskit_u16_t destination_port;
     oskit_u32_t length;
-    oskit_u8_t data[DATA_MAX];
+    oskit_u8_t data[]; /* of the packet that is complained of */
 };
 
 /* Linux's sock_extended_err and what follows; the error's number is the OSKit's, which the
@@ -38,7 +37,7 @@ void inet_error_put(struct inet_sock *sock, const struct inet_report *report)
 
     if (sock->error_count >= QUEUE_MAX)
         return;
-    error = env_alloc(sizeof *error, ENV_NOSLEEP);
+    error = env_alloc(sizeof *error + report->length, ENV_NOSLEEP);
     if (error == NULL)
         return;
     error->code = report->error;
@@ -49,11 +48,16 @@ void inet_error_put(struct inet_sock *sock, const struct inet_report *report)
     error->offender = report->offender;
     error->destination = report->destination;
     error->destination_port = report->destination_port;
-    error->length = report->length < DATA_MAX ? report->length : DATA_MAX;
+    error->length = report->length;
     memcpy(error->data, report->data, error->length);
     list_push_back(&sock->errors, &error->link);
     sock->error_count++;
     socket_errors_queued(&sock->base, true);
+}
+
+static void error_free(struct error *error)
+{
+    env_free(error, sizeof *error + error->length);
 }
 
 static struct error *take(struct inet_sock *sock)
@@ -72,7 +76,7 @@ void inet_error_drop(struct inet_sock *sock)
     struct error *error;
 
     while ((error = take(sock)) != NULL)
-        env_free(error, sizeof *error);
+        error_free(error);
 }
 
 static void tell(const struct error *error, struct socket_message *message)
@@ -122,6 +126,6 @@ oskit_error_t inet_error_receive(struct inet_sock *sock, struct socket_message *
         if (message->name != NULL)
             inet_name_write(sock, &error->destination, error->destination_port, message->name);
     }
-    env_free(error, sizeof *error);
+    error_free(error);
     return err;
 }

@@ -9,12 +9,11 @@
 #include "lwip/pbuf.h"
 #include "lwip/raw.h"
 
-#define COPY_MAX                                                                    \
-    (40u + 8u + 256u) /* of the packet complained of: its headers and a little more \
-                       */
+#define COPY_MAX   1240u /* of the packet complained of: IPv6's least MTU without its headers */
 #define ICMP_FIXED 8u
 
 enum { UNREACHABLE4 = 3, EXCEEDED4 = 11, PARAMETER4 = 12 };
+#define FRAGMENTATION_NEEDED 4u /* code of UNREACHABLE4 */
 enum { UNREACHABLE6 = 1, TOO_BIG6 = 2, EXCEEDED6 = 3, PARAMETER6 = 4 };
 
 struct complaint {
@@ -96,6 +95,14 @@ static void dispatch(oskit_u8_t protocol, const oskit_u8_t *transport, oskit_u32
     }
 }
 
+/* The path's MTU, or the place of the bad parameter. */
+static oskit_u32_t info4(const struct complaint *complaint)
+{
+    if (complaint->type == UNREACHABLE4 && complaint->code == FRAGMENTATION_NEEDED)
+        return (oskit_u32_t)(complaint->bytes[6] << 8 | complaint->bytes[7]);
+    return complaint->type == PARAMETER4 ? complaint->bytes[4] : 0;
+}
+
 static void complain4(const struct complaint *complaint, struct inet_report *report)
 {
     const oskit_u8_t *ip = complaint->bytes + ICMP_FIXED;
@@ -108,7 +115,7 @@ static void complain4(const struct complaint *complaint, struct inet_report *rep
     ip_addr_set_ip4_u32(&report->source, address);
     memcpy(&address, ip + 16, sizeof address);
     ip_addr_set_ip4_u32(&report->destination, address);
-    report->info = (oskit_u32_t)(complaint->bytes[6] << 8 | complaint->bytes[7]);
+    report->info = info4(complaint);
     meaning4(report);
     dispatch(ip[9], ip + header, left - header, report);
 }
@@ -148,7 +155,7 @@ static u8_t event_icmp(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip_
 {
     bool v6 = ip_current_is_v6();
     u16_t header = ip_current_header_tot_len();
-    struct complaint complaint;
+    static struct complaint complaint; /* core lock */
     struct inet_report report = {.v6 = v6, .offender = *source};
 
     (void)arg;

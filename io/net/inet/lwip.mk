@@ -30,7 +30,11 @@ $(LWIP_TREE).fetched: scripts/source
 # And whatever acknowledges more says how large the window is from there on, even if it was sent again and so is old:
 # 2.1.3 keeps the size, so that the window's end moves beyond all that the peer has offered.
 # And a packet of IPv6 that came in fragments is what its first one says, not the one that came first or last.
+# And who is told that nobody takes a packet gets as much of it back as 576 bytes hold (RFC 1812, 4.3.2.3): 2.1.3 gives 8 bytes.
 $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
+	$(Q)sed -i -e 's/\(define ICMP_DEST_UNREACH_DATASIZE\) 8\b.*/\1 (576 - 2 * IP_HLEN - 8)/' \
+	    -e '/SMEMCPY((u8_t \*)q->payload + sizeof(struct icmp_echo_hdr), (u8_t \*)p->payload,/{N;s/.*/  pbuf_copy_partial(p, (u8_t *)q->payload + sizeof(struct icmp_echo_hdr), response_pkt_len, 0);/}' \
+	    $(LWIP_TREE)/src/core/ipv4/icmp.c
 	$(Q)sed -i 's|= 3000 / TCP_SLOW_INTERVAL|= LWIP_TCP_RTO_TIME / TCP_SLOW_INTERVAL|' $(LWIP_TREE)/src/core/tcp.c
 	$(Q)sed -i -e '/LWIP_ASSERT("tcp_receive: tcplen > rcv_wnd/d' \
 	    -e '/LWIP_ASSERT("tcp_receive: ooseq tcplen > rcv_wnd/,+1d' \

@@ -277,9 +277,12 @@ void udp_reported(const struct inet_report *report)
     if (u == NULL)
         return;
     bool wanted = report->v6 ? u->inet.ip.receive_errors6 : u->inet.ip.receive_errors;
+    bool too_big = report->error == OSKIT_EMSGSIZE;
+    if (too_big && !(report->v6 ? u->inet.ip.discover6 : u->inet.ip.discover))
+        return; /* who doesn't look for the path's MTU isn't told of it */
     if (wanted)
         inet_error_put(&u->inet, report);
-    if (!wanted && (!report->fatal || !u->connected))
+    if (!wanted && (!(report->fatal || too_big) || !u->connected))
         return;
     socket_error_set(&u->inet.base, report->error);
     inet_tell(&u->inet.pending, READY_ERR | READY_READ | READY_WRITE);

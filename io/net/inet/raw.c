@@ -46,7 +46,8 @@ static oskit_error_t raw_bind_socket(struct socket *s, const struct socket_addre
     return err;
 }
 
-static oskit_error_t connect_locked(struct raw_socket *r, const ip_addr_t *address)
+static oskit_error_t connect_locked(struct raw_socket *r, const ip_addr_t *address,
+                                    oskit_u16_t port)
 {
     struct inet_output output = {.ttl = -1, .tos = -1, .destination = *address};
 
@@ -60,6 +61,7 @@ static oskit_error_t connect_locked(struct raw_socket *r, const ip_addr_t *addre
         return OSKIT_EAGAIN;
     r->inet.local = output.source;
     r->inet.remote = output.destination;
+    r->inet.remote_port = port;
     r->connected = true;
     return OSKIT_SUCCESS;
 }
@@ -76,6 +78,7 @@ static oskit_error_t raw_connect_socket(struct socket *s, const struct socket_ad
     if (name->u.family == 0) {
         inet_lock();
         r->connected = false;
+        r->inet.remote_port = 0;
         inet_any(&r->inet, &r->inet.remote);
         r->inet.local = r->inet.bound;
         inet_unlock();
@@ -85,7 +88,7 @@ static oskit_error_t raw_connect_socket(struct socket *s, const struct socket_ad
     if (OSKIT_FAILED(err))
         return err;
     inet_lock();
-    err = connect_locked(r, &address);
+    err = connect_locked(r, &address, number);
     inet_unlock();
     return err;
 }
@@ -119,14 +122,15 @@ static oskit_error_t raw_getsockname(struct socket *s, struct socket_address *ou
     return OSKIT_SUCCESS;
 }
 
+/* As on Linux, who gave connect no port, which means nothing here, has no peer's name. */
 static oskit_error_t raw_getpeername(struct socket *s, struct socket_address *out)
 {
     struct raw_socket *r = raw_of(s);
 
     inet_lock();
-    bool connected = r->connected;
+    bool connected = r->connected && r->inet.remote_port != 0;
     if (connected)
-        inet_name_write(&r->inet, &r->inet.remote, 0, out);
+        inet_name_write(&r->inet, &r->inet.remote, r->inet.remote_port, out);
     inet_unlock();
     return connected ? OSKIT_SUCCESS : OSKIT_ENOTCONN;
 }
@@ -222,14 +226,16 @@ static bool is_checksum(const struct raw_socket *r, oskit_s32_t level, oskit_s32
            !r->ping && inet_is6(&r->inet);
 }
 
-static oskit_error_t checksum_set(struct raw_socket *r, const void *value, oskit_u32_t length)
+static oskit_error_t checksum_set(struct raw_socket *r, oskit_s32_t level, const void *value,
+                                  oskit_u32_t length)
 {
     oskit_s32_t number;
     oskit_error_t err = option_int(value, length, &number);
 
     if (OSKIT_FAILED(err))
         return err;
-    if (r->inet.base.protocol == RAW_ICMPV6 || (number > 0 && number % 2 != 0))
+    if ((r->inet.base.protocol == RAW_ICMPV6 && level == INET_SOL_IPV6) ||
+        (number > 0 && number % 2 != 0))
         return OSKIT_E_INVALIDARG;
     r->checksum = number < 0 ? -1 : number;
     return OSKIT_SUCCESS;
@@ -243,7 +249,7 @@ static oskit_error_t raw_setsockopt(struct socket *s, oskit_s32_t level, oskit_s
     void *filter = NULL;
 
     if (is_checksum(r, level, name))
-        return checksum_set(r, value, length);
+        return checksum_set(r, level, value, length);
     if (is_filter4(r, level, name)) {
         filter = &r->filter4;
         room = sizeof r->filter4;
@@ -330,8 +336,8 @@ static oskit_error_t create(const struct socket_kind *kind, oskit_s32_t protocol
     }
     inet_sock_init(&r->inet, kind, kind->type, protocol, READY_WRITE);
     r->ping = kind->type == SOCKET_DGRAM;
-    r->checksum = -1;
-    r->inet.ip.header_included = protocol == RAW_RAW && kind->family == SOCKET_INET;
+    r->checksum = protocol == RAW_ICMPV6 && kind->family == SOCKET_INET6 ? RAW_ICMPV6_SUM : -1;
+    r->inet.ip.header_included = protocol == RAW_RAW;
     inet_lock();
     oskit_error_t err = raw_listen(r);
     if (OSKIT_FAILED(err))

@@ -29,7 +29,7 @@ struct raw_socket {
     struct inet_account *account;
     oskit_u32_t filter4;    /* ICMP_FILTER: bits of types that aren't wanted */
     oskit_u32_t filter6[8]; /* ICMP6_FILTER: the same */
-    oskit_s32_t checksum;   /* IPV6_CHECKSUM: where it goes; -1: none */
+    oskit_s32_t checksum;   /* IPV6_CHECKSUM: where it is, to fill in and to check; -1: none */
 };
 
 static inline struct raw_socket *raw_of(struct socket *s)
@@ -37,9 +37,10 @@ static inline struct raw_socket *raw_of(struct socket *s)
     return (struct raw_socket *)s;
 }
 
-#define RAW_ICMP   1
-#define RAW_ICMPV6 58
-#define RAW_RAW    255 /* IPPROTO_RAW: sends whole packets, hears nothing */
+#define RAW_ICMP       1
+#define RAW_ICMPV6     58
+#define RAW_ICMPV6_SUM 2   /* where its checksum is */
+#define RAW_RAW        255 /* IPPROTO_RAW: sends whole packets, hears nothing */
 
 /* Into the lists by which arrivals find it. OSKIT_ENOBUFS. Core lock held. */
 oskit_error_t raw_listen(struct raw_socket *r);

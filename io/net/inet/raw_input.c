@@ -2,6 +2,7 @@
 #include <sluice/env.h>
 #include <sluice/string.h>
 #include "inet_error.h"
+#include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/raw.h"
 #include "raw.h"
@@ -58,12 +59,45 @@ static bool fits(const struct raw_socket *r, const struct inet_datagram *datagra
         return false;
     if (sock->base.options.interface != 0 && sock->base.options.interface != datagram->interface)
         return false;
+    if (ip_addr_ismulticast(&datagram->destination) &&
+        !inet_membership_allows(sock, &datagram->destination, &datagram->source,
+                                datagram->interface))
+        return false;
     if (r->ping)
         return echo_fits(r, v6, head);
     return !icmp || !filtered(r, v6, head[0]);
 }
 
 /* ---- Delivery ---- */
+
+/* What never was on a wire may have none. */
+static bool sum_missing(oskit_u8_t protocol)
+{
+    u16_t checked = ip_current_input_netif()->chksum_flags;
+
+    switch (protocol) {
+    case IP_PROTO_TCP:
+        return !(checked & NETIF_CHECKSUM_CHECK_TCP);
+    case IP_PROTO_UDP:
+        return !(checked & NETIF_CHECKSUM_CHECK_UDP);
+    case RAW_ICMPV6:
+        return !(checked & NETIF_CHECKSUM_CHECK_ICMP6);
+    default:
+        return false;
+    }
+}
+
+/* Of the COPY that R gets: IPv6 has the kernel check what IPV6_CHECKSUM tells of. */
+static bool sum_right(const struct raw_socket *r, const struct inet_datagram *datagram,
+                      struct pbuf *copy)
+{
+    oskit_u8_t protocol = (oskit_u8_t)r->inet.base.protocol;
+
+    if (r->checksum < 0 || sum_missing(protocol))
+        return true;
+    return ip_chksum_pseudo(copy, protocol, copy->tot_len, &datagram->source,
+                            &datagram->destination) == 0;
+}
 
 static void put(struct raw_socket *r, struct inet_datagram datagram, struct pbuf *p, u16_t skip)
 {
@@ -75,6 +109,11 @@ static void put(struct raw_socket *r, struct inet_datagram datagram, struct pbuf
         return;
     }
     pbuf_copy_partial(p, copy->payload, length, skip);
+    if (!sum_right(r, &datagram, copy)) {
+        pbuf_free(copy);
+        r->queue.dropped++;
+        return;
+    }
     datagram.p = copy;
     if (!inet_queue_put(&r->queue, &datagram, r->inet.base.options.receive_buffer))
         return;

@@ -47,11 +47,11 @@ static oskit_error_t echo_prepare(const struct raw_socket *r, const struct inet_
     return OSKIT_SUCCESS;
 }
 
-/* IPv6 has the kernel fill in ICMPv6's checksum, and others' where IPV6_CHECKSUM says. */
+/* The kernel fills in ICMPv6's checksum, and others' where IPV6_CHECKSUM says. */
 static oskit_error_t checksum6(const struct raw_socket *r, const struct inet_output *output,
                                struct pbuf *p)
 {
-    oskit_s32_t at = r->inet.base.protocol == RAW_ICMPV6 ? 2 : r->checksum;
+    oskit_s32_t at = r->checksum;
 
     if (at < 0 || IP_IS_V4_VAL(output->destination))
         return OSKIT_SUCCESS;
@@ -91,6 +91,8 @@ static err_t hand_over(const struct raw_socket *r, const struct inet_output *out
                             (u8_t)output->tos, (u8_t)r->inet.base.protocol, output->netif);
     if (output->netif->mtu != 0 && p->tot_len > output->netif->mtu)
         return ERR_VAL;
+    if (IP_IS_V6_VAL(output->destination))
+        return output->netif->output_ip6(output->netif, p, ip_2_ip6(&output->destination));
     return output->netif->output(output->netif, p, ip_2_ip4(&output->destination));
 }
 
@@ -99,9 +101,11 @@ static oskit_error_t prepare(const struct raw_socket *r, const struct inet_outpu
 {
     if (r->ping)
         return echo_prepare(r, output, p);
-    if (inet_is6(&r->inet))
-        return checksum6(r, output, p);
-    return r->inet.ip.header_included ? header_complete(output, p) : OSKIT_SUCCESS;
+    if (!r->inet.ip.header_included)
+        return inet_is6(&r->inet) ? checksum6(r, output, p) : OSKIT_SUCCESS;
+    if (IP_IS_V4_VAL(output->destination))
+        return header_complete(output, p);
+    return p->len < IP6_HLEN ? OSKIT_E_INVALIDARG : OSKIT_SUCCESS; /* IPv6's is sent as it is */
 }
 
 static oskit_error_t send_locked(struct raw_socket *r, struct inet_buffer *buffer,

@@ -213,6 +213,33 @@ static void test_segments(void **state)
     close_pair(pair);
 }
 
+/* Pieces of nothing, which would be segments that nobody acknowledges. */
+static void test_empty_segments(void **state)
+{
+    static uint8_t memory[5] = "hello", back[10];
+    struct sg_segment segments[] = {{memory, 0}, {memory, 5}, {memory, 0}};
+    struct socket_hold hold = {.references = 1, .release = hold_release};
+    struct socket_message message = {.flags = SOCKET_MSG_DONTWAIT};
+    sluice_socket_t *pair[2];
+    oskit_size_t sent;
+
+    (void)state;
+    open_pair(pair);
+    assert_int_equal(pair[0]->ops->send_segments(pair[0], &message, segments, 1, &hold, &sent), 0);
+    assert_int_equal(sent, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pair[0]->ops->send_segments(pair[0], &message, segments, 3, &hold, &sent),
+                         0);
+        assert_int_equal(sent, 5);
+        assert_int_equal(receive_bytes(pair[1], back, sizeof back), 5);
+        assert_memory_equal(back, memory, 5);
+        assert_int_equal(send_bytes(pair[1], "x", 1), 1);
+        assert_int_equal(receive_bytes(pair[0], back, sizeof back), 1);
+    }
+    close_pair(pair);
+    assert_int_equal(hold.references, 1);
+}
+
 /* A message that goes in several pieces, as a blocking send does it, is told of once, at its end.
  */
 static void test_segments_in_pieces(void **state)
@@ -422,6 +449,7 @@ int main(void)
         cmocka_unit_test(test_small_segments),
         cmocka_unit_test(test_nothing_read),
         cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_empty_segments),
         cmocka_unit_test(test_segments_in_pieces),
         cmocka_unit_test(test_cork),
         cmocka_unit_test(test_backlog),

@@ -288,6 +288,10 @@ static void refer_segments(struct tcp_blocks *blocks, const struct sg_segment *s
 
     for (oskit_u32_t i = 0, at = 0; i < count && done < *size;) {
         size_t piece = segments[i].length - at;
+        if (piece == 0) { /* lwIP can't do with a segment of nothing */
+            i++;
+            continue;
+        }
         if (room == 0)
             room = segment;
         if (piece > room)
@@ -336,8 +340,8 @@ static oskit_error_t refer_locked(struct tcp_socket *t, const struct sg_segment 
     size_t size = segments_size(segments, count), room;
 
     *sent = 0;
-    if (OSKIT_FAILED(err))
-        return err;
+    if (OSKIT_FAILED(err) || size == 0)
+        return size == 0 && err == OSKIT_EWOULDBLOCK ? OSKIT_SUCCESS : err;
     tcp_send_counted(t);
     room = tcp_room(t);
     if (room == 0) {

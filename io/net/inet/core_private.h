@@ -9,7 +9,6 @@
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 
-struct ip_hdr;
 struct tcp_hdr;
 
 /* ---- core.c ---- */
@@ -54,8 +53,9 @@ struct pbuf *inet_packet_wrap(struct packet *packet, uint32_t skip, uint32_t len
 /* TCP segments of a batch that were joined, not yet delivered. Begins as zeros. */
 struct inet_train {
     struct pbuf *first, *last; /* NULL: none. From the IP header on */
-    struct ip_hdr *ip;
+    void *ip;                  /* its header: IPv4's, or IPv6's if SIX */
     struct tcp_hdr *tcp;
+    bool six;
     uint32_t length, bytes; /* with headers; without */
     uint32_t number;        /* acknowledged by the last */
     bool plain;             /* no TCP options */

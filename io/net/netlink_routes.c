@@ -16,12 +16,13 @@ struct route_body { /* Linux's struct rtmsg */
 };
 _Static_assert(sizeof(struct route_body) == 12, "struct rtmsg");
 
-#define RTA_DST      1
-#define RTA_OIF      4
-#define RTA_GATEWAY  5
-#define RTA_PRIORITY 6
-#define RTA_PREFSRC  7
-#define RTA_TABLE    15
+#define RTA_DST       1
+#define RTA_OIF       4
+#define RTA_GATEWAY   5
+#define RTA_PRIORITY  6
+#define RTA_PREFSRC   7
+#define RTA_CACHEINFO 12
+#define RTA_TABLE     15
 
 #define TABLE_UNSPEC    0u
 #define TABLE_MAIN      254u
@@ -47,7 +48,7 @@ static const struct inet_address *source_of(const struct inet_interface *interfa
 
     for (oskit_u32_t i = 0; i < interface->address_count; i++) {
         const struct inet_address *address = &interface->addresses[i].address;
-        if (address->family != destination->family)
+        if (address->family != destination->family || interface->addresses[i].tentative)
             continue;
         if (prefix_same(address, destination, address->prefix))
             return address;
@@ -58,6 +59,14 @@ static const struct inet_address *source_of(const struct inet_interface *interfa
 }
 
 /* ---- Showing ---- */
+
+/* Linux's struct rta_cacheinfo: what has no end and no use count. Programs look there, unasked. */
+static void put_cache(struct netlink_builder *b)
+{
+    static const oskit_u32_t info[8];
+
+    netlink_put(b, RTA_CACHEINFO, info, sizeof info);
+}
 
 static void put_source(struct netlink_builder *b, const struct inet_route *route)
 {
@@ -94,6 +103,8 @@ void netlink_show_route(struct netlink_builder *b, oskit_u16_t type, const struc
     if (!direct)
         netlink_put(b, RTA_GATEWAY, route->gateway.bytes, size);
     netlink_put_u32(b, RTA_OIF, route->interface);
+    if (size != 4)
+        put_cache(b);
     netlink_end(b);
 }
 
@@ -169,6 +180,7 @@ static void show_way(struct netlink_builder *b, const struct inet_address *to,
         put_source(b, &here);
     else
         netlink_put(b, RTA_PREFSRC, to->bytes, size);
+    put_cache(b);
     netlink_end(b);
 }
 

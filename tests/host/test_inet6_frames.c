@@ -402,6 +402,13 @@ static void test_a_router_gives_an_address(void **state)
     assert_int_equal(default_routes(), 1);
     router_advertises(0, 86400);
     assert_int_equal(default_routes(), 0);
+    router_advertises(1800, 86400);
+    struct inet_route route = {.destination.family = SOCKET_INET6};
+    assert_int_equal(inet_route_remove(&route), 0);
+    assert_int_equal(default_routes(), 0);
+    assert_int_equal(inet_route_remove(&route), OSKIT_ESRCH);
+    router_advertises(1800, 86400);
+    assert_int_equal(default_routes(), 1);
     end();
 }
 

@@ -210,6 +210,19 @@ static bool same_route(const struct inet_route *a, const struct inet_route *b)
            (!b->gateway.family || same_address(&a->gateway, &b->gateway));
 }
 
+/* The default route that ENTRY of lwIP's routers is; false: it is empty. */
+static bool router_route(const struct nd6_router_list_entry *entry, struct inet_route *out)
+{
+    const struct nd6_neighbor_cache_entry *neighbour = entry->neighbor_entry;
+    if (!neighbour || !entry->invalidation_timer || !neighbour->netif)
+        return false;
+    *out = (struct inet_route){.destination.family = SOCKET_INET6,
+                               .interface = netif_get_index(neighbour->netif),
+                               .metric = 1024};
+    inet_address_put6(&out->gateway, &neighbour->next_hop_address, 128);
+    return true;
+}
+
 static void destination_cut(struct inet_address *address)
 {
     for (unsigned bit = address->prefix; bit < 8 * sizeof address->bytes; bit++)
@@ -300,12 +313,29 @@ static struct route *table_take(const struct inet_route *wanted)
     return NULL;
 }
 
-/* The gateway that DHCP or the command line gave an interface. */
+/* A router that says it is one; it may say so again. */
+static bool router_take(struct inet_route *wanted)
+{
+    for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++) {
+        struct inet_route is;
+        if (!router_route(&default_router_list[i], &is) || !same_route(&is, wanted))
+            continue;
+        *wanted = is;
+        default_router_list[i].neighbor_entry->isrouter = 0;
+        default_router_list[i] = (struct nd6_router_list_entry){0};
+        return true;
+    }
+    return false;
+}
+
+/* The gateway that DHCP, the command line or a router gave an interface. */
 static bool default_take(struct inet_route *wanted)
 {
     struct netif *netif;
-    if (wanted->destination.family != SOCKET_INET || wanted->destination.prefix)
+    if (wanted->destination.prefix)
         return false;
+    if (wanted->destination.family == SOCKET_INET6)
+        return router_take(wanted);
     NETIF_FOREACH(netif)
     {
         struct inet_route is = {.destination.family = SOCKET_INET,
@@ -398,13 +428,8 @@ static bool show_prefixes6(const struct show *show, struct netif *netif)
 static bool show_routers6(const struct show *show)
 {
     for (int i = 0; i < LWIP_ND6_NUM_ROUTERS; i++) {
-        const struct nd6_neighbor_cache_entry *neighbour = default_router_list[i].neighbor_entry;
-        struct inet_route route = {.destination.family = SOCKET_INET6, .metric = 1024};
-        if (!neighbour || !default_router_list[i].invalidation_timer || !neighbour->netif)
-            continue;
-        route.interface = netif_get_index(neighbour->netif);
-        inet_address_put6(&route.gateway, &neighbour->next_hop_address, 128);
-        if (!show->show(show->arg, &route))
+        struct inet_route route;
+        if (router_route(&default_router_list[i], &route) && !show->show(show->arg, &route))
             return false;
     }
     return true;

@@ -655,6 +655,7 @@ const char *env_test_panic_text(void)
 void env_test_reset(void)
 {
     env_test_fail_after(0);
+    env_test_fail_some(0);
     env_test_page_limit(0);
     env_test_clock_manual(false);
     env_test_set_device_memory(0, NULL, 0);

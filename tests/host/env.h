@@ -41,6 +41,8 @@ size_t env_test_reclaim(size_t pages);
 /* The Nth allocation from now (1 is the next; pages count too) fails, later ones succeed; 0
  * disarms. */
 void env_test_fail_after(size_t nth);
+/* Of ONE_IN allocations about one fails, the same ones in each run; 0: none. */
+void env_test_fail_some(size_t one_in);
 /* Whether the armed failure has happened. */
 bool env_test_failed(void);
 /*

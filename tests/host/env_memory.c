@@ -60,6 +60,8 @@ static size_t arena_hand, live_pages;
 
 static atomic_size_t fail_countdown;
 static atomic_bool fail_happened;
+static atomic_size_t fail_one_in;
+static atomic_uint_least64_t fail_chance;
 
 /* Pages of "programs": memory outside the arena that env_user_pin gave away. */
 #define PINS_MAX 4096
@@ -84,6 +86,13 @@ void env_test_fail_after(size_t nth)
     atomic_store(&fail_countdown, nth);
 }
 
+void env_test_fail_some(size_t one_in)
+{
+    atomic_store(&fail_happened, false);
+    atomic_store(&fail_chance, one_in);
+    atomic_store(&fail_one_in, one_in);
+}
+
 bool env_test_failed(void)
 {
     return atomic_load(&fail_happened);
@@ -97,10 +106,24 @@ bool env_test_fail_round(size_t nth)
     return again;
 }
 
+static bool by_chance(size_t one_in)
+{
+    uint64_t next, last = atomic_load(&fail_chance);
+
+    do
+        next = last * 6364136223846793005u + 1442695040888963407u;
+    while (!atomic_compare_exchange_weak(&fail_chance, &last, next));
+    return (next >> 33) % one_in == 0;
+}
+
 static bool must_fail(void)
 {
-    size_t left = atomic_load(&fail_countdown);
+    size_t left = atomic_load(&fail_countdown), one_in = atomic_load(&fail_one_in);
 
+    if (one_in != 0 && by_chance(one_in)) {
+        atomic_store(&fail_happened, true);
+        return true;
+    }
     while (left != 0 && !atomic_compare_exchange_weak(&fail_countdown, &left, left - 1))
         ;
     if (left == 1)

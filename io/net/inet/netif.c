@@ -140,6 +140,15 @@ static bool type_known(u16_t type)
            type == PP_HTONS(ETHTYPE_ARP);
 }
 
+/* No memory for it. */
+static void drop_count(struct netif *netif)
+{
+    struct interface *interface = inet_netif_of(netif)->interface;
+    env_spin_lock(&interface->lock);
+    interface->statistics.rx_dropped++;
+    env_spin_unlock(&interface->lock);
+}
+
 /* A frame of at least a header and a byte: taken. */
 static void frame_receive(struct netif *netif, struct packet *packet, uint32_t length)
 {
@@ -157,8 +166,10 @@ static void frame_receive(struct netif *netif, struct packet *packet, uint32_t l
     struct pbuf *p = (!packet->more || packet->length >= COPY_BELOW) && wrappable(packet)
                          ? frame_wrap(packet)
                          : frame_copy(packet, length);
-    if (!p)
+    if (!p) {
+        drop_count(netif);
         return;
+    }
     p->flags = (u8_t)(p->flags | kind);
     p->if_idx = netif_get_index(netif);
     frame_input(netif, p, header.type, sums_good);

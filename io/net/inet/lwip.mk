@@ -31,6 +31,8 @@ $(LWIP_TREE).fetched: scripts/source
 # 2.1.3 keeps the size, so that the window's end moves beyond all that the peer has offered.
 # And a packet of IPv6 that came in fragments is what its first one says, not the one that came first or last.
 # And who is told that nobody takes a packet gets as much of it back as 576 bytes hold (RFC 1812, 4.3.2.3): 2.1.3 gives 8 bytes.
+# And a segment that is cut, because the window is smaller, keeps its FIN no more: 2.1.3 sends it with both parts, so that
+# the first one's end is the stream's to the peer.
 $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	$(Q)sed -i -e 's/\(define ICMP_DEST_UNREACH_DATASIZE\) 8\b.*/\1 (576 - 2 * IP_HLEN - 8)/' \
 	    -e '/SMEMCPY((u8_t \*)q->payload + sizeof(struct icmp_echo_hdr), (u8_t \*)p->payload,/{N;s/.*/  pbuf_copy_partial(p, (u8_t *)q->payload + sizeof(struct icmp_echo_hdr), response_pkt_len, 0);/}' \
@@ -46,6 +48,7 @@ $(LWIP_FETCHED): $(LWIP_TREE).fetched io/net/inet/lwip.mk
 	$(Q)sed -i -e 's/orig_hdr, sizeof(iprh))/orig_hdr, sizeof(*iprh))/' \
 	    -e 's/^  if (start == 0) {$$/  if (start == 0 \&\& (ipr->nexth = frag_hdr->_nexth, 1)) {/' \
 	    $(LWIP_TREE)/src/core/ipv6/ip6_frag.c
+	$(Q)sed -i 's/TCPH_SET_FLAG(useg->tcphdr, split_flags)/TCPH_FLAGS_SET(useg->tcphdr, split_flags)/' $(LWIP_TREE)/src/core/tcp_out.c
 	$(Q)touch $@
 
 # The rule and the objects of lwIP: $(1) the folder, $(2) the stamp of the flags, $(3) how to compile, $(4) the word to say.

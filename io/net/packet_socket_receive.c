@@ -215,16 +215,6 @@ static void put_auxiliary(struct socket_control *control, const struct packet_in
     socket_control_put(control, SOL_PACKET, PACKET_AUXDATA, &auxiliary, sizeof auxiliary);
 }
 
-#define NANOSECONDS 1000000000
-
-static void put_stamp(struct socket_control *control, oskit_s64_t stamp, oskit_s32_t option)
-{
-    bool nano = option == SOCKET_SO_TIMESTAMPNS || option == SOCKET_SO_TIMESTAMPNS_NEW;
-    oskit_s64_t time[2] = {stamp / NANOSECONDS, stamp % NANOSECONDS / (nano ? 1 : 1000)};
-
-    socket_control_put(control, SOCKET_SOL_SOCKET, option, time, sizeof time);
-}
-
 static void message_control(const struct packet_socket *ps, struct socket_control *control,
                             const struct message *from)
 {
@@ -233,8 +223,7 @@ static void message_control(const struct packet_socket *ps, struct socket_contro
 
     if (control == NULL)
         return;
-    if (options->timestamp != 0)
-        put_stamp(control, info->stamp, options->timestamp);
+    socket_stamp_put(&ps->socket, control, info->stamp);
     if (options->rxq_overflow && info->drops != 0)
         socket_control_put(control, SOCKET_SOL_SOCKET, SOCKET_SO_RXQ_OVFL, &info->drops,
                            sizeof info->drops);

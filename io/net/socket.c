@@ -115,7 +115,8 @@ oskit_error_t socket_readv(struct socket *s, struct sluice_uio *uio, oskit_u32_t
                            oskit_size_t *out)
 {
     *out = 0;
-    if (s->kind->readv != NULL && !(flags & VECIO_PEEK))
+    bool plain = (flags & VECIO_NONBLOCK) || SOCKET_OPTION(s, receive_low) <= 1;
+    if (s->kind->readv != NULL && !(flags & VECIO_PEEK) && __builtin_expect(plain, 1))
         return s->kind->readv(s, uio, out);
     struct socket_message message = {
         .uio = uio,

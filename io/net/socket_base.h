@@ -154,6 +154,10 @@ oskit_error_t socket_error_take(struct socket *s); /* OSKIT_SUCCESS: there is no
 void socket_error_set(struct socket *s, oskit_error_t error);
 void socket_errors_queued(struct socket *s, bool queued);
 
+/* SO_TIMESTAMP and its kin: puts TIME, nanoseconds of the real clock, in the form that was asked
+ * for; nothing when none was, or CONTROL is NULL. [any] */
+void socket_stamp_put(const struct socket *s, struct socket_control *control, oskit_s64_t time);
+
 /* An option's value as programs have it: int-sized ones. OSKIT_E_INVALIDARG when it is too short.
  * option_put cuts to *LENGTH. */
 oskit_error_t option_int(const void *value, oskit_u32_t length, oskit_s32_t *out);

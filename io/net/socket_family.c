@@ -22,6 +22,13 @@ struct socket_caller socket_caller(void)
     return caller;
 }
 
+struct socket_credentials socket_sender(void)
+{
+    struct socket_caller caller = socket_caller();
+
+    return (struct socket_credentials){caller.credentials.pid, caller.real_uid, caller.real_gid};
+}
+
 /* ---- Families ---- */
 
 /* UNIX sockets need no start and are always there. */

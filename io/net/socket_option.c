@@ -61,20 +61,25 @@ static bool *switch_find(struct socket_options *options, oskit_s32_t name)
     return NULL;
 }
 
+/* Nobody else has credentials to pass. */
+static bool passes_credentials(const struct socket *s)
+{
+    return s->kind->family == SOCKET_UNIX || s->kind->family == SOCKET_NETLINK;
+}
+
 static oskit_error_t switch_check(const struct socket *s, oskit_s32_t name, oskit_s32_t value)
 {
     bool inet = s->kind->family == SOCKET_INET || s->kind->family == SOCKET_INET6;
 
     if (name == SOCKET_SO_DEBUG && value != 0 && !socket_caller().admin)
         return OSKIT_EACCES;
-    if (name == SOCKET_SO_ZEROCOPY && !inet)
+    if (name == SOCKET_SO_ZEROCOPY && (!inet || s->type == SOCKET_RAW))
+        return OSKIT_EOPNOTSUPP;
+    if (name == SOCKET_SO_REUSEPORT && value != 0 && !inet)
         return OSKIT_EOPNOTSUPP;
     if (name == SOCKET_SO_ZEROCOPY && (value < 0 || value > 1))
         return OSKIT_E_INVALIDARG;
-    if (name == SOCKET_SO_PASSCRED && s->kind->family != SOCKET_UNIX &&
-        s->kind->family != SOCKET_NETLINK)
-        return OSKIT_ENOPROTOOPT; /* nobody else has credentials to pass */
-    return OSKIT_SUCCESS;
+    return name == SOCKET_SO_PASSCRED && !passes_credentials(s) ? OSKIT_EOPNOTSUPP : OSKIT_SUCCESS;
 }
 
 /* ---- Buffers ---- */
@@ -114,7 +119,7 @@ struct option_timeval { /* of the old numbers and the new ones alike */
 };
 
 #define MICROSECONDS 1000000
-#define NANOSECONDS  1000000000u
+#define NANOSECONDS  1000000000
 
 /* A negative time is over at once: a nanosecond. */
 static oskit_error_t timeout_read(const void *value, oskit_u32_t length, oskit_u64_t *out)
@@ -128,7 +133,7 @@ static oskit_error_t timeout_read(const void *value, oskit_u32_t length, oskit_u
         return OSKIT_EDOM;
     if (time.seconds < 0)
         *out = 1;
-    else if (time.seconds >= (oskit_s64_t)(INT64_MAX / NANOSECONDS))
+    else if (time.seconds >= INT64_MAX / NANOSECONDS)
         *out = 0;
     else
         *out = (oskit_u64_t)time.seconds * NANOSECONDS + (oskit_u64_t)time.microseconds * 1000;
@@ -365,6 +370,20 @@ oskit_error_t socket_option_set(struct socket *s, oskit_s32_t level, oskit_s32_t
     return err;
 }
 
+/* ---- The time that SO_TIMESTAMP tells ---- */
+
+void socket_stamp_put(const struct socket *s, struct socket_control *control, oskit_s64_t time)
+{
+    oskit_s32_t kind = SOCKET_OPTION(s, timestamp);
+    oskit_s64_t stamp[2] = {time / NANOSECONDS, time % NANOSECONDS};
+
+    if (kind == 0 || control == NULL)
+        return;
+    if (kind == SOCKET_SO_TIMESTAMP || kind == SOCKET_SO_TIMESTAMP_NEW)
+        stamp[1] /= 1000;
+    socket_control_put(control, SOCKET_SOL_SOCKET, kind, stamp, sizeof stamp);
+}
+
 /* ---- Getting ---- */
 
 /* What the kind lacks: nobody in particular is at the other end. */
@@ -462,6 +481,8 @@ static oskit_error_t common_get(struct socket *s, oskit_s32_t name, void *value,
     const bool *on = switch_find(&s->options, name);
     oskit_u32_t number;
 
+    if (name == SOCKET_SO_PASSCRED && !passes_credentials(s))
+        return OSKIT_EOPNOTSUPP;
     if (on != NULL)
         return option_put_int(value, length, *on);
     switch (name) {

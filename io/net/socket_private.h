@@ -15,6 +15,8 @@ extern struct oskit_socket_ops socket_seed_ops;
 void socket_own(struct socket *s);
 /* What the host says of the caller; without a host, root. [thread] */
 struct socket_caller socket_caller(void);
+/* The caller by its real ids, as messages name it. [thread] */
+struct socket_credentials socket_sender(void);
 
 oskit_error_t socket_readv(struct socket *s, struct sluice_uio *uio, oskit_u32_t flags,
                            oskit_size_t *out);

@@ -224,9 +224,11 @@ static void message_enqueue(struct unix_inbox *inbox, struct unix_message *messa
     if (!message->has_credentials &&
         (SOCKET_OPTION(&self->socket, pass_cred) || SOCKET_OPTION(&owner->socket, pass_cred) ||
          atomic_load(&owner->embryo))) {
-        message->credentials = socket_caller().credentials;
+        message->credentials = socket_sender();
         message->has_credentials = true;
     }
+    if (SOCKET_OPTION(&owner->socket, timestamp) != 0)
+        message->time = env_time_real();
     unix_flight_begin(message->flight, inbox->owner);
     list_push_back(&inbox->messages, &message->link);
     inbox->count++;
@@ -394,6 +396,9 @@ static void message_describe(const struct unix_socket *self, const struct unix_m
 {
     static const struct socket_credentials nobody = {0, 65534, 65534};
 
+    if (SOCKET_OPTION(&self->socket, timestamp) != 0)
+        socket_stamp_put(&self->socket, in->control,
+                         message->time != 0 ? message->time : env_time_real());
     in->whole = message->length - skip;
     in->has_credentials = SOCKET_OPTION(&self->socket, pass_cred);
     in->credentials = message->has_credentials ? message->credentials : nobody;

@@ -82,6 +82,7 @@ struct unix_message {
     struct unix_flight *flight;
     struct socket_credentials credentials;
     bool has_credentials;
+    oskit_s64_t time; /* when it was sent; 0: nobody asked */
     oskit_u32_t charge;
     oskit_u32_t length;
     oskit_u32_t pages; /* 0: the bytes lie behind */

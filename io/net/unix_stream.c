@@ -237,8 +237,7 @@ static oskit_error_t mark_new(struct socket_message *message, struct unix_mark *
         return OSKIT_ENOMEM;
     }
     *mark = (struct unix_mark){
-        .credentials =
-            message->has_credentials ? message->credentials : socket_caller().credentials,
+        .credentials = message->has_credentials ? message->credentials : socket_sender(),
         .has_credentials = true,
         .flight = flight,
     };
@@ -373,7 +372,7 @@ oskit_error_t unix_stream_readv(struct socket *s, struct sluice_uio *uio, oskit_
         return OSKIT_E_INVALIDARG;
     env_mutex_lock(&inbox->mutex);
     if (__builtin_expect(!list_empty(&inbox->marks) || self->peek_offset >= 0, 0)) {
-        struct socket_message message = {.uio = uio};
+        struct socket_message message = {.uio = uio, .flags = SOCKET_MSG_DONTWAIT};
         env_mutex_unlock(&inbox->mutex);
         oskit_error_t err = unix_stream_receive(s, &message, out);
         socket_rights_free(message.rights); /* read has no place for them */
@@ -524,6 +523,23 @@ static oskit_error_t stretch_receive(struct unix_socket *self, struct socket_mes
     return err;
 }
 
+/* Whoever waits wants SO_RCVLOWAT's worth, if it can still come and go with what is there. With the
+ * mutex held, and bytes there. */
+static bool wants_more(struct unix_socket *self, const struct socket_message *message)
+{
+    struct unix_inbox *inbox = self->inbox;
+    size_t here = pipe_buffer_used(&inbox->bytes), low = SOCKET_OPTION(&self->socket, receive_low);
+    struct stretch stretch;
+
+    if (here >= low || here >= message->uio->left ||
+        (message->flags & (SOCKET_MSG_DONTWAIT | SOCKET_MSG_PEEK)) ||
+        inbox_charge(inbox) >= inbox->limit || atomic_load(&inbox->ended) ||
+        atomic_load(&self->socket.error) != OSKIT_SUCCESS)
+        return false;
+    stretch_find(inbox, inbox->position, SOCKET_OPTION(&self->socket, pass_cred), &stretch);
+    return stretch.end == inbox_end(inbox) && stretch.rights == NULL;
+}
+
 oskit_error_t unix_stream_receive(struct socket *s, struct socket_message *message,
                                   oskit_size_t *out)
 {
@@ -543,6 +559,10 @@ oskit_error_t unix_stream_receive(struct socket *s, struct socket_message *messa
     size_t skip = peek && self->peek_offset > 0 ? (size_t)self->peek_offset : 0;
     if (pipe_buffer_used(&inbox->bytes) <= skip)
         return read_empty(inbox, self);
+    if (__builtin_expect(wants_more(self, message), 0)) {
+        env_mutex_unlock(&inbox->mutex);
+        return OSKIT_EWOULDBLOCK;
+    }
     oskit_error_t err = stretch_receive(self, message, skip, out);
     if (message->name != NULL) {
         const struct unix_inbox *peer = atomic_load(&inbox->peer);

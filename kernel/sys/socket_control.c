@@ -18,6 +18,8 @@ static long credentials_check(const struct socket_credentials *claimed)
 {
     const struct cred *cred = cred_current();
     uint32_t uid = claimed->uid, gid = claimed->gid;
+    if (uid == UINT32_MAX || gid == UINT32_MAX)
+        return -ABI_EINVAL;
     if (cred->euid != 0 && (claimed->pid != current_process()->pid ||
                             (uid != cred->uid && uid != cred->euid && uid != cred->suid) ||
                             (gid != cred->gid && gid != cred->egid && gid != cred->sgid)))
@@ -26,7 +28,7 @@ static long credentials_check(const struct socket_credentials *claimed)
     if (!process)
         return -ABI_ESRCH;
     process_unref(process);
-    return uid == UINT32_MAX || gid == UINT32_MAX ? -ABI_EINVAL : 0;
+    return 0;
 }
 
 static long credentials_take(const uint8_t *data, size_t length, struct socket_message *message)

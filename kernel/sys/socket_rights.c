@@ -28,6 +28,8 @@ static void caller_get(struct socket_caller *out)
 {
     const struct cred *cred = cred_current();
     out->credentials = (struct socket_credentials){current_process()->pid, cred->euid, cred->egid};
+    out->real_uid = cred->uid;
+    out->real_gid = cred->gid;
     out->admin = cred->euid == 0;
 }
 

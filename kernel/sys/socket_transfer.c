@@ -127,6 +127,17 @@ static uint32_t receive_mask(const struct socket_transfer *t)
     return READY_READ | READY_RDHUP | (t->message.flags & SOCKET_MSG_OOB ? READY_PRI : 0);
 }
 
+/* A wait that ended without what it waited for: what lies there, less than SO_RCVLOWAT, goes to the
+ * program all the same. */
+static void receive_rest(struct socket_transfer *t, long error)
+{
+    if (t->moved || !socket_is_stream(t->file) ||
+        (error != -ABI_EAGAIN && error != -ABI_EINTR && error != -ERESTARTSYS))
+        return;
+    t->message.flags |= SOCKET_MSG_DONTWAIT;
+    receive_try(t);
+}
+
 long socket_receive(struct socket_transfer *t)
 {
     uint32_t flags = t->message.flags;
@@ -140,9 +151,13 @@ long socket_receive(struct socket_transfer *t)
     oskit_error_t first = try(t);
     if (__builtin_expect(!first, 1))
         return (long)t->moved;
-    long error = first == OSKIT_EWOULDBLOCK && transfer_waits(t) && !(flags & SOCKET_MSG_OOB)
-                     ? socket_wait(t->file, t->file->readiness, receive_mask(t), try, t, &expired)
-                     : errno_from_oskit(first);
+    if (first != OSKIT_EWOULDBLOCK || !transfer_waits(t) || flags & SOCKET_MSG_OOB) {
+        long error = errno_from_oskit(first);
+        return error && !t->moved ? error : (long)t->moved;
+    }
+    long error = socket_wait(t->file, t->file->readiness, receive_mask(t), try, t, &expired);
+    if (error)
+        receive_rest(t, error);
     return error && !t->moved ? error : (long)t->moved;
 }
 

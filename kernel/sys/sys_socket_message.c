@@ -230,8 +230,9 @@ static long message_answer(struct socket_transfer *t, const struct abi_msghdr *h
                            long flags)
 {
     size_t length;
-    long error = control_out(&t->message, (long)header->msg_control, header->msg_controllen,
-                             (uint32_t)flags, &length);
+    long error =
+        control_out(&t->message, (long)header->msg_control,
+                    header->msg_control ? header->msg_controllen : 0, (uint32_t)flags, &length);
     if (!error && t->message.name)
         error =
             socket_address_put(t->message.name, (long)header->msg_name, MSGHDR(user, msg_namelen));
@@ -247,11 +248,11 @@ static long message_receive(struct openfile *file, struct message *m, long user,
     struct socket_transfer t;
     struct socket_address name;
     uint8_t bytes[CONTROL_BRIEF * 2];
-    size_t room = m->header.msg_controllen;
+    size_t room = m->header.msg_control ? m->header.msg_controllen : 0;
     struct socket_control control = {
         .bytes = bytes, .room = room < sizeof bytes ? (oskit_u32_t)room : sizeof bytes};
     transfer_begin(&t, file, &m->uio, m->header.msg_name ? &name : NULL, flags);
-    t.message.control = m->header.msg_control && room ? &control : NULL;
+    t.message.control = &control;
     long result = socket_receive(&t);
     if (result < 0) {
         socket_rights_free(t.message.rights);

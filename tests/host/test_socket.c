@@ -249,11 +249,12 @@ static void test_numbers(void **state)
     assert_int_equal(option_of(s, SOCKET_SO_PRIORITY), 6);
     assert_int_equal(option_to(s, SOCKET_SO_MARK, 5), 0);
     assert_int_equal(option_of(s, SOCKET_SO_MARK), 5);
-    static const int fixed[] = {SOCKET_SO_TYPE,     SOCKET_SO_ERROR,      SOCKET_SO_DOMAIN,
-                                SOCKET_SO_PROTOCOL, SOCKET_SO_ACCEPTCONN, SOCKET_SO_SNDLOWAT,
-                                SOCKET_SO_PASSCRED, SOCKET_SO_PASSSEC,    9999};
+    static const int fixed[] = {
+        SOCKET_SO_TYPE,       SOCKET_SO_ERROR,    SOCKET_SO_DOMAIN,  SOCKET_SO_PROTOCOL,
+        SOCKET_SO_ACCEPTCONN, SOCKET_SO_SNDLOWAT, SOCKET_SO_PASSSEC, 9999};
     for (size_t i = 0; i < SLUICE_COUNT(fixed); i++)
         assert_int_equal(option_to(s, fixed[i], 1), OSKIT_ENOPROTOOPT);
+    assert_int_equal(option_to(s, SOCKET_SO_PASSCRED, 1), OSKIT_EOPNOTSUPP);
     assert_int_equal(option_of(s, SOCKET_SO_PEERSEC), OSKIT_ENOPROTOOPT);
     /* A short room cuts the value. */
     uint16_t low = 0;

@@ -576,7 +576,8 @@ static void test_path_text(void **state)
 
 /* ---- Credentials ---- */
 
-static struct socket_caller caller = {.credentials = {100, 1000, 1001}};
+static struct socket_caller caller = {
+    .credentials = {100, 1000, 1001}, .real_uid = 2000, .real_gid = 2001};
 
 static void caller_get(struct socket_caller *out)
 {
@@ -636,7 +637,7 @@ static void test_pass_credentials(void **state)
         const char *bytes;
         int pid;
         uint32_t uid;
-    } expected[] = {{"-", 0, 65534}, {"abc", 5, 1000}, {"de", 6, 1000}};
+    } expected[] = {{"-", 0, 65534}, {"abc", 5, 2000}, {"de", 6, 2000}};
     for (size_t i = 0; i < SLUICE_COUNT(expected); i++) {
         struct socket_message message = {.flags = 0};
         long length = (long)strlen(expected[i].bytes);

@@ -263,7 +263,8 @@ struct oskit_socket_factory *socket_factory(void);
 
 /* What the calling program is, for credentials; the host's. [thread] */
 struct socket_caller {
-    struct socket_credentials credentials; /* effective ids */
+    struct socket_credentials credentials; /* effective ids: SO_PEERCRED */
+    oskit_u32_t real_uid, real_gid;        /* what goes with messages (SO_PASSCRED) */
     bool admin;                            /* may make raw sockets, bind ports below 1024 ... */
 };
 extern void (*socket_caller_get)(struct socket_caller *out); /* set once by the host */

@@ -33,7 +33,8 @@ void inet_options_init(struct inet_options *options)
 
 /* ---- The table ---- */
 
-enum where { BOOLEAN, BYTE, SHORT, BIT };
+enum where { BOOLEAN, BYTE, SHORT, BIT, TOS };
+
 enum who { ANYONE = 7, STREAMS = 1, DATAGRAMS = 2, RAW = 4, NOT_STREAMS = 6 };
 
 struct option {
@@ -47,7 +48,7 @@ struct option {
 #define AT(field) ((oskit_u16_t)offsetof(struct inet_options, field))
 
 static const struct option options[] = {
-    {INET_SOL_IP, INET_IP_TOS, BYTE, ANYONE, 0, 255, 0, AT(tos)},
+    {INET_SOL_IP, INET_IP_TOS, TOS, ANYONE, INT16_MIN, INT16_MAX, 0, AT(tos)},
     {INET_SOL_IP, INET_IP_TTL, SHORT, ANYONE, -1, 255, -1, AT(ttl)},
     {INET_SOL_IP, INET_IP_HDRINCL, BOOLEAN, RAW, 0, 0, 0, AT(header_included)},
     {INET_SOL_IP, INET_IP_PKTINFO, BIT, NOT_STREAMS, 0, 0, 0, INET_RECEIVE_PKTINFO},
@@ -63,13 +64,13 @@ static const struct option options[] = {
     {INET_SOL_IPV6, INET_IPV6_UNICAST_HOPS, SHORT, ANYONE, -1, 255, -1, AT(hops)},
     {INET_SOL_IPV6, INET_IPV6_MULTICAST_HOPS, SHORT, NOT_STREAMS, -1, 255, 1, AT(multicast_hops)},
     {INET_SOL_IPV6, INET_IPV6_MULTICAST_LOOP, BOOLEAN, NOT_STREAMS, 0, 1, 0, AT(multicast_loop6)},
-    {INET_SOL_IPV6, INET_IPV6_MULTICAST_ALL, BOOLEAN, NOT_STREAMS, 0, 1, 0, AT(multicast_all6)},
+    {INET_SOL_IPV6, INET_IPV6_MULTICAST_ALL, BOOLEAN, NOT_STREAMS, 0, 0, 0, AT(multicast_all6)},
     {INET_SOL_IPV6, INET_IPV6_MTU_DISCOVER, BYTE, NOT_STREAMS, 0, DISCOVER_MAX, 0, AT(discover6)},
     {INET_SOL_IPV6, INET_IPV6_RECVERR, BOOLEAN, DATAGRAMS, 0, 0, 0, AT(receive_errors6)},
     {INET_SOL_IPV6, INET_IPV6_RECVPKTINFO, BIT, NOT_STREAMS, 0, 0, 0, INET_RECEIVE_PKTINFO6},
     {INET_SOL_IPV6, INET_IPV6_RECVHOPLIMIT, BIT, NOT_STREAMS, 0, 0, 0, INET_RECEIVE_HOPLIMIT},
     {INET_SOL_IPV6, INET_IPV6_RECVTCLASS, BIT, NOT_STREAMS, 0, 0, 0, INET_RECEIVE_TCLASS},
-    {INET_SOL_IPV6, INET_IPV6_TCLASS, BYTE, ANYONE, -1, 255, 0, AT(tclass)},
+    {INET_SOL_IPV6, INET_IPV6_TCLASS, TOS, ANYONE, -1, 255, 0, AT(tclass)},
     {INET_SOL_IPV6, INET_IPV6_FREEBIND, BOOLEAN, ANYONE, 0, 0, 0, AT(freebind6)},
 };
 
@@ -85,10 +86,18 @@ static oskit_u8_t who_is(const struct inet_sock *sock)
     }
 }
 
+/* IPv6's streams and datagrams may be IPv4's, too; its raw sockets may not. */
+static bool level_known(const struct inet_sock *sock, oskit_s32_t level)
+{
+    if (level == INET_SOL_IPV6)
+        return inet_is6(sock);
+    return level == INET_SOL_IP && !(inet_is6(sock) && sock->base.type == SOCKET_RAW);
+}
+
 static const struct option *option_find(const struct inet_sock *sock, oskit_s32_t level,
                                         oskit_s32_t name)
 {
-    if (level == INET_SOL_IPV6 && !inet_is6(sock))
+    if (!level_known(sock, level))
         return NULL;
     for (size_t i = 0; i < SLUICE_COUNT(options); i++)
         if (options[i].level == level && options[i].name == name && (options[i].who & who_is(sock)))
@@ -96,9 +105,18 @@ static const struct option *option_find(const struct inet_sock *sock, oskit_s32_
     return NULL;
 }
 
-static oskit_error_t table_set(struct inet_options *ip, const struct option *option,
+/* A byte, whatever is above; of a stream the two lowest bits are the congestion notification's. */
+static void tos_set(const struct inet_sock *sock, oskit_u8_t *at, oskit_s32_t value)
+{
+    const oskit_u8_t congestion = sock->base.type == SOCKET_STREAM ? 3 : 0;
+
+    *at = (oskit_u8_t)((value & ~congestion) | (*at & congestion));
+}
+
+static oskit_error_t table_set(struct inet_sock *sock, const struct option *option,
                                oskit_s32_t value)
 {
+    struct inet_options *ip = &sock->ip;
     char *at = (char *)ip + option->offset;
 
     switch (option->where) {
@@ -112,12 +130,18 @@ static oskit_error_t table_set(struct inet_options *ip, const struct option *opt
             (oskit_u8_t)(value != 0 ? ip->receive | option->offset : ip->receive & ~option->offset);
         return OSKIT_SUCCESS;
     }
+    if (option->where == TOS && option->low == INT16_MIN) {
+        tos_set(sock, (oskit_u8_t *)at, value);
+        return OSKIT_SUCCESS;
+    }
     if (value < option->low || value > option->high ||
         (value == 0 && option->name == INET_IP_TTL && option->level == INET_SOL_IP))
         return OSKIT_E_INVALIDARG;
     if (value == -1)
         value = option->usual;
-    if (option->where == BYTE)
+    if (option->where == TOS)
+        tos_set(sock, (oskit_u8_t *)at, value);
+    else if (option->where == BYTE)
         *(oskit_u8_t *)at = (oskit_u8_t)value;
     else
         *(oskit_s16_t *)at = (oskit_s16_t)value;
@@ -134,6 +158,7 @@ static oskit_s32_t table_get(const struct inet_options *ip, const struct option 
     case BIT:
         return (ip->receive & option->offset) != 0;
     case BYTE:
+    case TOS:
         return *(const oskit_u8_t *)at;
     default: /* the stack's own where the program chose none */
         return *(const oskit_s16_t *)at < 0 ? IP_DEFAULT_TTL : *(const oskit_s16_t *)at;
@@ -281,20 +306,48 @@ static oskit_error_t multicast_interface4(struct inet_sock *sock, const void *va
 
 /* ---- Setting ---- */
 
-/* An int, or a byte where it is shorter. */
-static oskit_error_t number_read(const void *value, oskit_u32_t length, oskit_s32_t *out)
+/* Those of IP that Linux wants at least a byte of; of the others nothing at all stands for 0. */
+static bool byte_needed(oskit_s32_t name)
 {
-    if (length >= sizeof *out)
+    switch (name) {
+    case INET_IP_TTL:
+    case INET_IP_FREEBIND:
+    case INET_IP_MULTICAST_TTL:
+    case INET_IP_MULTICAST_LOOP:
+    case INET_IP_MULTICAST_ALL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* An int; of the level IP a byte where it is shorter. */
+static oskit_error_t number_read(oskit_s32_t level, oskit_s32_t name, const void *value,
+                                 oskit_u32_t length, oskit_s32_t *out)
+{
+    if (level != INET_SOL_IP || length >= sizeof *out)
         return option_int(value, length, out);
-    if (length == 0)
+    if (length == 0 && byte_needed(name))
         return OSKIT_E_INVALIDARG;
-    *out = *(const oskit_u8_t *)value;
+    *out = length == 0 ? 0 : *(const oskit_u8_t *)value;
     return OSKIT_SUCCESS;
+}
+
+static oskit_error_t unicast_interface_set(struct inet_sock *sock, const void *value,
+                                           oskit_u32_t length)
+{
+    oskit_u32_t interface; /* in network order */
+
+    if (length != sizeof interface)
+        return OSKIT_E_INVALIDARG;
+    memcpy(&interface, value, sizeof interface);
+    oskit_error_t err = interface_set(sock, &sock->ip.unicast_interface, lwip_ntohl(interface));
+    return err == OSKIT_ENODEV ? OSKIT_EADDRNOTAVAIL : err;
 }
 
 static oskit_error_t v6only_set(struct inet_sock *sock, oskit_s32_t value)
 {
-    if (sock->local_port != 0)
+    if (sock->local_port != 0 || sock->base.type == SOCKET_RAW)
         return OSKIT_E_INVALIDARG;
     sock->ip.v6only = value != 0;
     inet_any(sock, &sock->bound);
@@ -318,23 +371,20 @@ static oskit_error_t set4(struct inet_sock *sock, oskit_s32_t name, const void *
         return member_any(sock, INET_SOL_IP, name == INET_MCAST_JOIN_GROUP, value, length);
     case INET_IP_MULTICAST_IF:
         return stream ? OSKIT_E_INVALIDARG : multicast_interface4(sock, value, length);
-    }
-    oskit_error_t err = number_read(value, length, &number);
-    if (OSKIT_FAILED(err))
-        return err;
-    switch (name) {
+    case INET_IP_UNICAST_IF:
+        return stream ? OSKIT_ENOPROTOOPT : unicast_interface_set(sock, value, length);
     case INET_IP_MULTICAST_TTL:
-        if (stream || number < -1 || number > 255)
-            return OSKIT_E_INVALIDARG;
-        sock->ip.multicast_ttl = number == -1 ? 1 : (oskit_u8_t)number;
-        return OSKIT_SUCCESS;
-    case INET_IP_UNICAST_IF: /* in network order */
-        return stream ? OSKIT_ENOPROTOOPT
-                      : interface_set(sock, &sock->ip.unicast_interface,
-                                      lwip_ntohl((oskit_u32_t)number));
+        break;
     default:
         return OSKIT_ENOPROTOOPT;
     }
+    oskit_error_t err = number_read(INET_SOL_IP, name, value, length, &number);
+    if (OSKIT_FAILED(err))
+        return err;
+    if (stream || number < -1 || number > 255)
+        return OSKIT_E_INVALIDARG;
+    sock->ip.multicast_ttl = number == -1 ? 1 : (oskit_u8_t)number;
+    return OSKIT_SUCCESS;
 }
 
 static oskit_error_t set6(struct inet_sock *sock, oskit_s32_t name, const void *value,
@@ -350,19 +400,15 @@ static oskit_error_t set6(struct inet_sock *sock, oskit_s32_t name, const void *
     case INET_MCAST_LEAVE_GROUP:
         return member_any(sock, INET_SOL_IPV6, name == INET_MCAST_JOIN_GROUP, value, length);
     }
+    if (name != INET_IPV6_V6ONLY &&
+        (name != INET_IPV6_MULTICAST_IF || sock->base.type == SOCKET_STREAM))
+        return OSKIT_ENOPROTOOPT;
     oskit_error_t err = option_int(value, length, &number);
     if (OSKIT_FAILED(err))
         return err;
-    switch (name) {
-    case INET_IPV6_V6ONLY:
+    if (name == INET_IPV6_V6ONLY)
         return v6only_set(sock, number);
-    case INET_IPV6_MULTICAST_IF:
-        if (sock->base.type == SOCKET_STREAM)
-            return OSKIT_ENOPROTOOPT;
-        return interface_set(sock, &sock->ip.multicast_interface6, (oskit_u32_t)number);
-    default:
-        return OSKIT_ENOPROTOOPT;
-    }
+    return interface_set(sock, &sock->ip.multicast_interface6, (oskit_u32_t)number);
 }
 
 oskit_error_t inet_option_set(struct inet_sock *sock, oskit_s32_t level, oskit_s32_t name,
@@ -373,15 +419,17 @@ oskit_error_t inet_option_set(struct inet_sock *sock, oskit_s32_t level, oskit_s
     oskit_error_t err;
 
     if (option != NULL) {
-        err = number_read(value, length, &number);
+        err = number_read(level, name, value, length, &number);
         if (OSKIT_FAILED(err))
             return err;
         inet_lock();
-        err = table_set(&sock->ip, option, number);
+        err = table_set(sock, option, number);
         inet_unlock();
         return err;
     }
-    if (level != INET_SOL_IP && !(level == INET_SOL_IPV6 && inet_is6(sock)))
+    if (level == INET_SOL_RAW && sock->base.type == SOCKET_RAW && !inet_is6(sock))
+        return OSKIT_EOPNOTSUPP; /* ICMP_FILTER of other protocols */
+    if (!level_known(sock, level))
         return OSKIT_ENOPROTOOPT;
     inet_lock();
     err = level == INET_SOL_IP ? set4(sock, name, value, length) : set6(sock, name, value, length);
@@ -437,6 +485,16 @@ static oskit_error_t get6(const struct inet_sock *sock, oskit_s32_t name, oskit_
     }
 }
 
+/* The level IP gives a byte to who has no room for an int, if one holds it. */
+static oskit_error_t number_put(oskit_s32_t level, void *value, oskit_u32_t *length,
+                                oskit_s32_t number)
+{
+    if (level == INET_SOL_IP && *length > 1 && *length < sizeof number && number >= 0 &&
+        number <= UINT8_MAX)
+        *length = 1;
+    return option_put_int(value, length, number);
+}
+
 oskit_error_t inet_option_get(struct inet_sock *sock, oskit_s32_t level, oskit_s32_t name,
                               void *value, oskit_u32_t *length)
 {
@@ -445,14 +503,16 @@ oskit_error_t inet_option_get(struct inet_sock *sock, oskit_s32_t level, oskit_s
     oskit_s32_t number = 0;
 
     if (option != NULL)
-        return option_put_int(value, length, table_get(&sock->ip, option));
+        return number_put(level, value, length, table_get(&sock->ip, option));
     if (!inet_is6(sock) && level != INET_SOL_IP && level != SOCKET_SOL_SOCKET)
         return OSKIT_EOPNOTSUPP; /* a level that nobody knows, as IPv4 says it on Linux */
     inet_lock();
-    if (level == INET_SOL_IP)
-        err = get4(sock, name, &number);
-    else if (level == INET_SOL_IPV6 && inet_is6(sock))
-        err = get6(sock, name, &number);
+    if (level_known(sock, level))
+        err = level == INET_SOL_IP ? get4(sock, name, &number) : get6(sock, name, &number);
     inet_unlock();
-    return OSKIT_SUCCEEDED(err) ? option_put_int(value, length, number) : err;
+    if (OSKIT_FAILED(err))
+        return err;
+    if (level == INET_SOL_IP && name == INET_IP_MULTICAST_IF) /* an address */
+        return option_put_int(value, length, number);
+    return number_put(level, value, length, number);
 }

@@ -3,6 +3,7 @@
 
 #include <sluice/string.h>
 #include "lwip/ip.h"
+#include "route.h"
 
 #define CONTROL_HEADER 16u /* of a cmsg: length, level, type */
 
@@ -104,6 +105,7 @@ oskit_error_t inet_output_control(const struct inet_sock *sock,
     const struct socket_control *control = message->control;
     struct control_header header;
 
+    output->direct = message->flags & SOCKET_MSG_DONTROUTE;
     if (control == NULL)
         return OSKIT_SUCCESS;
     for (oskit_u64_t at = 0; at + CONTROL_HEADER <= control->length;) {
@@ -177,6 +179,9 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
     else
         output->netif = ip_route(source != NULL ? source : &any, &output->destination);
     if (output->netif == NULL)
+        return OSKIT_ENETUNREACH;
+    if ((output->direct || sock->base.options.dontroute) &&
+        !inet_route_direct(output->netif, &output->destination))
         return OSKIT_ENETUNREACH;
     if (source == NULL)
         source = inet_source(output->netif, &output->destination);

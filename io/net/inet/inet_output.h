@@ -11,6 +11,7 @@ struct inet_output {
     oskit_u32_t interface; /* 0: the route's */
     oskit_s32_t ttl, tos;  /* -1: the socket's */
     bool whole;            /* not to be cut into fragments: EMSGSIZE */
+    bool direct;           /* MSG_DONTROUTE */
     struct netif *netif;   /* by inet_output_route */
 };
 

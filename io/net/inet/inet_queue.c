@@ -178,26 +178,14 @@ static void tell6(const struct inet_sock *sock, const struct inet_datagram *data
         put_int(message, INET_SOL_IPV6, INET_IPV6_TCLASS, datagram->tos);
 }
 
-static void tell_time(const struct inet_sock *sock, const struct inet_datagram *datagram,
-                      struct socket_message *message)
-{
-    oskit_u8_t kind = sock->base.options.timestamp;
-    oskit_s64_t time = datagram->time != 0 ? datagram->time : env_time_real();
-    oskit_s64_t stamp[2] = {time / SECOND, time % SECOND};
-
-    if (kind == 0)
-        return;
-    if (kind == SOCKET_SO_TIMESTAMP || kind == SOCKET_SO_TIMESTAMP_NEW)
-        stamp[1] /= 1000;
-    socket_control_put(message->control, SOCKET_SOL_SOCKET, kind, stamp, sizeof stamp);
-}
-
 void inet_datagram_tell(const struct inet_sock *sock, const struct inet_datagram *datagram,
                         struct socket_message *message)
 {
     if (message->control == NULL)
         return;
-    tell_time(sock, datagram, message);
+    if (sock->base.options.timestamp != 0)
+        socket_stamp_put(&sock->base, message->control,
+                         datagram->time != 0 ? datagram->time : env_time_real());
     if (sock->base.options.rxq_overflow && datagram->dropped != 0)
         put_int(message, SOCKET_SOL_SOCKET, SOCKET_SO_RXQ_OVFL, (oskit_s32_t)datagram->dropped);
     if (sock->ip.receive == 0)
@@ -286,8 +274,7 @@ oskit_error_t inet_datagram_changed(struct inet_sock *sock, struct inet_port *co
 {
     const struct socket_options *options = &sock->base.options;
 
-    if (name == SOCKET_SO_DONTROUTE)
-        return OSKIT_ENOPROTOOPT;
+    (void)name;
     inet_lock();
     struct inet_port *port = place != NULL ? *place : NULL;
     if (port != NULL) {

@@ -21,6 +21,8 @@ void inet_sock_init(struct inet_sock *sock, const struct socket_kind *kind, oski
     list_init(&sock->errors);
     sock->error_count = 0;
     inet_options_init(&sock->ip);
+    sock->ip.multicast_all = !inet_is6(sock);              /* as on Linux ... */
+    sock->base.options.reuse_address = type == SOCKET_RAW; /* ... both */
     inet_any(sock, &sock->bound);
     sock->local = sock->bound;
     sock->remote = sock->bound;

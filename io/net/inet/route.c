@@ -171,6 +171,33 @@ const ip6_addr_t *inet_hook_gateway6(struct netif *netif, const ip6_addr_t *dest
     return &gateway;
 }
 
+static bool direct4(struct netif *netif, const ip4_addr_t *dest)
+{
+    if (ip4_addr_ismulticast(dest) || dest->addr == IPADDR_BROADCAST || inet_local4(dest) != NULL)
+        return true;
+    const ip4_addr_t *gateway = inet_hook_gateway4(netif, dest);
+    struct netif *connected = connected4(dest);
+    if (connected == netif)
+        return true;
+    return gateway == dest;
+}
+
+static bool direct6(struct netif *netif, const ip6_addr_t *dest)
+{
+    if (ip6_addr_ismulticast(dest) || ip6_addr_islinklocal(dest) || inet_local6(dest) != NULL)
+        return true;
+    for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, i)) &&
+            ip6_addr_netcmp_zoneless(dest, netif_ip6_addr(netif, i)))
+            return true;
+    return inet_hook_gateway6(netif, dest) == dest;
+}
+
+bool inet_route_direct(struct netif *netif, const ip_addr_t *dest)
+{
+    return IP_IS_V6(dest) ? direct6(netif, ip_2_ip6(dest)) : direct4(netif, ip_2_ip4(dest));
+}
+
 /* ---- Source addresses ---- */
 
 bool inet_source_select(const ip_addr_t *dest, struct netif *netif, ip_addr_t *out)

@@ -3,6 +3,7 @@
 
 #include <sluice/env.h>
 #include <sluice/string.h>
+#include "route.h"
 #include "time_wait.h"
 
 #define FIONREAD    0x541bu
@@ -187,6 +188,8 @@ static oskit_error_t source(struct tcp_socket *t, const ip_addr_t *address, ip_a
         return OSKIT_ENETUNREACH;
     struct netif *netif = inet_route(&t->inet, given ? bound : NULL, address);
     if (netif == NULL || ip_addr_ismulticast(address) || ip_addr_isbroadcast(address, netif))
+        return OSKIT_ENETUNREACH;
+    if (t->inet.base.options.dontroute && !inet_route_direct(netif, address))
         return OSKIT_ENETUNREACH;
     const ip_addr_t *from = given ? bound : inet_source(netif, address);
     if (from == NULL)

@@ -4,7 +4,7 @@
  *   tcp.c          the kind: making, naming, connecting, shutting down, ending
  *   tcp_listen.c   listeners and the connections that wait at them
  *   tcp_send.c     programs' bytes into segments; tcp_segment.c: the memory they lie in
- *   tcp_receive.c  segments to programs' bytes
+ *   tcp_receive.c  segments to programs' bytes; tcp_stamp.c: when they came
  *   tcp_event.c    what lwIP calls: arrivals, acknowledgements, ends; the readiness
  *   tcp_option.c   options of the level TCP; tcp_info.c: TCP_INFO
  *   tcp_error.c    the error queue: zero-copy notifications
@@ -47,6 +47,7 @@ struct tcp_options {
 };
 
 struct tcp_listener;
+struct tcp_stamps;
 struct tcp_block;
 struct tcp_zerocopy;
 
@@ -85,6 +86,8 @@ struct tcp_socket {
     oskit_u32_t reading_offset;          /* bytes of the first that are gone; receive_mutex */
     oskit_u32_t read_sequence;           /* number of the first byte not read ... */
     oskit_u32_t arrived_sequence;        /* ... and of the first that hasn't come */
+
+    struct tcp_stamps *stamps; /* NULL: nobody asked when bytes came */
 
     /* Whether the program answers what comes, so that answers carry the acknowledgements. */
     bool answers;
@@ -152,6 +155,8 @@ void tcp_level(struct tcp_socket *t, uint32_t events);
 void tcp_over(struct tcp_socket *t, oskit_error_t error);
 /* lwIP's states by Linux's numbers. */
 oskit_u8_t tcp_state(const struct tcp_socket *t);
+/* The peer may send no more before something is read. */
+bool tcp_window_full(const struct tcp_socket *t);
 bool tcp_writable(const struct tcp_socket *t);
 oskit_u32_t tcp_room(const struct tcp_socket *t);
 
@@ -239,6 +244,15 @@ oskit_u32_t tcp_readable(const struct tcp_socket *t);
 oskit_u32_t tcp_window(const struct tcp_socket *t);
 oskit_error_t tcp_urgent_receive(struct tcp_socket *t, struct socket_message *message,
                                  oskit_size_t *out);
+
+/* ---- tcp_stamp.c ---- */
+
+/* What lies before arrived_sequence has come now. */
+void tcp_stamp_put(struct tcp_socket *t);
+/* When the last of SIZE bytes from SEQUENCE on came; 0: nobody knows. They are read, unless KEEP.
+ */
+oskit_s64_t tcp_stamp_get(struct tcp_socket *t, oskit_u32_t sequence, oskit_u32_t size, bool keep);
+void tcp_stamps_free(struct tcp_socket *t);
 
 /* ---- tcp_error.c ---- */
 

@@ -31,12 +31,18 @@ static uint32_t level_listening(const struct tcp_socket *t)
     return 0;
 }
 
+/* What SO_RCVLOWAT waits for would never come. */
+bool tcp_window_full(const struct tcp_socket *t)
+{
+    return t->pcb == NULL || t->pcb->rcv_wnd <= t->pcb->mss;
+}
+
 static uint32_t level_data(const struct tcp_socket *t)
 {
     uint32_t level = 0;
     oskit_u32_t readable = tcp_readable(t);
 
-    if (readable != 0 && readable >= t->inet.base.options.receive_low)
+    if (readable != 0 && (readable >= t->inet.base.options.receive_low || tcp_window_full(t)))
         level |= READY_READ;
     if ((t->shut & TCP_SHUT_WRITE) || tcp_writable(t))
         level |= READY_WRITE;

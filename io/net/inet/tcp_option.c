@@ -28,6 +28,7 @@ enum {
 #define COUNT_MAX       127
 #define CLAMP_MIN       1152
 #define RETRY_MAX       120u /* seconds between two SYN-ACKs at most */
+#define RETRIES_MAX     255u
 
 static const char congestion[16] = "reno"; /* the one that lwIP has */
 
@@ -48,7 +49,7 @@ static oskit_u32_t defer_round(oskit_s32_t seconds)
 
     if (seconds <= 0)
         return 0;
-    while (period < (oskit_u32_t)seconds && period < UINT32_MAX - RETRY_MAX) {
+    for (unsigned tries = 1; period < (oskit_u32_t)seconds && tries < RETRIES_MAX; tries++) {
         step = step * 2 < RETRY_MAX ? step * 2 : RETRY_MAX;
         period += step;
     }
@@ -74,9 +75,7 @@ static oskit_error_t maxseg_set(struct tcp_socket *t, oskit_s32_t value)
 
 static oskit_error_t clamp_set(struct tcp_socket *t, oskit_s32_t value)
 {
-    if (value <= 0 && t->pcb != NULL)
-        return OSKIT_E_INVALIDARG;
-    if (value < 0)
+    if (value == 0 && t->pcb != NULL)
         return OSKIT_E_INVALIDARG;
     t->options.window_clamp = value == 0 ? 0 : value < CLAMP_MIN ? CLAMP_MIN : (oskit_u32_t)value;
     return OSKIT_SUCCESS;
@@ -252,12 +251,7 @@ oskit_error_t tcp_option_changed(struct socket *s, oskit_s32_t name)
 {
     struct tcp_socket *t = tcp_of(s);
 
-    switch (name) {
-    case SOCKET_SO_TIMESTAMP: /* a stream's bytes have no time of their own here */
-    case SOCKET_SO_RXQ_OVFL:
-    case SOCKET_SO_DONTROUTE:
-        return OSKIT_ENOPROTOOPT;
-    }
+    (void)name;
     inet_lock();
     if (t->port != NULL) {
         t->port->reuse_address = s->options.reuse_address;

@@ -36,6 +36,8 @@ void tcp_receive_put(struct tcp_socket *t, struct pbuf *p)
     t->arrived_last = p;
     t->readable += size;
     t->arrived_sequence += size;
+    if (t->inet.base.options.timestamp != 0)
+        tcp_stamp_put(t);
 }
 
 static void arrived_take(struct tcp_socket *t)
@@ -66,6 +68,7 @@ void tcp_receive_drop(struct tcp_socket *t)
 {
     list_free(t->reading);
     list_free(t->arrived);
+    tcp_stamps_free(t);
     t->reading = t->reading_last = t->arrived = t->arrived_last = NULL;
     t->reading_offset = 0;
     t->read_sequence += t->readable;
@@ -283,7 +286,7 @@ static oskit_error_t begin(struct tcp_socket *t, size_t size, oskit_u32_t flags,
         return nothing(t);
     /* A caller who waits wants SO_RCVLOWAT's worth, if it can still come. */
     if (here < low && here < size && !(flags & SOCKET_MSG_DONTWAIT) && !(t->shut & TCP_SHUT_READ) &&
-        mark > here && atomic_load(&t->inet.base.error) == OSKIT_SUCCESS)
+        mark > here && !tcp_window_full(t) && atomic_load(&t->inet.base.error) == OSKIT_SUCCESS)
         return OSKIT_EWOULDBLOCK;
     *got = size < here ? (oskit_u32_t)size : here;
     if (flags & SOCKET_MSG_PEEK)
@@ -310,21 +313,34 @@ static void end(struct tcp_socket *t, struct pbuf *done, oskit_u32_t missed)
     tcp_level(t, 0);
 }
 
+/* The time of the last byte, once in CONTROL, however many pieces the program's buffer takes. */
+static void stamp_tell(struct tcp_socket *t, struct socket_control *control, oskit_s64_t stamp)
+{
+    if (control == NULL || stamp == 0)
+        return;
+    control->length = 0;
+    control->truncated = false;
+    socket_stamp_put(&t->inet.base, control, stamp);
+}
+
 static oskit_error_t receive(struct tcp_socket *t, struct sluice_uio *uio, oskit_u32_t flags,
-                             oskit_size_t *out)
+                             struct socket_control *control, oskit_size_t *out)
 {
     struct pbuf *done = NULL;
     oskit_u32_t got, moved = 0;
 
     env_mutex_lock(&t->receive_mutex);
     inet_lock();
+    oskit_u32_t sequence = t->read_sequence;
     oskit_error_t err = begin(t, uio->left, flags, &done, &got);
+    sequence += t->read_sequence - sequence > got ? 1 : 0; /* the urgent byte was passed over */
     if (got == 0) {
         list_free(done);
         inet_unlock();
         env_mutex_unlock(&t->receive_mutex);
         return err;
     }
+    oskit_s64_t stamp = tcp_stamp_get(t, sequence, got, flags & SOCKET_MSG_PEEK);
     inet_unlock();
     if (flags & SOCKET_MSG_PEEK)
         err = look(t, uio, got, &moved);
@@ -337,6 +353,7 @@ static oskit_error_t receive(struct tcp_socket *t, struct sluice_uio *uio, oskit
     }
     env_mutex_unlock(&t->receive_mutex);
     *out = moved;
+    stamp_tell(t, control, stamp);
     if (!(flags & SOCKET_MSG_TRUNC))
         atomic_fetch_add_explicit(&packet_copied_bytes, moved, memory_order_relaxed);
     return moved > 0 ? OSKIT_SUCCESS : err;
@@ -356,7 +373,7 @@ oskit_error_t tcp_readv(struct socket *s, struct sluice_uio *uio, oskit_size_t *
     *out = 0;
     if (uio->left == 0)
         return receive_none(tcp_of(s));
-    return receive(tcp_of(s), uio, SOCKET_MSG_DONTWAIT, out);
+    return receive(tcp_of(s), uio, SOCKET_MSG_DONTWAIT, NULL, out);
 }
 
 oskit_error_t tcp_receive_message(struct socket *s, struct socket_message *message,
@@ -373,5 +390,5 @@ oskit_error_t tcp_receive_message(struct socket *s, struct socket_message *messa
         return t->phase == TCP_LISTENING ? OSKIT_ENOTCONN : tcp_urgent_receive(t, message, out);
     if (message->uio->left == 0)
         return receive_none(t);
-    return receive(t, message->uio, message->flags, out);
+    return receive(t, message->uio, message->flags, message->control, out);
 }

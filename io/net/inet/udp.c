@@ -226,10 +226,10 @@ static oskit_error_t udp_setsockopt(struct socket *s, oskit_s32_t level, oskit_s
 
     if (level != INET_SOL_UDP)
         return inet_option_set(&u->inet, level, name, value, length);
-    if (name != OPTION_CORK)
-        return OSKIT_ENOPROTOOPT;
     oskit_error_t err = option_int(value, length, &number);
-    return OSKIT_FAILED(err) ? err : cork_set(u, number != 0);
+    if (OSKIT_FAILED(err))
+        return err;
+    return name == OPTION_CORK ? cork_set(u, number != 0) : OSKIT_ENOPROTOOPT;
 }
 
 static oskit_error_t udp_getsockopt(struct socket *s, oskit_s32_t level, oskit_s32_t name,

@@ -1,6 +1,7 @@
 /* Raw sockets as the wire sees them: the test is the neighbour, 10.0.2.2 and fe80::2. */
 #include "net_case.h"
 
+#include "io/net/bpf.h"
 #include "io/net/inet/checksum.h"
 #include "io/net/inet/inet_option.h"
 #include "io/net/socket_option.h"
@@ -364,6 +365,55 @@ static void test_filter(void **state)
     end();
 }
 
+static oskit_error_t attach(sluice_socket_t *s, const struct bpf_instruction *code, uint16_t count)
+{
+    struct bpf_request request = {.count = count, .code = (uintptr_t)code};
+
+    return net_set(s, SOCKET_SOL_SOCKET, SOCKET_SO_ATTACH_FILTER, &request, sizeof request);
+}
+
+/* SO_ATTACH_FILTER: what the program looks at is what the socket would get. */
+static void test_program(void **state)
+{
+    static const struct bpf_instruction requests[] = {{0x30, 0, 0, 20}, /* the message's type */
+                                                      {0x15, 0, 1, 13},
+                                                      {0x06, 0, 0, 24},
+                                                      {0x06, 0, 0, 0}};
+    static const struct bpf_instruction six[] = {
+        {0x30, 0, 0, 0xfff00000u + 6},                  /* IP's next header */
+        {0x15, 0, 3, ICMPV6},          {0x30, 0, 0, 0}, /* the message's type */
+        {0x15, 0, 1, ECHO6},           {0x06, 0, 0, UINT32_MAX}, {0x06, 0, 0, 0}};
+    static const struct bpf_instruction nothing[] = {{0x06, 0, 0, 0}};
+
+    (void)state;
+    begin();
+    sluice_socket_t *s = open4(ICMP), *new = open6(ICMPV6);
+    assert_int_equal(net_set_int(s, SOCKET_SOL_SOCKET, SOCKET_SO_DETACH_FILTER, 0), OSKIT_ENOENT);
+    assert_int_equal(attach(s, requests, 3), OSKIT_E_INVALIDARG); /* it jumps out */
+    assert_int_equal(attach(s, requests, 4), 0);
+    message_arrives(ECHO, "hello");
+    assert_nothing(s);
+    message_arrives(13, "hello");
+    assert_int_equal(take(s), 24); /* cut off */
+    assert_int_equal(attach(s, nothing, 1), 0);
+    message_arrives(13, "hello");
+    assert_nothing(s);
+    assert_int_equal(net_set_int(s, SOCKET_SOL_SOCKET, SOCKET_SO_DETACH_FILTER, 0), 0);
+    message_arrives(13, "hello");
+    assert_int_equal(take(s), 33);
+    assert_int_equal(net_set_int(s, SOCKET_SOL_SOCKET, SOCKET_SO_LOCK_FILTER, 1), 0);
+    assert_int_equal(attach(s, nothing, 1), OSKIT_EPERM);
+    assert_int_equal(net_set_int(s, SOCKET_SOL_SOCKET, SOCKET_SO_LOCK_FILTER, 0), OSKIT_EPERM);
+    assert_int_equal(attach(new, six, 6), 0);
+    message_arrives6(ECHO6 + 1, "hello", 0);
+    assert_nothing(new);
+    message_arrives6(ECHO6, "hello", 0);
+    assert_int_equal(take(new), 13);
+    sluice_socket_release(s);
+    sluice_socket_release(new);
+    end();
+}
+
 /* What goes out has a header that the stack makes, and pieces when it is long. */
 static void test_send(void **state)
 {
@@ -679,6 +729,7 @@ int main(void)
         HARNESS_TEST(test_ends),
         HARNESS_TEST(test_shut),
         HARNESS_TEST(test_filter),
+        HARNESS_TEST(test_program),
         HARNESS_TEST(test_send),
         HARNESS_TEST(test_header_included),
         HARNESS_TEST(test_full),

@@ -5,6 +5,8 @@
 #include <sluice/string.h>
 #include "inet_error.h"
 #include "inet_output.h"
+#include "io/net/bpf.h"
+#include "io/net/socket_option.h"
 
 #define SIOCOUTQ     0x5411u
 #define ICMP_FILTER  1
@@ -248,6 +250,8 @@ static oskit_error_t raw_setsockopt(struct socket *s, oskit_s32_t level, oskit_s
     oskit_u32_t room = 0;
     void *filter = NULL;
 
+    if (level == SOCKET_SOL_SOCKET)
+        return raw_filter_setsockopt(r, name, value, length);
     if (is_checksum(r, level, name))
         return checksum_set(r, level, value, length);
     if (is_filter4(r, level, name)) {
@@ -270,6 +274,8 @@ static oskit_error_t raw_getsockopt(struct socket *s, oskit_s32_t level, oskit_s
 {
     struct raw_socket *r = raw_of(s);
 
+    if (level == SOCKET_SOL_SOCKET && name == SOCKET_SO_LOCK_FILTER)
+        return option_put_int(value, length, r->filter_locked);
     if (is_checksum(r, level, name))
         return option_put_int(value, length, r->checksum);
     if (is_filter4(r, level, name))
@@ -301,6 +307,7 @@ static void raw_destroy(struct socket *s)
     inet_unlock();
     if (r->stamping)
         atomic_fetch_sub(&inet_stamps, 1);
+    bpf_put(r->filter);
     socket_fini(s);
     env_free(r, sizeof *r);
 }

@@ -99,19 +99,24 @@ static bool sum_right(const struct raw_socket *r, const struct inet_datagram *da
                             &datagram->destination) == 0;
 }
 
+/* R gets what is behind the first SKIP of P's bytes. */
 static void put(struct raw_socket *r, struct inet_datagram datagram, struct pbuf *p, u16_t skip)
 {
-    u16_t length = (u16_t)(p->tot_len - skip);
-    struct pbuf *copy = pbuf_alloc(PBUF_RAW, length, PBUF_RAM);
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
 
     if (copy == NULL) {
         r->queue.dropped++;
         return;
     }
-    pbuf_copy_partial(p, copy->payload, length, skip);
+    pbuf_copy_partial(p, copy->payload, p->tot_len, 0);
+    pbuf_remove_header(copy, skip);
     if (!sum_right(r, &datagram, copy)) {
         pbuf_free(copy);
         r->queue.dropped++;
+        return;
+    }
+    if (!raw_filter_keep(r, &datagram, copy, skip)) {
+        pbuf_free(copy);
         return;
     }
     datagram.p = copy;

@@ -140,12 +140,52 @@ static void test_what_was_synced_is_there(void **state)
     ext2_image_free(&image);
 }
 
+/* Who wrote has let go of the file, and it has left memory: fsync by the next who opens it is for
+ * what was written before. */
+static void test_what_another_wrote_is_synced(void **state)
+{
+    struct ext2_image image, again;
+    oskit_file_t *file;
+    oskit_size_t moved;
+    char text[100], back[200];
+
+    (void)state;
+    memset(text, 'k', sizeof text);
+    ext2_image_make(&image, "-t ext3 -b 1024", 16384, NULL);
+    assert_int_equal(ext2_image_mount(&image, 0), 0);
+    oskit_absio_t *io = make_file(image.root, "kept", &file);
+    assert_int_equal(oskit_absio_write(io, text, 0, sizeof text, &moved), 0);
+    oskit_absio_release(io);
+    oskit_file_release(file);
+    assert_int_equal(oskit_dir_lookup(image.root, "kept", &file), 0);
+    assert_int_equal(oskit_file_sync(file, 1), 0);
+    oskit_file_release(file);
+
+    ext2_image_save(&image);
+    again = image;
+    snprintf(again.path, sizeof again.path, "%s/again", image.folder);
+    ext2_shell("cp %s %s", image.path, again.path);
+    ext2_image_attach(&again);
+    assert_int_equal(ext2_image_mount(&again, 0), 0);
+    io = make_file(again.root, "kept", &file);
+    assert_int_equal(oskit_absio_read(io, back, 0, sizeof back, &moved), 0);
+    assert_int_equal(moved, sizeof text);
+    assert_memory_equal(text, back, sizeof text);
+    oskit_absio_release(io);
+    oskit_file_release(file);
+    ext2_image_unmount(&again);
+    ext2_image_detach(&again);
+    ext2_image_unmount(&image);
+    ext2_image_free(&image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_cuts_with_blocks_of_1k),
         HARNESS_TEST(test_cuts_with_blocks_of_4k),
         HARNESS_TEST(test_what_was_synced_is_there),
+        HARNESS_TEST(test_what_another_wrote_is_synced),
     };
 
     if (!ext2_image_tools()) {

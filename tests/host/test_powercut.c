@@ -37,6 +37,7 @@
 #define CUTS_A_WALK 125u
 #define SIZE_MAX_   30000u
 #define RECORD_MAX  (256u << 20)
+#define HELD        4u
 
 /* File NAME has the bytes of ID, at least SIZE of them, in every cut after events FROM to TO. */
 struct promise {
@@ -59,6 +60,8 @@ struct walk {
     uint32_t truncated[IDS]; /* events when the file of an id was first truncated, and 1; 0: not */
     struct promise promises[PROMISES];
     unsigned promise_count;
+    oskit_file_t *held[HELD]; /* open still: so their contents wait in memory; may be NULL */
+    unsigned held_next;
     bool with_attributes;
     struct crash_attributes attributes;
 };
@@ -151,6 +154,16 @@ static oskit_file_t *make(struct walk *w, const char *name)
     return file;
 }
 
+/* FILE, whose reference is taken over, stays open for some steps more. */
+static void hold(struct walk *w, oskit_file_t *file)
+{
+    oskit_file_t **place = &w->held[w->held_next++ % HELD];
+
+    if (*place)
+        oskit_file_release(*place);
+    *place = file;
+}
+
 static void step_append(struct walk *w, unsigned which, const char *name)
 {
     uint32_t more = 1 + (uint32_t)draw(w, draw(w, 4) == 0 ? 9000 : 700);
@@ -172,7 +185,7 @@ static void step_append(struct walk *w, unsigned which, const char *name)
         assert_int_equal(oskit_file_sync(file, 1), 0);
         promise(w, name, w->files[which].id, w->files[which].size);
     }
-    oskit_file_release(file);
+    hold(w, file);
 }
 
 static void step_unlink(struct walk *w, unsigned which, const char *name)
@@ -301,8 +314,11 @@ static bool bytes_good(const struct walk *w, uint32_t count, const uint8_t *byte
         return false;
     bool zeros = w->truncated[*id] != 0 && count >= w->truncated[*id] - 1;
     for (uint32_t i = 4; i < size; i++) {
-        if (bytes[i] != byte_of(*id, i) && !(zeros && bytes[i] == 0))
+        if (bytes[i] != byte_of(*id, i) && !(zeros && bytes[i] == 0)) {
+            print_error("byte %u of %u is %02x, not %02x of file %u%s\n", i, size, bytes[i],
+                        byte_of(*id, i), *id, zeros ? ", truncated" : "");
             return false;
+        }
     }
     return true;
 }
@@ -497,6 +513,8 @@ static unsigned walk(const struct kind *kind, uint64_t seed, unsigned cuts, bool
 
     walk_begin(&w, kind, seed, attributes);
     walk_steps(&w, commit);
+    for (unsigned i = 0; i < HELD; i++)
+        hold(&w, NULL);
     oskit_dir_release(w.root);
     oskit_filesystem_release(w.fs);
     unsigned done = walk_cuts(&w, cuts);

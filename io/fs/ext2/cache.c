@@ -99,8 +99,12 @@ static void ext2_cache_end(struct pagecache *cache)
     struct ext2_node *node = ext2_cache_node(cache);
     struct ext2_write *write = ext2_write_of(node);
 
-    if (write->store && OSKIT_FAILED(ext2_inode_store(&write->handle, node, false)))
-        ext2_damaged(node->fs, "inode not stored", node->ino);
+    if (write->store) {
+        /* Also for a size that grew inside a block: else zeros would show behind the old one. */
+        journal_add_ordered(&write->handle, &node->ordered);
+        if (OSKIT_FAILED(ext2_inode_store(&write->handle, node, false)))
+            ext2_damaged(node->fs, "inode not stored", node->ino);
+    }
     ext2_end(node->fs, &write->handle);
     env_spin_lock(&node->lock);
     struct ext2_write **link = &node->writes;
@@ -152,8 +156,6 @@ static oskit_error_t ext2_cache_reserve(struct pagecache *cache, oskit_u64_t off
     env_mutex_unlock(&node->map_mutex);
     if (*out_new || OSKIT_FAILED(err))
         write->store = true; /* indirect blocks may be new though no block is */
-    if (*out_new)
-        journal_add_ordered(&write->handle, &node->ordered);
     if (OSKIT_FAILED(err))
         return err;
     oskit_u64_t end = (index + filled) << shift;

@@ -395,6 +395,16 @@ oskit_error_t journal_commit_wait(struct journal *journal, journal_tid_t tid)
     return journal == NULL ? OSKIT_SUCCESS : journal_commit(journal, tid);
 }
 
+journal_tid_t journal_tid_latest(struct journal *journal)
+{
+    if (journal == NULL)
+        return 0;
+    env_spin_lock(&journal->lock);
+    journal_tid_t tid = journal->next_tid - 1;
+    env_spin_unlock(&journal->lock);
+    return tid;
+}
+
 oskit_error_t journal_fsync(struct journal *journal, journal_tid_t tid)
 {
     if (journal == NULL)

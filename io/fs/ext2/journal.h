@@ -149,6 +149,8 @@ oskit_u32_t journal_credits(const struct journal_handle *handle);
 oskit_u32_t journal_credits_max(struct journal *journal);
 /* Whose transaction the handle is part of, to wait for later. */
 journal_tid_t journal_tid(const struct journal_handle *handle);
+/* The latest transaction: what happened before is in it, or in one before it. */
+journal_tid_t journal_tid_latest(struct journal *journal);
 
 /*
  * Announces a change of BUFFER: the data may be changed from when it returns to journal_end. May

@@ -109,6 +109,10 @@ static oskit_error_t ext2_node_load(struct ext2 *fs, oskit_u32_t ino, struct ext
     if (!node)
         return OSKIT_ENOMEM;
     oskit_error_t err = ext2_inode_load(node);
+    /* It may have changed lately, by a node that has ended since: fsync has to wait for that. */
+    ext2_enter(fs);
+    node->tid = journal_tid_latest(fs->journal);
+    ext2_leave(fs);
     if (OSKIT_SUCCEEDED(err))
         err = ext2_node_begin(node);
     if (OSKIT_FAILED(err)) {

@@ -15,6 +15,9 @@
 #define IPV6_RECVTCLASS   66
 #define IPV6_TCLASS       67
 #endif
+#ifndef IPV6_2292HOPLIMIT
+#define IPV6_2292HOPLIMIT 8
+#endif
 
 static char text[64];
 static struct iovec piece;
@@ -170,6 +173,12 @@ static void arrivals(int family)
     show_control();
     SHOW(sendto(sender, "abc", 3, 0, (struct sockaddr *)&name, length));
     SHOW(receive(fd, 30, 0));
+    if (family == AF_INET6) {
+        SHOW(setsockopt(fd, level, IPV6_2292HOPLIMIT, &on, sizeof(on)));
+        SHOW(sendto(sender, "abc", 3, 0, (struct sockaddr *)&name, length));
+        SHOW(receive(fd, sizeof(control), 0));
+        show_control();
+    }
     close(fd);
     close(sender);
 }

@@ -50,6 +50,7 @@
 
 #define INET_IPV6_ADDRFORM       1
 #define INET_IPV6_CHECKSUM       7
+#define INET_IPV6_2292HOPLIMIT   8 /* as RFC 2292 had it: busybox asks so */
 #define INET_IPV6_UNICAST_HOPS   16
 #define INET_IPV6_MULTICAST_IF   17
 #define INET_IPV6_MULTICAST_HOPS 18
@@ -70,13 +71,14 @@
 #define INET_IPV6_FREEBIND       78
 
 /* Bits of `receive`: what a received datagram's control data tells. */
-#define INET_RECEIVE_PKTINFO  1u
-#define INET_RECEIVE_TTL      2u
-#define INET_RECEIVE_TOS      4u
-#define INET_RECEIVE_ORIGDST  8u
-#define INET_RECEIVE_PKTINFO6 16u
-#define INET_RECEIVE_HOPLIMIT 32u
-#define INET_RECEIVE_TCLASS   64u
+#define INET_RECEIVE_PKTINFO       1u
+#define INET_RECEIVE_TTL           2u
+#define INET_RECEIVE_TOS           4u
+#define INET_RECEIVE_ORIGDST       8u
+#define INET_RECEIVE_PKTINFO6      16u
+#define INET_RECEIVE_HOPLIMIT      32u
+#define INET_RECEIVE_TCLASS        64u
+#define INET_RECEIVE_HOPLIMIT_2292 128u
 
 #define INET_MEMBERSHIPS_MAX 20u /* groups of a socket: Linux's igmp_max_memberships */
 

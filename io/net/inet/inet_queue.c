@@ -176,6 +176,8 @@ static void tell6(const struct inet_sock *sock, const struct inet_datagram *data
         put_int(message, INET_SOL_IPV6, INET_IPV6_HOPLIMIT, datagram->ttl);
     if (wanted & INET_RECEIVE_TCLASS)
         put_int(message, INET_SOL_IPV6, INET_IPV6_TCLASS, datagram->tos);
+    if (wanted & INET_RECEIVE_HOPLIMIT_2292)
+        put_int(message, INET_SOL_IPV6, INET_IPV6_2292HOPLIMIT, datagram->ttl);
 }
 
 void inet_datagram_tell(const struct inet_sock *sock, const struct inet_datagram *datagram,

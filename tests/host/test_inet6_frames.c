@@ -800,6 +800,7 @@ static void test_path_mtu(void **state)
     assert_int_equal(frames_of(s), 1);
     complaint_arrives(&sent, TOO_BIG, 0, 1290, 0);
     free(sent.bytes);
+    assert_int_equal(net_send(s, "abc", 3, NULL), OSKIT_EMSGSIZE); /* told once */
     assert_int_equal(frames_of(s), 2);
     sluice_socket_release(s);
     end();

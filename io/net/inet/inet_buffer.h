@@ -16,10 +16,16 @@ struct inet_account {
     struct inet_sock *sock; /* NULL: gone */
 };
 
+/* Bytes of what output.c notes of a frame. A buffer has room for one, which needs no memory then.
+ */
+#define INET_BUFFER_RECORD 200u
+
 struct inet_buffer {
     struct pbuf_custom custom;
     struct inet_account *account; /* NULL: not yet sent */
     oskit_u32_t size;             /* of the allocation */
+    bool record_taken;
+    _Alignas(8) oskit_u8_t record[INET_BUFFER_RECORD];
     oskit_u8_t bytes[];
 };
 
@@ -29,10 +35,23 @@ static inline void *inet_buffer_bytes(struct inet_buffer *buffer)
 {
     return buffer->custom.pbuf.payload;
 }
+/* Makes it begin SIZE bytes earlier, for a transport's header; lwIP's come before that. */
+static inline void *inet_buffer_prepend(struct pbuf *p, oskit_u16_t size)
+{
+    p->payload = (oskit_u8_t *)p->payload - size;
+    p->len = (u16_t)(p->len + size);
+    p->tot_len = (u16_t)(p->tot_len + size);
+    return p->payload;
+}
 /* Of one that isn't lwIP's yet. [any] */
 void inet_buffer_discard(struct inet_buffer *buffer);
 /* From now on it counts. Core lock held. */
 void inet_buffer_charge(struct inet_buffer *buffer, struct inet_account *account);
+
+/* The record's memory, when the frame P is such a buffer alone and the room isn't taken, else NULL;
+ * and back again, before the reference to P that who took it holds. Core lock held. */
+void *inet_buffer_record_take(struct pbuf *p);
+void inet_buffer_record_give(struct pbuf *p);
 
 struct inet_account *inet_account_new(struct inet_sock *sock);
 /* The socket goes. Core lock held. */

@@ -2,6 +2,7 @@
 #include "inet_output.h"
 
 #include <sluice/string.h>
+#include "core_private.h"
 #include "lwip/ip.h"
 #include "route.h"
 
@@ -149,6 +150,16 @@ static const ip_addr_t *source_given(const struct inet_sock *sock, const struct 
     return source;
 }
 
+/* Where nobody chose one. What is routed to another interface than the loopback is none of this
+ * machine's own addresses: the search for it would be the second. */
+static const ip_addr_t *source_here(const struct inet_output *output, bool routed)
+{
+    if (routed && IP_IS_V4_VAL(output->destination) && !ip_addr_isany(&output->destination) &&
+        output->netif != inet_loopback_netif)
+        return netif_ip_addr4(output->netif);
+    return inet_source(output->netif, &output->destination);
+}
+
 static void lifetime(const struct inet_sock *sock, struct inet_output *output)
 {
     const struct inet_options *ip = &sock->ip;
@@ -169,30 +180,31 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
 {
     const ip_addr_t *source = source_given(sock, output);
     oskit_u32_t interface = interface_of(sock, output);
-    ip_addr_t any = {0};
 
     if (source != NULL && IP_GET_TYPE(source) != IP_GET_TYPE(&output->destination))
         return OSKIT_ENETUNREACH;
-    IP_SET_TYPE(&any, IP_GET_TYPE(&output->destination));
     if (interface != 0)
         output->netif = inet_netif(interface);
     else
-        output->netif = ip_route(source != NULL ? source : &any, &output->destination);
+        output->netif =
+            ip_route(source != NULL ? source : IP46_ADDR_ANY(IP_GET_TYPE(&output->destination)),
+                     &output->destination);
     if (output->netif == NULL)
         return OSKIT_ENETUNREACH;
     if ((output->direct || sock->base.options.dontroute) &&
         !inet_route_direct(output->netif, &output->destination))
         return OSKIT_ENETUNREACH;
     if (source == NULL)
-        source = inet_source(output->netif, &output->destination);
+        source = source_here(output, interface == 0);
     if (source == NULL)
         return OSKIT_EADDRNOTAVAIL;
     output->source = *source;
     if (IP_IS_V6_VAL(output->destination) &&
         ip6_addr_lacks_zone(ip_2_ip6(&output->destination), IP6_UNKNOWN))
         ip6_addr_assign_zone(ip_2_ip6(&output->destination), IP6_UNKNOWN, output->netif);
-    if (!sock->base.options.broadcast && ip_addr_isbroadcast(&output->destination, output->netif) &&
-        !ip_addr_ismulticast(&output->destination))
+    output->broadcast = ip_addr_isbroadcast(&output->destination, output->netif) &&
+                        !ip_addr_ismulticast(&output->destination);
+    if (output->broadcast && !sock->base.options.broadcast)
         return OSKIT_EACCES;
     lifetime(sock, output);
     return OSKIT_SUCCESS;

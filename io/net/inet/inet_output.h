@@ -12,14 +12,16 @@ struct inet_output {
     oskit_s32_t ttl, tos;  /* -1: the socket's */
     bool whole;            /* not to be cut into fragments: EMSGSIZE */
     bool direct;           /* MSG_DONTROUTE */
-    struct netif *netif;   /* by inet_output_route */
+    /* By inet_output_route: */
+    struct netif *netif;
+    bool broadcast; /* the destination, on that net */
 };
 
 /* Reads MESSAGE's control data. OSKIT_E_INVALIDARG. [thread] */
 oskit_error_t inet_output_control(const struct inet_sock *sock,
                                   const struct socket_message *message, struct inet_output *output);
-/* Finds interface, source, ttl and tos. OSKIT_ENETUNREACH, OSKIT_EACCES (broadcast without
- * SO_BROADCAST), OSKIT_EADDRNOTAVAIL. Core lock held. */
+/* Finds interface, source, ttl, tos, and whether it is a broadcast. OSKIT_ENETUNREACH, OSKIT_EACCES
+ * (broadcast without SO_BROADCAST), OSKIT_EADDRNOTAVAIL. Core lock held. */
 oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output *output);
 
 #endif

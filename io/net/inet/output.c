@@ -14,6 +14,7 @@
 #include <sluice/string.h>
 #include "checksum.h"
 #include "core_private.h"
+#include "inet_buffer.h"
 #include "lwip/mem.h"
 #include "lwip/prot/ip.h"
 #include "lwip/prot/ethernet.h"
@@ -43,9 +44,12 @@ struct inet_out {
     struct inet_out *joined;   /* whose bytes this one sends, too */
     struct pbuf *pbuf;
     struct tcp_frame tcp;
-    bool lent; /* memory of a program's or a file's, which shall come back soon */
+    bool lent;   /* memory of a program's or a file's, which shall come back soon */
+    bool inside; /* its memory is the pbuf's own record */
     struct sg_segment segments[];
 };
+_Static_assert(sizeof(struct inet_out) + sizeof(struct sg_segment) <= INET_BUFFER_RECORD,
+               "INET_BUFFER_RECORD");
 
 struct list inet_outputs = LIST_INIT(inet_outputs);
 struct inet_out *_Atomic inet_returned;
@@ -61,8 +65,12 @@ static void out_free(struct inet_out *out)
 {
     while (out) {
         struct inet_out *joined = out->joined;
-        pbuf_free(out->pbuf);
-        mem_free(out);
+        struct pbuf *p = out->pbuf;
+        if (out->inside)
+            inet_buffer_record_give(p);
+        else
+            mem_free(out);
+        pbuf_free(p);
         out = joined;
     }
 }
@@ -145,20 +153,43 @@ static void sum_ask(struct packet *packet, uint8_t *frame, const struct tcp_fram
 
 /* ---- Queueing ---- */
 
+/* The link and what belongs to the holder are theirs to fill in. */
+static void out_begin(struct inet_out *out)
+{
+    out->packet.more = NULL;
+    out->packet.segments = out->segments;
+    out->packet.segment_count = 0;
+    out->packet.offload = (struct packet_offload){0};
+    out->packet.done = out_done;
+    out->joined = NULL;
+    out->lent = false;
+    out->inside = false;
+}
+
 static struct inet_out *out_alloc(uint32_t segments)
 {
     struct inet_out *out = mem_malloc(sizeof *out + segments * sizeof out->segments[0]);
-    if (!out)
-        return NULL;
-    out->packet = (struct packet){.segments = out->segments, .done = out_done};
-    out->joined = NULL;
-    out->lent = false;
+    if (out)
+        out_begin(out);
+    return out;
+}
+
+/* A datagram, which is one buffer, brings the memory along. */
+static struct inet_out *out_inside(struct pbuf *p)
+{
+    struct inet_out *out = inet_buffer_record_take(p);
+    if (out) {
+        out_begin(out);
+        out->inside = true;
+    }
     return out;
 }
 
 static struct inet_out *out_make(struct pbuf *p)
 {
-    struct inet_out *out = out_alloc(pbuf_clen(p));
+    struct inet_out *out = out_inside(p);
+    if (!out)
+        out = out_alloc(pbuf_clen(p));
     if (!out)
         return NULL;
     pbuf_ref(p);
@@ -206,7 +237,8 @@ err_t inet_output(struct netif *netif, struct pbuf *p)
     struct inet_netif *n = inet_netif_of(netif);
     if (p->flags & PBUF_FLAG_MCASTLOOP)
         loop_multicast(netif, p);
-    struct inet_out *out = pbuf_clen(p) <= n->segments_max ? out_make(p) : out_make_single(p);
+    bool few = p->next == NULL || pbuf_clen(p) <= n->segments_max;
+    struct inet_out *out = few ? out_make(p) : out_make_single(p);
     if (!out)
         return ERR_MEM;
     tcp_frame_find(out->pbuf, &out->tcp);

@@ -3,6 +3,7 @@
 #include <sluice/packet.h>
 #include <sluice/string.h>
 #include <sluice/uio.h>
+#include "checksum.h"
 #include "core_private.h"
 #include "inet_output.h"
 #include "lwip/inet_chksum.h"
@@ -72,11 +73,24 @@ static bool too_long(const struct udp_socket *u, const struct inet_output *outpu
            length + UDP_HEADER + (v6 ? 40u : 20u) > output->netif->mtu;
 }
 
+/* The checksum of a datagram in one piece, pseudo header included. */
+static u16_t datagram_sum(const struct inet_output *output, struct pbuf *p)
+{
+    if (IP_IS_V6_VAL(output->destination))
+        return ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &output->source, &output->destination);
+    oskit_u64_t sum = (oskit_u64_t)ip_2_ip4(&output->source)->addr +
+                      ip_2_ip4(&output->destination)->addr + PP_HTONS(IP_PROTO_UDP) +
+                      lwip_htons(p->tot_len) + inet_sum(p->payload, p->len);
+    sum = (sum >> 32) + (sum & UINT32_MAX);
+    sum = (sum >> 16) + (sum & UINT16_MAX);
+    sum = (sum >> 16) + (sum & UINT16_MAX);
+    return (u16_t)~sum;
+}
+
 static void header_fill(const struct udp_socket *u, const struct inet_output *output,
                         struct pbuf *p)
 {
-    pbuf_add_header(p, UDP_HEADER);
-    struct udp_hdr *header = p->payload;
+    struct udp_hdr *header = inet_buffer_prepend(p, UDP_HEADER);
     header->src = lwip_htons(u->inet.local_port);
     header->dest = lwip_htons(output->port);
     header->len = lwip_htons(p->tot_len);
@@ -85,8 +99,7 @@ static void header_fill(const struct udp_socket *u, const struct inet_output *ou
         return;
     if (!(output->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP))
         return;
-    u16_t sum =
-        ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &output->source, &output->destination);
+    u16_t sum = datagram_sum(output, p);
     header->chksum = sum != 0 ? sum : 0xffff;
 }
 
@@ -101,7 +114,7 @@ static void loop_back(const struct udp_socket *u, const struct inet_output *outp
         return; /* it comes back by itself */
     if (group && !(v6 ? u->inet.ip.multicast_loop6 : u->inet.ip.multicast_loop))
         return;
-    if (!group && !ip_addr_isbroadcast(&output->destination, output->netif))
+    if (!group && !output->broadcast)
         return;
     struct pbuf *copy = pbuf_alloc(PBUF_RAW, p->tot_len, PBUF_RAM);
     if (copy == NULL)
@@ -129,6 +142,18 @@ static oskit_error_t output_result(const struct udp_socket *u, err_t err)
     return err == ERR_RTE ? OSKIT_EHOSTUNREACH : inet_error(err);
 }
 
+/* IPv4 is told the source, and needn't look whether it has to find one. */
+static err_t hand_over(const struct inet_output *output, struct pbuf *p)
+{
+    u8_t ttl = (u8_t)output->ttl, tos = (u8_t)output->tos;
+
+    if (IP_IS_V4_VAL(output->destination))
+        return ip4_output_if_src(p, ip_2_ip4(&output->source), ip_2_ip4(&output->destination), ttl,
+                                 tos, IP_PROTO_UDP, output->netif);
+    return ip6_output_if(p, ip_2_ip6(&output->source), ip_2_ip6(&output->destination), ttl, tos,
+                         IP_PROTO_UDP, output->netif);
+}
+
 /* BUFFER goes to OUTPUT; it is taken over. Core lock held. */
 static oskit_error_t send_locked(struct udp_socket *u, struct inet_buffer *buffer,
                                  struct inet_output *output)
@@ -136,7 +161,7 @@ static oskit_error_t send_locked(struct udp_socket *u, struct inet_buffer *buffe
     struct pbuf *p = &buffer->custom.pbuf;
     oskit_error_t err = inet_output_route(&u->inet, output);
 
-    if (OSKIT_SUCCEEDED(err))
+    if (OSKIT_SUCCEEDED(err) && u->port == NULL)
         err = udp_autobind(u);
     if (OSKIT_SUCCEEDED(err) && too_long(u, output, p->tot_len))
         err = OSKIT_EMSGSIZE;
@@ -149,8 +174,7 @@ static oskit_error_t send_locked(struct udp_socket *u, struct inet_buffer *buffe
     header_fill(u, output, p);
     UDP_STATS_INC(udp.xmit);
     MIB2_STATS_INC(mib2.udpoutdatagrams);
-    err_t result = ip_output_if(p, &output->source, &output->destination, (u8_t)output->ttl,
-                                (u8_t)output->tos, IP_PROTO_UDP, output->netif);
+    err_t result = hand_over(output, p);
     pbuf_free(p);
     return output_result(u, result);
 }

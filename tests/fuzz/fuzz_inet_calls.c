@@ -9,6 +9,7 @@
  * the next call does. When all is closed no packet, object or block is left.
  */
 #include "fuzz.h"
+#include "io/net/bpf.h"
 #include "neighbour.h"
 #include "net_case.h"
 
@@ -16,9 +17,9 @@
 #define ROOM   9000u
 #define SECOND 1000000000ull
 
-#define SOL_SOCKET_ATTACH_FILTER 26 /* its value points to memory of a program */
-#define SO_RCVLOWAT              18
-#define SO_RCVBUF                8
+#define SO_RCVLOWAT      18
+#define SO_ATTACH_FILTER 26
+#define SO_PROTOCOL      38
 
 struct file {
     sluice_socket_t *s;
@@ -228,6 +229,21 @@ static uint32_t fill_value(struct subject *s, uint8_t *value)
     return choose(s, 16) == 15 ? 144 : size;
 }
 
+/* A byte of the packet decides how much of it is wanted. */
+static void try_filter(struct subject *s, struct file *file)
+{
+    struct bpf_instruction code[] = {
+        {0x30, 0, 0, choose(s, 4) ? choose(s, 64) : 0xfff00000u + choose(s, 64)},
+        {0x15, 0, (uint8_t)choose(s, 2), choose(s, 256)},
+        {0x06, 0, 0, choose(s, 2) ? 4096 : choose(s, 40)},
+        {0x06, 0, 0, 0},
+    };
+    struct bpf_request request = {.count = (uint16_t)(choose(s, 8) ? 4 : choose(s, 4)),
+                                  .code = (uintptr_t)code};
+
+    net_set(file->s, 1, SO_ATTACH_FILTER, &request, sizeof request);
+}
+
 /* Value and room are as long as is said and not a byte longer. */
 static void try_option(struct subject *s, struct file *file)
 {
@@ -236,8 +252,10 @@ static void try_option(struct subject *s, struct file *file)
     uint8_t value[256] = {0};
     oskit_u32_t size = fill_value(s, value), room = size;
 
-    if (level == 1 && name == SOL_SOCKET_ATTACH_FILTER)
+    if (level == 1 && name == SO_ATTACH_FILTER) { /* its value points to a program */
+        try_filter(s, file);
         return;
+    }
     uint8_t *copy = fuzz_copy(value, size);
     if (choose(s, 3))
         file->s->ops->setsockopt(file->s, level, name, copy, size);
@@ -416,7 +434,7 @@ static void check_received(struct subject *s, struct file *file, uint32_t flags,
             file->received += (uint32_t)size;
         return;
     }
-    net_get(file->s, 1, 38, &protocol, sizeof protocol);
+    net_get(file->s, 1, SO_PROTOCOL, &protocol, sizeof protocol);
     if (file->type == SOCKET_DGRAM && protocol == 17)
         check_datagram(from, bytes, size);
 }

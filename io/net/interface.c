@@ -296,6 +296,7 @@ static void card_leave(struct interface *interface)
     if (interface->card)
         sluice_netqueue_close(interface->card);
     stack->removed(interface);
+    interface_tap_down(interface);
     env_spin_lock(&interface->lock);
     struct list rest = LIST_INIT(rest);
     list_append(&rest, &interface->waiting);
@@ -392,11 +393,15 @@ void interface_set_flags(struct interface *interface, oskit_u32_t flags, oskit_u
 {
     mask &= FLAGS_SETTABLE;
     env_mutex_lock(&change_mutex);
+    bool was_up = interface->flags & INTERFACE_UP;
     interface->flags |= flags & mask;
     interface->flags &= flags | ~mask;
+    bool down = was_up && !(interface->flags & INTERFACE_UP);
     card_set_receive(interface);
     env_mutex_unlock(&change_mutex);
     stack->changed(interface);
+    if (down)
+        interface_tap_down(interface);
 }
 
 /* No more than the card is made for. */

@@ -43,6 +43,8 @@ struct interface_tap {
     oskit_u32_t index; /* 0: all */
     void (*see)(struct interface_tap *tap, const struct interface *interface,
                 const struct packet *packet, enum interface_direction direction);
+    /* The interface of `index` went down, or away. NULL: no matter. [thread] */
+    void (*down)(struct interface_tap *tap);
     /* interface.c's, under the lock of taps: how many see run, and who waits for their end. */
     oskit_u32_t running;
     struct env_sleep *remover;
@@ -54,6 +56,8 @@ extern _Atomic oskit_u32_t interface_taps; /* how many there are: 0 costs nothin
 /* Shows PACKET to them; for the loopback, whose packets don't come by here. [any] */
 void interface_tap_show(const struct interface *interface, const struct packet *packet,
                         enum interface_direction direction);
+/* Tells those of INTERFACE alone that it went down. [thread] */
+void interface_tap_down(const struct interface *interface);
 
 struct interface {
     struct list link; /* in the table, by index */

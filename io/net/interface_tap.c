@@ -72,3 +72,19 @@ void interface_tap_show(const struct interface *interface, const struct packet *
     }
     env_spin_unlock(&taps_lock);
 }
+
+void interface_tap_down(const struct interface *interface)
+{
+    env_spin_lock(&taps_lock);
+    struct interface_tap *tap = tap_enter(taps.next, interface);
+    while (tap) {
+        env_spin_unlock(&taps_lock);
+        if (tap->index && tap->down)
+            tap->down(tap);
+        env_spin_lock(&taps_lock);
+        struct interface_tap *next = tap_enter(tap->link.next, interface);
+        tap_leave(tap);
+        tap = next;
+    }
+    env_spin_unlock(&taps_lock);
+}

@@ -30,6 +30,11 @@ static void packet_socket_fail(struct packet_socket *ps, oskit_error_t error)
     readiness_tell(&ps->asked.readiness, READY_ERR);
 }
 
+static void packet_socket_down(struct interface_tap *tap)
+{
+    packet_socket_fail(container_of(tap, struct packet_socket, tap), OSKIT_ENETDOWN);
+}
+
 /* An interface that is down may be bound to; the error says that nothing comes. */
 static oskit_error_t packet_socket_bind(struct socket *s, const struct socket_address *name)
 {
@@ -272,6 +277,7 @@ static oskit_error_t packet_socket_create(oskit_s32_t type, oskit_s32_t protocol
     message_queue_init(&ps->queue, &ps->socket.readiness);
     list_init(&ps->members);
     ps->tap.see = packet_socket_see;
+    ps->tap.down = packet_socket_down;
     ps->version = 1;
     packet_socket_tap(ps, 0, swap16((oskit_u16_t)protocol));
     *out = socket_face(&ps->socket);

@@ -1,7 +1,7 @@
 /*
  * Packet sockets on the loopback: binding, what is seen of a datagram sent to ourselves, filters,
- * options, the ring, sending; and the netdevice ioctls of the loopback. On Linux in a network
- * namespace of its own, so that nobody else's frames are seen.
+ * options, the ring, sending; an interface that goes down; and the netdevice ioctls of the
+ * loopback. On Linux in a network namespace of its own, so that nobody else's frames are seen.
  */
 #include "show.h"
 
@@ -307,6 +307,80 @@ static void requests(void)
     close(fd);
 }
 
+/* ---- Down and up ---- */
+
+static void flags_set(int flags)
+{
+    struct request lo = {.name = "lo"};
+    int fd = packet_socket(SOCK_RAW, 0);
+
+    ask(fd, 0x8913, &lo);
+    lo.u.flags = (int16_t)((lo.u.flags & ~1) | flags);
+    SHOW(ask(fd, 0x8914, &lo));
+    close(fd);
+}
+
+/* What the group of links was told last: whether the loopback is up. */
+static void told(int netlink)
+{
+    struct pollfd one = {.fd = netlink, .events = POLLIN};
+    uint32_t words[512], flags = 77;
+
+    poll(&one, 1, 2000);
+    while (recv(netlink, words, sizeof words, MSG_DONTWAIT) > 24)
+        if ((words[1] & 0xffff) == 16) /* RTM_NEWLINK */
+            flags = words[6] & 1;
+    printf("told: %u\n", flags);
+}
+
+static void show_error(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    int error = -1;
+    socklen_t length = sizeof error;
+
+    printf("poll %d", poll(&one, 1, 0));
+    printf(" %x\n", one.revents);
+    SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length));
+    printf("error: %s\n", strerror(error));
+}
+
+static void downs(void)
+{
+    struct link_name name = {.family = AF_PACKET_, .interface = 1};
+    int bound = packet_socket(SOCK_RAW, 3), all = packet_socket(SOCK_RAW, 3),
+        silent = packet_socket(SOCK_RAW, 0), links = socket(16, SOCK_RAW, 0);
+    uint32_t group[3] = {16, 0, 1};
+
+    SHOW(bind(links, (struct sockaddr *)group, sizeof group));
+    name.protocol = htons(3);
+    SHOW(bind(bound, (struct sockaddr *)&name, sizeof name));
+    name.protocol = 0;
+    SHOW(bind(silent, (struct sockaddr *)&name, sizeof name));
+    flags_set(0);
+    told(links);
+    show_error(bound), show_error(all), show_error(silent);
+    SHOW(recv(bound, bytes, sizeof bytes, MSG_DONTWAIT));
+    flags_set(0);
+    show_error(bound);
+    flags_set(1);
+    told(links);
+    show_error(bound);
+    flags_set(0);
+    SHOW(recv(bound, bytes, sizeof bytes, 0));
+    flags_set(1);
+    int udp = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    while (recv(bound, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    SHOW(sendto(udp, "hello", 5, 0, (struct sockaddr *)&to, sizeof to));
+    struct pollfd one = {.fd = bound, .events = POLLIN};
+    poll(&one, 1, 2000);
+    show_error(bound);
+    close(bound), close(all), close(silent), close(links), close(udp);
+}
+
 int main(void)
 {
     struct request lo = {.name = "lo"};
@@ -327,5 +401,6 @@ int main(void)
     sends();
     options();
     requests();
+    downs();
     return 0;
 }

@@ -25,8 +25,8 @@ void socket_init(struct socket *s, const struct socket_kind *kind, oskit_s32_t t
     listener_set_init(&s->listeners, &s->readiness);
     s->lock = (struct env_spinlock){0};
     s->options = (struct socket_options){
-        .receive_buffer = SOCKET_BUFFER_DEFAULT,
-        .send_buffer = SOCKET_BUFFER_DEFAULT,
+        .receive_buffer = atomic_load(&socket_limits.receive_default),
+        .send_buffer = atomic_load(&socket_limits.send_default),
         .receive_low = 1,
     };
     atomic_init(&s->error, OSKIT_SUCCESS);
@@ -215,8 +215,9 @@ static oskit_error_t face_listen(sluice_socket_t *self, oskit_s32_t backlog)
     if (s->kind->listen == NULL)
         return OSKIT_EOPNOTSUPP;
     /* As an unsigned number, as Linux has it: -1 is as many as can be. */
-    oskit_error_t err = s->kind->listen(
-        s, (oskit_u32_t)backlog > SOCKET_BACKLOG_MAX ? (oskit_s32_t)SOCKET_BACKLOG_MAX : backlog);
+    oskit_u32_t most = atomic_load(&socket_limits.backlog);
+    oskit_error_t err =
+        s->kind->listen(s, (oskit_u32_t)backlog > most ? (oskit_s32_t)most : backlog);
     if (OSKIT_SUCCEEDED(err))
         s->listening = true;
     return err;

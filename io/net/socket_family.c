@@ -4,6 +4,7 @@
  *
  * No locks: families are put in front of the list and stay.
  */
+#include <sluice/unixsocket.h>
 #include "socket_private.h"
 
 #include <sluice/string.h>
@@ -12,6 +13,16 @@
 
 const struct socket_rights_host *socket_rights_host;
 void (*socket_caller_get)(struct socket_caller *out);
+
+struct socket_limits socket_limits = {
+    .backlog = 4096,
+    .receive_max = SOCKET_BUFFER_MAX,
+    .send_max = SOCKET_BUFFER_MAX,
+    .receive_default = SOCKET_BUFFER_DEFAULT,
+    .send_default = SOCKET_BUFFER_DEFAULT,
+    .unix_backlog = UNIX_DGRAM_BACKLOG,
+    .ports = 32768u << 16 | 60999,
+};
 
 struct socket_caller socket_caller(void)
 {

@@ -85,15 +85,12 @@ static oskit_error_t switch_check(const struct socket *s, oskit_s32_t name, oski
 /* ---- Buffers ---- */
 
 /* Twice what was asked, since Linux counts its own bookkeeping too. */
-#define RECEIVE_BUFFER_MIN 2304
-#define SEND_BUFFER_MIN    4608
-
-static oskit_u32_t buffer_size(oskit_s32_t value, bool force, oskit_u32_t least)
+static oskit_u32_t buffer_size(oskit_s32_t value, bool force, oskit_u32_t least, oskit_u32_t most)
 {
     oskit_u32_t size = value < 0 && force ? 0 : (oskit_u32_t)value;
 
-    if (!force && size > SOCKET_BUFFER_MAX)
-        size = SOCKET_BUFFER_MAX;
+    if (!force && size > most)
+        size = most;
     if (size > INT_MAX / 2)
         size = INT_MAX / 2;
     return 2 * size > least ? 2 * size : least;
@@ -106,9 +103,11 @@ static oskit_error_t buffer_set(struct socket_options *options, oskit_s32_t name
     if (force && !socket_caller().admin)
         return OSKIT_EPERM;
     if (name == SOCKET_SO_RCVBUF || name == SOCKET_SO_RCVBUFFORCE)
-        options->receive_buffer = buffer_size(value, force, RECEIVE_BUFFER_MIN);
+        options->receive_buffer =
+            buffer_size(value, force, SOCKET_RECEIVE_MIN, atomic_load(&socket_limits.receive_max));
     else
-        options->send_buffer = buffer_size(value, force, SEND_BUFFER_MIN);
+        options->send_buffer =
+            buffer_size(value, force, SOCKET_SEND_MIN, atomic_load(&socket_limits.send_max));
     return OSKIT_SUCCESS;
 }
 

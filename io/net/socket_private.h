@@ -5,8 +5,6 @@
 
 #include "socket_base.h"
 
-#define SOCKET_BACKLOG_MAX 4096u
-
 extern const struct sluice_class socket_class;
 extern struct socket_family unix_family;
 extern struct oskit_socket_ops socket_seed_ops;

@@ -13,7 +13,7 @@ struct unix_inbox *inbox_new(struct unix_socket *owner)
         return NULL;
     atomic_init(&inbox->references, 1);
     inbox->owner = owner;
-    inbox->backlog = UNIX_DGRAM_BACKLOG;
+    inbox->backlog = atomic_load(&socket_limits.unix_backlog);
     list_init(&inbox->marks);
     list_init(&inbox->messages);
     list_init(&inbox->connected);

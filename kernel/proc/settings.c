@@ -5,7 +5,7 @@
 #include <sluice/string.h>
 #include "kernel/log.h"
 #include "kernel/mem/pages.h"
-#include "kernel/proc/entry.h"
+#include "kernel/proc/settings.h"
 #include "kernel/random.h"
 #include "kernel/sys/uts.h"
 
@@ -124,13 +124,6 @@ static oskit_error_t log_level_store(oskit_u64_t key, const char *text, size_t s
     return OSKIT_SUCCESS;
 }
 
-#define FIXED(function, value)                                              \
-    static oskit_error_t function(oskit_u64_t key, struct synth_text *text) \
-    {                                                                       \
-        (void)key;                                                          \
-        synth_printf(text, value "\n");                                     \
-        return OSKIT_SUCCESS;                                               \
-    }
 FIXED(pid_max_show, "32768")
 FIXED(ngroups_max_show, "65536")
 FIXED(overflow_id_show, "65534")
@@ -148,39 +141,28 @@ FIXED(randomize_show, "2")
 
 /* ---- Bounds that can be set ---- */
 
-static oskit_error_t limit_show(struct synth_text *text, const _Atomic oskit_u32_t *limit)
+oskit_error_t limit_show(struct synth_text *text, const _Atomic oskit_u32_t *limit)
 {
     synth_printf(text, "%u\n", atomic_load(limit));
     return OSKIT_SUCCESS;
 }
 
-/* A number from 0 to INT_MAX, and what isn't one behind it. */
-static oskit_error_t limit_store(_Atomic oskit_u32_t *limit, const char *text, size_t size)
+oskit_error_t limit_store(_Atomic oskit_u32_t *limit, const char *text, size_t size,
+                          oskit_u32_t low, oskit_u32_t high)
 {
     uint64_t value = 0;
     size_t digits = 0;
     for (; digits < size && text[digits] >= '0' && text[digits] <= '9'; digits++) {
         value = value * 10 + (uint64_t)(text[digits] - '0');
-        if (value > INT32_MAX)
+        if (value > high)
             return OSKIT_E_INVALIDARG;
     }
-    if (!digits || (digits < size && text[digits] != '\n' && text[digits] != ' '))
+    if (!digits || value < low || (digits < size && text[digits] != '\n' && text[digits] != ' '))
         return OSKIT_E_INVALIDARG;
     atomic_store(limit, (oskit_u32_t)value);
     return OSKIT_SUCCESS;
 }
 
-#define LIMIT(name, limit)                                                            \
-    static oskit_error_t name##_show(oskit_u64_t key, struct synth_text *text)        \
-    {                                                                                 \
-        (void)key;                                                                    \
-        return limit_show(text, &(limit));                                            \
-    }                                                                                 \
-    static oskit_error_t name##_store(oskit_u64_t key, const char *text, size_t size) \
-    {                                                                                 \
-        (void)key;                                                                    \
-        return limit_store(&(limit), text, size);                                     \
-    }
 LIMIT(inotify_events, notify_limits.events)
 LIMIT(inotify_instances, notify_limits.instances)
 LIMIT(inotify_watches, notify_limits.watches)
@@ -204,7 +186,7 @@ static oskit_error_t drop_caches_store(oskit_u64_t key, const char *text, size_t
 {
     _Atomic oskit_u32_t value = 0;
     (void)key;
-    oskit_error_t error = limit_store(&value, text, size);
+    oskit_error_t error = limit_store(&value, text, size, 0, INT32_MAX);
     if (error)
         return error;
     if (value < 1 || value > 4)
@@ -216,24 +198,6 @@ static oskit_error_t drop_caches_store(oskit_u64_t key, const char *text, size_t
 }
 
 /* ---- The tree ---- */
-
-#define FILE_NODE(node_name, node_show)                                        \
-    {                                                                          \
-        .name = (node_name), .mode = OSKIT_S_IFREG | 0444, .show = (node_show) \
-    }
-#define STORE_NODE(node_name, node_show, node_store)                            \
-    {                                                                           \
-        .name = (node_name), .mode = OSKIT_S_IFREG | 0644, .show = (node_show), \
-        .store = (node_store)                                                   \
-    }
-#define DIR_NODE(node_name, node_children)                                             \
-    {                                                                                  \
-        .name = (node_name), .mode = OSKIT_S_IFDIR | 0555, .children = (node_children) \
-    }
-#define END_NODE     \
-    {                \
-        .name = NULL \
-    }
 
 static const struct synth_node random_nodes[] = {
     FILE_NODE("boot_id", boot_id_show), FILE_NODE("entropy_avail", entropy_show),
@@ -281,4 +245,5 @@ static const struct synth_node vm_nodes[] = {
     END_NODE};
 
 const struct synth_node proc_settings_nodes[] = {
-    DIR_NODE("fs", fs_nodes), DIR_NODE("kernel", kernel_nodes), DIR_NODE("vm", vm_nodes), END_NODE};
+    DIR_NODE("fs", fs_nodes), DIR_NODE("kernel", kernel_nodes),
+    DIR_NODE("net", proc_net_settings_nodes), DIR_NODE("vm", vm_nodes), END_NODE};

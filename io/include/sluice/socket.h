@@ -182,7 +182,7 @@ struct sluice_socket_ops {
      * streams): the listener's queue is full, try again when `connect_readiness` tells of WRITE.
      */
     oskit_error_t (*connect)(sluice_socket_t *self, const struct socket_address *name);
-    /* BACKLOG as the program gave it; clipped to SOMAXCONN (4096). */
+    /* BACKLOG as the program gave it; clipped to socket_limits.backlog. */
     oskit_error_t (*listen)(sluice_socket_t *self, oskit_s32_t backlog);
     /* The next connection, with a reference. OSKIT_EWOULDBLOCK. */
     oskit_error_t (*accept)(sluice_socket_t *self, struct socket_address *peer,
@@ -260,6 +260,18 @@ oskit_error_t socket_create_pair(oskit_s32_t family, oskit_s32_t type, oskit_s32
 /* The seed's way in to the same sockets: domain, type and addresses with BSD's numbers. With a
  * reference. [thread] */
 struct oskit_socket_factory *socket_factory(void);
+
+/* What may be set of all sockets (/proc/sys/net); who uses one reads it then. */
+struct socket_limits {
+    _Atomic oskit_u32_t backlog;               /* the most that listen takes */
+    _Atomic oskit_u32_t receive_max, send_max; /* of what a program asks for; twice is told */
+    _Atomic oskit_u32_t receive_default, send_default; /* of new sockets, but TCP's */
+    _Atomic oskit_u32_t unix_backlog; /* datagrams that wait in a new UNIX socket */
+    _Atomic oskit_u32_t ports;        /* the first << 16 | the last that is chosen for a program */
+};
+extern struct socket_limits socket_limits;
+#define SOCKET_RECEIVE_MIN 2304u /* the least of a buffer */
+#define SOCKET_SEND_MIN    4608u
 
 /* What the calling program is, for credentials; the host's. [thread] */
 struct socket_caller {

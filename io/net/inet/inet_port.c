@@ -5,10 +5,7 @@
 #include <sluice/env.h>
 #include "inet_sock.h"
 
-#define BUCKETS         1024u
-#define EPHEMERAL_FIRST 32768u
-#define EPHEMERAL_LAST  60999u
-#define EPHEMERAL_COUNT (EPHEMERAL_LAST - EPHEMERAL_FIRST + 1)
+#define BUCKETS 1024u
 
 struct inet_port_table {
     struct list buckets[BUCKETS];
@@ -84,21 +81,22 @@ static bool number_free(struct inet_port_table *table, oskit_u16_t number)
 /* From a random place on, in random steps; when the ports are nearly used up, one by one. */
 static oskit_u16_t number_find(struct inet_port_table *table)
 {
-    oskit_u32_t random[2];
+    oskit_u32_t random[2], ports = atomic_load(&socket_limits.ports);
+    oskit_u32_t first = ports >> 16, count = (ports & 0xffff) - first + 1;
 
     env_random(random, sizeof random);
-    oskit_u32_t at = random[0] % EPHEMERAL_COUNT, step = random[1] % EPHEMERAL_COUNT;
-    for (oskit_u32_t i = 0; i < EPHEMERAL_COUNT / 8; i++) {
-        oskit_u16_t number = (oskit_u16_t)(EPHEMERAL_FIRST + at);
+    oskit_u32_t at = random[0] % count, step = random[1] % count;
+    for (oskit_u32_t i = 0; i < count / 8; i++) {
+        oskit_u16_t number = (oskit_u16_t)(first + at);
         if (number_free(table, number))
             return number;
-        at = (at + step) % EPHEMERAL_COUNT;
+        at = (at + step) % count;
     }
-    for (oskit_u32_t i = 0; i < EPHEMERAL_COUNT; i++) {
-        oskit_u16_t number = (oskit_u16_t)(EPHEMERAL_FIRST + at);
+    for (oskit_u32_t i = 0; i < count; i++) {
+        oskit_u16_t number = (oskit_u16_t)(first + at);
         if (number_free(table, number))
             return number;
-        at = (at + 1) % EPHEMERAL_COUNT;
+        at = (at + 1) % count;
     }
     return 0;
 }

@@ -30,6 +30,7 @@ struct log_writer {
     oskit_u32_t at;    /* next block of the log */
     oskit_u32_t spare; /* next of journal->spare */
     oskit_error_t error;
+    const char *trouble;    /* for the log, if there is an error */
     oskit_u8_t *descriptor; /* the open one; NULL: none */
     oskit_u32_t descriptor_at, used;
     oskit_u8_t *last_tag;
@@ -392,8 +393,10 @@ static void close_running(struct journal *journal, struct log_writer *w)
     t->phase = JOURNAL_COMMITTING;
     t->start = journal->head;
     oskit_u32_t need = journal_log_blocks(journal, t->changes, t->revoke_count);
-    if (need > journal_log_free(journal)) /* it would write over what replay needs */
+    if (need > journal_log_free(journal)) { /* it would write over what replay needs */
         w->error = OSKIT_ENOSPC;
+        w->trouble = "a transaction has no room in the log";
+    }
     journal->committing_log = need;
     journal->committing = t;
     journal->running = NULL;
@@ -405,12 +408,12 @@ static void close_running(struct journal *journal, struct log_writer *w)
 /* Commits the running transaction; `committer` is ours, and the lock is held on both ends. */
 static void commit_running(struct journal *journal)
 {
-    struct log_writer w = {.journal = journal};
+    struct log_writer w = {.journal = journal, .trouble = "cannot write the log"};
 
     close_running(journal, &w);
     env_spin_unlock(&journal->lock);
     if (OSKIT_FAILED(w.error) || OSKIT_FAILED(write_log(&w)))
-        journal_abort(journal, w.error, "cannot write the log");
+        journal_abort(journal, w.error, w.trouble);
     else
         finish(&w);
     env_spin_lock(&journal->lock);

@@ -356,6 +356,34 @@ static int hold(const char *host, const char *port, unsigned count)
     return 0;
 }
 
+/* Connections that are sent all that they take and never read: what lies there for them is told,
+ * and stays till it is killed. */
+static int fill(const char *host, const char *port, unsigned count)
+{
+    static char zeros[PIECE];
+    int *fds = calloc(count, sizeof(*fds));
+    uint64_t all = 0;
+
+    raise_limit();
+    for (unsigned n = 0; fds && n < count; n++)
+        fds[n] = connected(host, port, SOCK_STREAM);
+    for (unsigned idle = 0; fds && idle < 10;) {
+        uint64_t before = all;
+        for (unsigned n = 0; n < count; n++) {
+            ssize_t sent = send(fds[n], zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL);
+            all += sent > 0 ? (uint64_t)sent : 0;
+        }
+        idle = all == before ? idle + 1 : 0;
+        if (idle)
+            usleep(50000);
+    }
+    printf("%u connections are filled, with %llu KiB\n", count, (unsigned long long)all >> 10);
+    fflush(stdout);
+    pause();
+    free(fds);
+    return 0;
+}
+
 int main(int count, char **words)
 {
     if (count == 3 && strcmp(words[1], "serve") == 0)
@@ -368,6 +396,9 @@ int main(int count, char **words)
         return churn(words[2], words[3], (unsigned)number(words[4]));
     if (count == 5 && strcmp(words[1], "hold") == 0)
         return hold(words[2], words[3], (unsigned)number(words[4]));
-    fprintf(stderr, "usage: netpeer serve PORT | stream|datagrams|churn|hold HOST PORT NUMBER\n");
+    if (count == 5 && strcmp(words[1], "fill") == 0)
+        return fill(words[2], words[3], (unsigned)number(words[4]));
+    fprintf(stderr,
+            "usage: netpeer serve PORT | stream|datagrams|churn|hold|fill HOST PORT NUMBER\n");
     return 2;
 }

@@ -270,6 +270,28 @@ netpeer hold 127.0.0.1 7 2000; netpeer churn 127.0.0.1 7 300; netpeer hold ::1 7
     assert before - after < 8 << 10, f"{before - after} KiB did not come back"
 
 
+def test_memory_full_of_what_nobody_reads():
+    """Connections that take all they can get would fill a small machine's memory: others are served all the same."""
+    script = """ulimit -n 4096
+free() { awk '/^MemAvailable/ { print "available " $2 }' /proc/meminfo; }
+netpeer serve 7 & netpeer serve 9 & sleep 0.3
+netpeer churn 127.0.0.1 9 20; netpeer hold 127.0.0.1 7 20; free
+netpeer fill 127.0.0.1 7 400 > /tmp/filled & filler=$!
+until [ -s /tmp/filled ]; do sleep 0.1; done
+cat /tmp/filled; free
+netpeer churn 127.0.0.1 9 50; netpeer stream 127.0.0.1 9 1048576; netpeer hold 127.0.0.1 9 50
+kill $filler; wait $filler
+left=50; until netpeer churn 127.0.0.1 7 1 && [ $left = 0 ]; do left=$((left - 1)); done; free"""
+    with Guest(script, *PEER_ADDED, mem=64) as guest:
+        text = guest.end()
+        assert b"out of memory" not in guest.log, guest.words()
+    holds(text, "^400 connections are filled", "^50 connections one by one", f"^{MIB} of {MIB} bytes came back",
+          "^50 connections at once")
+    before, full, after = (int(word) for word in re.findall(r"available (\d+)", text))
+    assert before - full < 32 << 10, f"{before - full} KiB lie in sockets"
+    assert before - after < 4 << 10, f"{before - after} KiB did not come back"
+
+
 def test_many_connections_from_here():
     with Guest("netpeer serve 7 & read end; exit 0", "--hostfwd", "tcp:0:7", *PEER_ADDED) as guest:
         guest.wait_for("serving\n")

@@ -451,6 +451,7 @@ static void tcp_socket_destroy(struct socket *s)
     inet_sock_leave(&t->inet);
     inet_unlock();
     tcp_listen_release(&gone);
+    tcp_account_close(t->account);
     socket_fini(s);
     env_free(t, sizeof *t);
 }

@@ -72,7 +72,8 @@ struct tcp_socket {
     struct tcp_options options;
 
     struct env_mutex send_mutex;
-    struct tcp_block *corked; /* less than a full segment, held back */
+    struct tcp_account *_Atomic account; /* from the first write on; set under send_mutex */
+    struct tcp_block *corked;            /* less than a full segment, held back */
     /* Copies of what the connection says, for a writer that hasn't the lock: a little old. */
     _Atomic oskit_u32_t used;      /* of the send buffer */
     _Atomic oskit_u32_t segment;   /* bytes in a full segment */
@@ -189,6 +190,7 @@ void tcp_zerocopy_put(struct tcp_zerocopy *zerocopy); /* core lock held */
  * Few bytes lie in the block itself; many lie in memory that several blocks refer to.
  */
 struct tcp_memory;
+struct tcp_account;
 struct tcp_zerocopy {
     struct list link; /* of the socket; empty: the socket is gone */
     struct tcp_socket *socket;
@@ -203,6 +205,7 @@ struct tcp_block {
     oskit_u32_t users;       /* of head and body */
     struct pbuf_custom body; /* bytes that lie elsewhere */
     struct tcp_memory *memory;
+    struct tcp_account *account; /* of a block that has its memory to itself */
     struct socket_hold *hold;
     struct tcp_zerocopy *zerocopy;
     oskit_u8_t bytes[];
@@ -210,7 +213,15 @@ struct tcp_block {
 
 struct tcp_blocks {
     struct tcp_block *first, **last;
+    struct tcp_account *account;
 };
+/* NULL: no memory. [thread] */
+struct tcp_account *tcp_account_new(void);
+void tcp_account_close(struct tcp_account *account); /* NULL: none */
+/* How much of ROOM bytes a connection may still send: when all connections together have an eighth
+ * of the machine's memory, only little beside what it has lying somewhere; beyond a quarter, less.
+ * [any] */
+oskit_u32_t tcp_account_room(const struct tcp_account *account, oskit_u32_t room);
 /* Copies SIZE bytes at most into new blocks of SEGMENT bytes, the first of FIRST (0: like the
  * others); *MOVED bytes. On an error there may be some. [thread] */
 oskit_error_t tcp_blocks_copy(struct tcp_blocks *blocks, struct sluice_uio *uio, size_t size,

@@ -265,6 +265,9 @@ static err_t event_poll(void *arg, struct tcp_pcb *pcb)
         tcp_listen_told(t);
     }
     tcp_uncork(t);
+    /* Nobody says that the memory of others has come back. */
+    if (!(readiness_level(&t->inet.base.readiness) & READY_WRITE))
+        tcp_level(t, 0);
     return ERR_OK;
 }
 

@@ -5,12 +5,17 @@
  * last holder, lwIP or a card, lets go of them.
  *
  * Counts of blocks are guarded by the core lock, like lwIP's of its pbufs.
+ *
+ * How much there is, is counted: all of it, and in an account what a connection has made that is
+ * still there, also when it has come to a socket of ours that doesn't read. When all of it is
+ * much, no connection gets more than a little (tcp_account_room).
  */
 #include <sluice/env.h>
 #include <sluice/packet.h>
 #include <sluice/string.h>
 #include <sluice/uio.h>
 #include "lwip/memp.h"
+#include "memory.h"
 #include "tcp.h"
 
 #define HEADROOM     112u  /* Ethernet, IPv6, TCP and its options; the bytes after it aligned */
@@ -20,6 +25,8 @@
 #define JOIN_COPY    256u  /* bytes that are rather copied again than chained */
 #define JOIN_PIECES  16u   /* in a segment: a card takes only so many */
 #define BLOCKS_MAX   64u   /* over one memory: more than frames in 64 KiB */
+#define CROWDED      (16u * 1024) /* what a connection may have when all have much ... */
+#define OVERCROWDED  4096u        /* ... or very much */
 #define BLOCK_BARE   ((sizeof(struct tcp_block) + HEADROOM + 15) / 16 * 16)
 
 /* Pages with bytes that several blocks refer to, and these blocks. */
@@ -27,13 +34,78 @@ struct tcp_memory {
     void *pages;
     oskit_u32_t references; /* of blocks, and its maker's */
     oskit_u32_t size;       /* of the allocation */
+    size_t room;            /* of the pages */
+    struct tcp_account *account;
     oskit_u8_t blocks[] __attribute__((aligned(16)));
 };
+
+/* ---- Accounts ---- */
+
+/* What a connection has made and is still there; one more while it has its socket. */
+struct tcp_account {
+    _Atomic size_t live;
+};
+
+static _Atomic size_t bytes_live; /* of all */
+
+struct tcp_account *tcp_account_new(void)
+{
+    struct tcp_account *account = env_alloc(sizeof *account, 0);
+
+    if (account != NULL)
+        atomic_init(&account->live, 1);
+    return account;
+}
+
+static void account_sub(struct tcp_account *account, size_t size)
+{
+    if (atomic_fetch_sub_explicit(&account->live, size, memory_order_acq_rel) == size)
+        env_free(account, sizeof *account);
+}
+
+void tcp_account_close(struct tcp_account *account)
+{
+    if (account != NULL)
+        account_sub(account, 1);
+}
+
+static void count(struct tcp_account *account, size_t size)
+{
+    if (account == NULL)
+        return;
+    atomic_fetch_add_explicit(&account->live, size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&bytes_live, size, memory_order_relaxed);
+}
+
+static void uncount(struct tcp_account *account, size_t size)
+{
+    if (account == NULL)
+        return;
+    atomic_fetch_sub_explicit(&bytes_live, size, memory_order_relaxed);
+    account_sub(account, size);
+}
+
+oskit_u32_t tcp_account_room(const struct tcp_account *account, oskit_u32_t room)
+{
+    size_t all = atomic_load_explicit(&bytes_live, memory_order_relaxed);
+    size_t limit = inet_memory_limit();
+
+    if (all <= limit / 2 || account == NULL)
+        return room;
+    size_t most = all <= limit ? CROWDED : OVERCROWDED;
+    size_t live = atomic_load_explicit(&account->live, memory_order_relaxed);
+    if (live >= most)
+        return 0;
+    return room < most - live ? room : (oskit_u32_t)(most - live);
+}
+
+/* ---- Memories ---- */
 
 static void memory_put(struct tcp_memory *memory)
 {
     if (--memory->references > 0)
         return;
+    uncount(memory->account, memory->room + memory->size);
     env_page_unref(memory->pages);
     env_free(memory, memory->size);
 }
@@ -68,8 +140,8 @@ static size_t memory_use(size_t got, size_t size, oskit_u32_t segment, oskit_u32
 }
 
 /* With room for as many blocks as *USE bytes of SIZE make. */
-static struct tcp_memory *memory_new(size_t size, oskit_u32_t segment, oskit_u32_t first,
-                                     size_t *use)
+static struct tcp_memory *memory_new(struct tcp_account *account, size_t size, oskit_u32_t segment,
+                                     oskit_u32_t first, size_t *use)
 {
     oskit_u32_t blocks = BLOCKS_MAX;
     struct tcp_memory *memory;
@@ -91,10 +163,20 @@ static struct tcp_memory *memory_new(size_t size, oskit_u32_t segment, oskit_u32
     memory->pages = pages;
     memory->references = 1;
     memory->size = (oskit_u32_t)(sizeof *memory + blocks * BLOCK_BARE);
+    memory->room = got;
+    memory->account = account;
+    count(account, memory->room + memory->size);
     return memory;
 }
 
 /* ---- Blocks ---- */
+
+/* Of one that has its memory to itself. */
+static void block_free(struct tcp_block *block)
+{
+    uncount(block->account, block->size);
+    env_free(block, block->size);
+}
 
 static void block_drop(struct tcp_block *block)
 {
@@ -103,7 +185,7 @@ static void block_drop(struct tcp_block *block)
     if (block->memory != NULL)
         memory_put(block->memory);
     else
-        env_free(block, block->size);
+        block_free(block);
 }
 
 static void head_freed(struct pbuf *p)
@@ -161,19 +243,24 @@ static void block_init(struct tcp_block *block, size_t size, oskit_u32_t length,
     block->room = (oskit_u16_t)room;
     block->users = 1;
     block->memory = NULL;
+    block->account = NULL;
     block->hold = NULL;
     block->zerocopy = NULL;
     pbuf_set(&block->head, PBUF_RAM, block->bytes + HEADROOM, length, head_freed);
 }
 
 /* With LENGTH bytes of its own, to be filled in, and ROOM behind them. */
-static struct tcp_block *block_new(oskit_u32_t length, oskit_u32_t room)
+static struct tcp_block *block_new(struct tcp_account *account, oskit_u32_t length,
+                                   oskit_u32_t room)
 {
     size_t size = sizeof(struct tcp_block) + HEADROOM + length + room;
     struct tcp_block *block = env_alloc(size, length + room == 0 ? ENV_NOSLEEP : 0);
 
-    if (block != NULL)
-        block_init(block, size, length, room);
+    if (block == NULL)
+        return NULL;
+    block_init(block, size, length, room);
+    block->account = account;
+    count(account, size);
     return block;
 }
 
@@ -189,7 +276,7 @@ static void block_refer(struct tcp_block *block, void *base, oskit_u32_t size)
 struct tcp_block *tcp_block_refer(void *base, oskit_u32_t size, struct socket_hold *hold,
                                   struct tcp_zerocopy *zerocopy)
 {
-    struct tcp_block *block = block_new(0, 0);
+    struct tcp_block *block = block_new(NULL, 0, 0);
 
     if (block == NULL)
         return NULL;
@@ -227,14 +314,15 @@ static void blocks_add(struct tcp_blocks *blocks, struct tcp_block *block)
 static oskit_error_t copy_inline(struct tcp_blocks *blocks, struct sluice_uio *uio, size_t size,
                                  size_t *moved)
 {
-    struct tcp_block *block = block_new((oskit_u32_t)size, size <= JOIN_COPY ? SPARE : 0);
+    struct tcp_block *block =
+        block_new(blocks->account, (oskit_u32_t)size, size <= JOIN_COPY ? SPARE : 0);
 
     *moved = 0;
     if (block == NULL)
         return OSKIT_ENOBUFS;
     oskit_error_t err = uio_read_from(uio, block->head.pbuf.payload, size, moved);
     if (*moved == 0) {
-        env_free(block, block->size);
+        block_free(block);
         return err;
     }
     block->room = (oskit_u16_t)(block->room + size - *moved);
@@ -267,7 +355,7 @@ static oskit_error_t copy_memory(struct tcp_blocks *blocks, struct sluice_uio *u
                                  oskit_u32_t segment, oskit_u32_t first, size_t *moved)
 {
     size_t use;
-    struct tcp_memory *memory = memory_new(size, segment, first, &use);
+    struct tcp_memory *memory = memory_new(blocks->account, size, segment, first, &use);
 
     *moved = 0;
     if (memory == NULL)

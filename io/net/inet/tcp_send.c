@@ -40,7 +40,7 @@ oskit_u32_t tcp_room(const struct tcp_socket *t)
     oskit_u32_t used = atomic_load_explicit(&t->used, memory_order_relaxed);
     oskit_u32_t limit = t->inet.base.options.send_buffer;
 
-    return used < limit ? limit - used : 0;
+    return tcp_account_room(t->account, used < limit ? limit - used : 0);
 }
 
 /* As Linux: writable again when a third of the buffer is free. */
@@ -48,7 +48,9 @@ bool tcp_writable(const struct tcp_socket *t)
 {
     oskit_u32_t used = atomic_load_explicit(&t->used, memory_order_relaxed);
 
-    if (tcp_room(t) < used / 2)
+    oskit_u32_t room = tcp_room(t);
+
+    if (room == 0 || room < used / 2)
         return false;
     return t->options.notsent_low == 0 || t->pcb == NULL ||
            t->pcb->snd_lbb - t->pcb->snd_nxt < t->options.notsent_low;
@@ -196,7 +198,7 @@ static oskit_error_t send_full(struct tcp_socket *t)
 static oskit_error_t send_turn(struct tcp_socket *t, struct sluice_uio *uio, oskit_u32_t flags,
                                size_t *sent)
 {
-    struct tcp_blocks blocks = {.last = &blocks.first};
+    struct tcp_blocks blocks = {.last = &blocks.first, .account = t->account};
     struct sluice_uio begin = *uio;
     size_t size = uio->left, copied;
     oskit_u32_t room = tcp_room(t);
@@ -234,6 +236,8 @@ static oskit_error_t send_uio(struct tcp_socket *t, struct sluice_uio *uio, oski
     size_t sent, all = 0;
 
     env_mutex_lock(&t->send_mutex);
+    if (t->account == NULL && (t->account = tcp_account_new()) == NULL)
+        err = OSKIT_ENOBUFS;
     if (uio->left == 0) {
         inet_lock();
         err = send_state(t);

@@ -1,23 +1,42 @@
 /* File system types by name. */
 #include "kernel/fstypes.h"
+#include <oskit/fs/dir.h>
 #include <sluice/device.h>
 #include <sluice/ramfs.h>
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
+#include "kernel/abi/mount.h"
 #include "kernel/diskfs.h"
-#include "kernel/mem/pages.h"
 #include "kernel/proc/proc.h"
 #include "kernel/task/mutex.h"
 #include "kernel/sys/waitloop.h"
 
-static oskit_error_t create_ramfs(oskit_filesystem_t **out)
+static oskit_error_t own_root(oskit_filesystem_t *fs, const struct mount_options *options)
 {
-    return ramfs_create(RAMFS_UNLIMITED, 0, out);
+    oskit_dir_t *root;
+    oskit_stat_t stat = {.mode = (oskit_mode_t)options->mode,
+                         .uid = (oskit_uid_t)options->uid,
+                         .gid = (oskit_gid_t)options->gid};
+    oskit_error_t error = oskit_filesystem_getroot(fs, &root);
+    if (error)
+        return error;
+    error = oskit_dir_setstat(root, OSKIT_STAT_UID | OSKIT_STAT_GID, &stat);
+    if (!error) /* after the owner, with whom set-id bits would go */
+        error = oskit_dir_setstat(root, OSKIT_STAT_MODE, &stat);
+    oskit_dir_release(root);
+    return error;
 }
 
-static oskit_error_t create_tmpfs(oskit_filesystem_t **out)
+static oskit_error_t create_in_memory(const struct mount_options *options, oskit_filesystem_t **out)
 {
-    return ramfs_create(pages_total() / 2, 0, out);
+    oskit_error_t error = ramfs_create(options->pages, 0, out);
+    if (!error)
+        error = own_root(*out, options);
+    if (error && *out) {
+        oskit_filesystem_release(*out);
+        *out = NULL;
+    }
+    return error;
 }
 
 static mutex_t devtmpfs_mutex;
@@ -39,35 +58,61 @@ static oskit_error_t create_devtmpfs(oskit_filesystem_t **out)
 
 struct fstype {
     const char *name;
-    oskit_error_t (*create)(oskit_filesystem_t **out); /* NULL: on a device */
+    oskit_error_t (*create)(oskit_filesystem_t **out);
+    oskit_error_t (*create_as)(const struct mount_options *options, oskit_filesystem_t **out);
+    /* Neither: on a device. */
 };
 
 static const struct fstype fstypes[] = {
-    {"proc", proc_create},
-    {"ramfs", create_ramfs},
-    {"tmpfs", create_tmpfs},
-    {"devtmpfs", create_devtmpfs},
-    {"devpts", devpts_create},
-    {"sysfs", sysfs_create},
-    {"ext3", NULL}, /* one for all three: what is on the device says which */
-    {"ext2", NULL},
-    {"ext4", NULL},
+    {.name = "proc", .create = proc_create},
+    {.name = "ramfs", .create_as = create_in_memory},
+    {.name = "tmpfs", .create_as = create_in_memory},
+    {.name = "devtmpfs", .create = create_devtmpfs},
+    {.name = "devpts", .create = devpts_create},
+    {.name = "sysfs", .create = sysfs_create},
+    {.name = "ext3"}, /* one for all three: what is on the device says which */
+    {.name = "ext2"},
+    {.name = "ext4"},
 };
 
 #define FSTYPES (sizeof fstypes / sizeof fstypes[0])
 
+static bool on_device(const struct fstype *type)
+{
+    return !type->create && !type->create_as;
+}
+
 const char *fstype_name(unsigned i, bool *nodev)
 {
-    *nodev = i >= FSTYPES || fstypes[i].create;
+    *nodev = i >= FSTYPES || !on_device(&fstypes[i]);
     return i < FSTYPES ? fstypes[i].name : NULL;
 }
 
-long fstype_create(const char *type, const char *source, const struct walk *walk, uint32_t flags,
-                   oskit_filesystem_t **out)
+static long disk_create(const char *source, const struct walk *walk,
+                        const struct mount_options *options, oskit_filesystem_t **out)
 {
-    for (size_t i = 0; i < FSTYPES; i++)
-        if (!strcmp(fstypes[i].name, type))
-            return fstypes[i].create ? errno_from_oskit(fstypes[i].create(out))
-                                     : diskfs_mount(walk, source, flags, out);
-    return -ABI_ENODEV;
+    uint32_t how = (options->flags & ABI_MS_RDONLY ? DISKFS_RDONLY : 0) |
+                   (options->flags & ABI_MS_NOATIME ? DISKFS_NOATIME : 0);
+    long error = diskfs_mount(walk, source, how, out);
+    if (error)
+        return error;
+    error = mount_options_verify(*out, options);
+    if (error) {
+        oskit_filesystem_release(*out);
+        *out = NULL;
+    }
+    return error;
+}
+
+long fstype_create(const char *name, const char *source, const struct walk *walk,
+                   const struct mount_options *options, oskit_filesystem_t **out)
+{
+    const struct fstype *type = fstypes;
+    while (type < fstypes + FSTYPES && strcmp(type->name, name))
+        type++;
+    if (type == fstypes + FSTYPES)
+        return -ABI_ENODEV;
+    if (on_device(type))
+        return disk_create(source, walk, options, out);
+    return errno_from_oskit(type->create ? type->create(out) : type->create_as(options, out));
 }

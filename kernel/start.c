@@ -221,7 +221,9 @@ static void mount_at(const char *path, const char *type, oskit_filesystem_t *fs)
 static void mount_type_at(const char *path, const char *type)
 {
     oskit_filesystem_t *fs;
-    long error = fstype_create(type, type, NULL, 0, &fs);
+    struct mount_options options;
+    mount_options_init(type, 0, &options);
+    long error = fstype_create(type, type, NULL, &options, &fs);
     if (error) {
         log_write(LOG_WARNING, "%s isn't mounted: error %ld", path, -error);
         return;

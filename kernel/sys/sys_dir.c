@@ -7,8 +7,8 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/mount.h"
 #include "kernel/abi/stat.h"
-#include "kernel/diskfs.h"
 #include "kernel/fstypes.h"
+#include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
 #include "kernel/task/fs_context.h"
@@ -361,64 +361,110 @@ static uint32_t mount_flags_of(oskit_filesystem_t *fs, uint32_t flags)
     return flags;
 }
 
-static long mount_make(const char *type, const char *source, long flags, oskit_filesystem_t **out)
+/* What a mount(2) has to say, copied in. */
+struct mount_request {
+    struct path source, type, data; /* text NULL: not given */
+    uint32_t flags;
+};
+
+static long request_text(struct path *path, long user)
+{
+    return user ? path_get(path, user) : 0;
+}
+
+/* Refused rather than passed over: nothing here writes on a mount's account. */
+#define MOUNT_SYNC (ABI_MS_SYNCHRONOUS | ABI_MS_DIRSYNC)
+
+static long mount_flags_check(long flags)
+{
+    if (flags & MOUNT_SYNC)
+        log_write(LOG_WARNING, "mount: no option sync or dirsync");
+    return flags & (ABI_MS_BIND | ABI_MS_MOVE | MOUNT_SYNC) ? -ABI_EINVAL : 0;
+}
+
+static void mount_request_end(struct mount_request *request)
+{
+    path_free(&request->source);
+    path_free(&request->type);
+    path_free(&request->data);
+}
+
+static long mount_request_get(struct mount_request *request, long source, long type, long data)
+{
+    long error = request_text(&request->data, data);
+    if (error == -ABI_ENAMETOOLONG)
+        error = -ABI_EINVAL;
+    if (!error && !(request->flags & ABI_MS_REMOUNT)) {
+        error = path_get(&request->type, type);
+        if (!error)
+            error = request_text(&request->source, source);
+    }
+    return error;
+}
+
+static long mount_make(struct mount_request *request, const char *source,
+                       struct mount_options *options, oskit_filesystem_t **out)
 {
     struct walk_context context;
-    uint32_t how =
-        (flags & ABI_MS_RDONLY ? DISKFS_RDONLY : 0) | (flags & ABI_MS_NOATIME ? DISKFS_NOATIME : 0);
+    const char *type = request->type.text;
+    mount_options_init(type, request->flags, options);
     long error = walk_begin(&context, ABI_AT_FDCWD, source);
     if (error)
         return error;
-    error = fstype_create(type, source, &context.walk, how, out);
+    if (request->data.text)
+        error = mount_options_parse(type, request->data.text, options);
+    if (!error)
+        error = fstype_create(type, source, &context.walk, options, out);
     walk_end(&context);
     return error;
 }
 
-static long mount_new(const struct location *at, const char *type, const char *source, long flags)
+static long mount_new(const struct location *at, struct mount_request *request)
 {
     oskit_filesystem_t *fs;
-    long error = mount_make(type, source, flags, &fs);
+    struct mount_options options;
+    const char *source = request->source.text ? request->source.text : "none";
+    long error = mount_make(request, source, &options, &fs);
     if (error)
         return error;
-    error = errno_from_oskit(namespace_mount(root_namespace, at, fs, type, source,
-                                             mount_flags_of(fs, (uint32_t)flags & MOUNT_KEPT)));
+    error = errno_from_oskit(namespace_mount(root_namespace, at, fs, request->type.text, source,
+                                             mount_flags_of(fs, options.flags & MOUNT_KEPT)));
     oskit_filesystem_release(fs);
     return error;
 }
 
 /* What has no medium has nothing to do for it. */
-static long mount_again(const struct location *at, uint32_t flags)
+static long mount_again(const struct location *at, struct mount_request *request)
 {
     oskit_filesystem_t *fs = location_filesystem(at);
+    struct mount_options options = {.flags = request->flags};
+    if (request->data.text) {
+        long refused = mount_options_parse_again(fs, request->data.text, &options);
+        if (refused)
+            return refused;
+    }
+    uint32_t flags = options.flags & MOUNT_KEPT;
     oskit_error_t error = oskit_filesystem_remount(fs, flags & MOUNT_RDONLY ? OSKIT_FS_RDONLY : 0);
     if (error && error != OSKIT_E_NOTIMPL)
         return errno_from_oskit(error);
     return errno_from_oskit(namespace_remount(at, flags));
 }
 
-long sys_mount(long user_source, long target, long user_type, long flags, long data)
+long sys_mount(long source, long target, long type, long flags, long data)
 {
     struct location at;
-    struct path source = {0}, type = {0};
-    (void)data; /* options of the type: none of ours has any yet that could be refused */
+    struct mount_request request = {.flags = (uint32_t)flags};
     if (!cred_is_root())
         return -ABI_EPERM;
-    if (flags & (ABI_MS_BIND | ABI_MS_MOVE))
-        return -ABI_EINVAL;
-    long error = path_lookup(ABI_AT_FDCWD, target, NAMESPACE_DIRECTORY, false, &at);
+    long error = mount_flags_check(flags);
+    if (!error)
+        error = path_lookup(ABI_AT_FDCWD, target, NAMESPACE_DIRECTORY, false, &at);
     if (error)
         return error;
-    if (flags & ABI_MS_REMOUNT) {
-        error = mount_again(&at, (uint32_t)flags & MOUNT_KEPT);
-    } else {
-        error = path_get(&type, user_type);
-        if (!error && user_source)
-            error = path_get(&source, user_source);
-        if (!error)
-            error = mount_new(&at, type.text, source.text ? source.text : "none", flags);
-    }
-    path_free(&source);
-    path_free(&type);
+    error = mount_request_get(&request, source, type, data);
+    if (!error)
+        error = flags & ABI_MS_REMOUNT ? mount_again(&at, &request) : mount_new(&at, &request);
+    mount_request_end(&request);
     location_release(&at);
     return error;
 }

@@ -103,6 +103,28 @@ def test_mounting_again_and_read_only():
         clean(path)
 
 
+def test_options_of_mount():
+    """What is so anyway is taken, what isn't is refused; what holds of the disk decides."""
+    taken = ("data=ordered", "user_xattr,noacl", "errors=remount-ro", "data=ordered,ro")
+    refused = ("data=journal", "data=writeback", "errors=continue", "errors=panic", "noload", "norecovery", "acl",
+               "sync", "dirsync", "anything")
+    script = "umount /mnt\n"
+    for option in taken:
+        script += f"mount -t ext3 -o {option} /dev/vda /mnt && umount /mnt && echo took {option}\n"
+    for option in refused:
+        script += f"mount -t ext3 -o {option} /dev/vda /mnt 2>/dev/null && umount /mnt && echo took {option}\n"
+    script += """
+    mount -t ext3 /dev/vda /mnt && mount -o remount,errors=remount-ro,ro /mnt && ! touch /mnt/no 2>/dev/null
+    mount -o remount,rw,noload /mnt 2>/dev/null || mount -o remount,rw,data=ordered /mnt && touch /mnt/yes && echo again
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = image(folder, "--options", "-e remount-ro")
+        status, output = shell(script, "--disk", path)
+        same(status, 0, "status")
+        same(output.splitlines(), [f"took {option}" for option in taken] + ["again"], "output")
+        clean(path)
+
+
 def check_attributes(kind):
     """The guest's own test of attributes, in a /tmp that is on the disk."""
     script = "umount /mnt && mount -t ext2 /dev/vda /tmp && grep vda /proc/mounts && /bin/attributes && umount /tmp"

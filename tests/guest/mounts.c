@@ -1,0 +1,157 @@
+/* Options of mount(2): what is done of them, and that the rest is refused. */
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include "ktap.h"
+
+/* Linux takes more options, and lets few programs mount. */
+static bool elsewhere(void)
+{
+    struct utsname names;
+    return uname(&names) == 0 && !strstr(names.version, "Sluice");
+}
+
+#define MiB (1024 * 1024)
+
+/* Mounts TYPE with OPTIONS at "m" and unmounts it again: 0 or errno. */
+static int answer(const char *type, unsigned long flags, const char *options)
+{
+    mkdir("m", 0755);
+    if (mount("none", "m", type, flags, options) < 0)
+        return errno;
+    CHECK_EQUAL(umount("m"), 0);
+    return 0;
+}
+
+static long blocks(const char *options)
+{
+    struct statfs fs = {0};
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("none", "m", "tmpfs", 0, options), 0);
+    CHECK_EQUAL(statfs("m", &fs), 0);
+    CHECK_EQUAL(umount("m"), 0);
+    return (long)fs.f_blocks;
+}
+
+TEST(sizes, "size= of tmpfs is what statfs shows")
+{
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    long half = blocks(NULL);
+    CHECK(half > 0);
+    CHECK_EQUAL(blocks(""), half);
+    CHECK_EQUAL(blocks("size=8192"), 2);
+    CHECK_EQUAL(blocks("size=8193"), 3);
+    CHECK_EQUAL(blocks("size=64k"), 16);
+    CHECK_EQUAL(blocks("size=1M"), 256);
+    CHECK_EQUAL(blocks("size=1g"), 262144);
+    CHECK_EQUAL(blocks("size=0"), 0);
+    CHECK_EQUAL(blocks("size=4k,size=12k"), 3);
+    long share = blocks("size=50%");
+    CHECK(share == half || share == half + 1);
+}
+
+TEST(full, "a tmpfs of one mebibyte takes no more")
+{
+    static char bytes[65536];
+    long total = 0, put;
+    struct statfs fs;
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("none", "m", "tmpfs", 0, "size=1m"), 0);
+    int fd = open("m/f", O_CREAT | O_WRONLY, 0644);
+    while ((put = write(fd, bytes, sizeof bytes)) > 0)
+        total += put;
+    CHECK_ERROR(write(fd, bytes, 1), ENOSPC);
+    CHECK_EQUAL(total, MiB);
+    CHECK(statfs("m", &fs) == 0 && fs.f_bfree == 0 && fs.f_blocks == 256);
+    CHECK_EQUAL(ftruncate(fd, 0), 0);
+    CHECK_EQUAL(write(fd, bytes, 1), 1);
+    close(fd);
+    CHECK_EQUAL(umount("m"), 0);
+}
+
+TEST(roots, "mode=, uid= and gid= are the root directory's")
+{
+    struct stat st;
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("none", "m", "tmpfs", 0, NULL), 0);
+    CHECK(stat("m", &st) == 0 && (st.st_mode & 07777) == 01777);
+    CHECK_EQUAL(umount("m"), 0);
+    CHECK_EQUAL(mount("none", "m", "tmpfs", 0, "mode=2750,uid=7,gid=8"), 0);
+    CHECK(stat("m", &st) == 0 && (st.st_mode & 07777) == 02750);
+    CHECK(st.st_uid == 7 && st.st_gid == 8);
+    CHECK_EQUAL(umount("m"), 0);
+    CHECK_EQUAL(mount("none", "m", "ramfs", 0, "mode=700,size=1,anything"), 0);
+    CHECK(stat("m", &st) == 0 && (st.st_mode & 07777) == 0700);
+    CHECK_EQUAL(umount("m"), 0);
+}
+
+TEST(refused, "options that aren't done are refused")
+{
+    static const char *const wrong[] = {"anything",
+                                        "size",
+                                        "size=",
+                                        "size=1x",
+                                        "size=-1",
+                                        "size=1kk",
+                                        "size=99999999999999999999",
+                                        "size=16777216t",
+                                        "mode=8",
+                                        "mode=",
+                                        "uid=-1",
+                                        "uid=4294967295",
+                                        "size=1m,no",
+                                        "=",
+                                        "=1",
+                                        "ro=1"};
+    static const char *const types[] = {"proc", "sysfs", "devtmpfs", "devpts"};
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (answer("tmpfs", 0, wrong[i]) != EINVAL)
+            CHECK_STRING(wrong[i], "refused");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        CHECK_EQUAL(answer(types[i], 0, "anything"), EINVAL);
+        CHECK_EQUAL(answer(types[i], 0, "rw"), 0);
+        CHECK_EQUAL(answer(types[i], 0, ""), 0);
+    }
+    CHECK_EQUAL(answer("proc", 0, "hidepid=0"), 0);
+    CHECK_EQUAL(answer("proc", 0, "hidepid=2"), EINVAL);
+    CHECK_EQUAL(answer("tmpfs", MS_SYNCHRONOUS, NULL), EINVAL);
+    CHECK_EQUAL(answer("tmpfs", MS_DIRSYNC, NULL), EINVAL);
+    CHECK_EQUAL(answer("tmpfs", 0, (char *)16), EFAULT);
+}
+
+TEST(long_text, "a text of a page is read, a longer one refused")
+{
+    static char text[8192];
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    memset(text, ',', sizeof text - 1);
+    memcpy(text + 4000, "size=4k", 7);
+    CHECK_EQUAL(answer("tmpfs", 0, text), EINVAL);
+    text[4050] = '\0';
+    CHECK_EQUAL(blocks(text), 1);
+}
+
+TEST(read_only, "ro among the options, and again when mounted")
+{
+    if (elsewhere())
+        SKIP("the options are Sluice's");
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("none", "m", "tmpfs", 0, "ro"), 0);
+    CHECK(mkdir("m/d", 0755) < 0 && errno == EROFS);
+    CHECK_EQUAL(mount("none", "m", NULL, MS_REMOUNT, "rw"), 0);
+    CHECK_EQUAL(mkdir("m/d", 0755), 0);
+    CHECK(mount("none", "m", NULL, MS_REMOUNT | MS_RDONLY, "size=1m") < 0 && errno == EINVAL);
+    CHECK(mount("none", "m", NULL, MS_REMOUNT | MS_SYNCHRONOUS, NULL) < 0 && errno == EINVAL);
+    CHECK_EQUAL(mkdir("m/e", 0755), 0);
+    CHECK_EQUAL(mount("none", "m", NULL, MS_REMOUNT, "ro"), 0);
+    CHECK(mkdir("m/f", 0755) < 0 && errno == EROFS);
+    CHECK_EQUAL(umount("m"), 0);
+}

@@ -12,6 +12,7 @@ from tap import same  # noqa: E402
 
 RUN = os.path.join(TOP, "scripts/run")
 MKIMAGE = os.path.join(TOP, "scripts/mkimage")
+FSCK = os.path.join(TOP, "scripts/fsck")
 SECONDS = 180
 
 
@@ -29,8 +30,8 @@ def image(folder, *options):
 
 
 def clean(path):
-    done = subprocess.run(["/sbin/e2fsck", "-fn", path], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout
+    done = subprocess.run([FSCK, path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def contents(path, name):
@@ -123,6 +124,24 @@ def test_options_of_mount():
         same(status, 0, "status")
         same(output.splitlines(), [f"took {option}" for option in taken] + ["again"], "output")
         clean(path)
+
+
+def test_fsck():
+    """What scripts/fsck says of a sound image, of a damaged one, of one it mended, and of none."""
+
+    def status(*words):
+        return subprocess.run([FSCK, *words], capture_output=True, timeout=60).returncode
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = image(folder)
+        same(status(path), 0, "sound")
+        subprocess.run(["/sbin/debugfs", "-w", "-R", "clri <11>", path], capture_output=True, check=True, timeout=60)
+        before = open(path, "rb").read()
+        same(status(path), 4, "damaged")
+        same(open(path, "rb").read() == before, True, "unchanged")
+        same(status("--repair", path), 1, "repaired")
+        same(status(path), 0, "sound again")
+        same([status(), status(f"{folder}/none"), status("--what", path)], [2, 2, 2], "wrong usage")
 
 
 def check_attributes(kind):

@@ -103,6 +103,15 @@ static oskit_error_t tcp_socket_bind(struct socket *s, const struct socket_addre
 
 /* ---- connect ---- */
 
+void tcp_pcb_header(const struct tcp_socket *t, struct tcp_pcb *pcb)
+{
+    bool v6 = IP_IS_V6_VAL(pcb->remote_ip);
+    oskit_s32_t ttl = v6 ? t->inet.ip.hops : t->inet.ip.ttl;
+
+    pcb->ttl = ttl < 0 ? TCP_TTL : (u8_t)ttl;
+    pcb->tos = v6 ? t->inet.ip.tclass : t->inet.ip.tos;
+}
+
 void tcp_pcb_apply(struct tcp_socket *t)
 {
     struct tcp_pcb *pcb = t->pcb;
@@ -122,10 +131,7 @@ void tcp_pcb_apply(struct tcp_socket *t)
     pcb->keep_intvl = t->options.keep_interval * 1000u;
     pcb->keep_cnt = t->options.keep_count;
     pcb->netif_idx = (u8_t)common->interface;
-    bool v6 = IP_IS_V6_VAL(pcb->remote_ip);
-    oskit_s32_t ttl = v6 ? t->inet.ip.hops : t->inet.ip.ttl;
-    pcb->ttl = ttl < 0 ? TCP_TTL : (u8_t)ttl;
-    pcb->tos = v6 ? t->inet.ip.tclass : t->inet.ip.tos;
+    tcp_pcb_header(t, pcb);
     if (t->options.maximum_segment != 0 && t->options.maximum_segment < pcb->mss &&
         pcb->state != SYN_SENT)
         pcb->mss = t->options.maximum_segment;

@@ -136,6 +136,8 @@ void tcp_socket_discard(struct tcp_socket *t); /* of tcp_socket_new, known to no
 /* Whether what was sent, FIN and all, has been acknowledged. */
 bool tcp_all_arrived(const struct tcp_socket *t);
 void tcp_pcb_apply(struct tcp_socket *t); /* the options, to the pcb */
+/* Those of the network's header alone, to a pcb that may not be T's: a listener's half-open one. */
+void tcp_pcb_header(const struct tcp_socket *t, struct tcp_pcb *pcb);
 /* The socket lets go of its connection, which goes on as it is. */
 void tcp_detach(struct tcp_socket *t);
 /* Ends the connection with a reset, or without a word if it has none to speak to. */

@@ -140,7 +140,8 @@ err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
 }
 
 /* lwIP would announce all that a SYN can: the peer may send no more at first than the socket that
- * connects, or the listener, has room for. */
+ * connects, or the listener, has room for. And the answer to a SYN has a header as the listener
+ * wants it. */
 void inet_hook_tcp_syn(struct tcp_pcb *pcb, struct tcp_hdr *header)
 {
     const struct tcp_socket *t = NULL;
@@ -151,7 +152,10 @@ void inet_hook_tcp_syn(struct tcp_pcb *pcb, struct tcp_hdr *header)
         t = tcp_socket_of(pcb);
     else if (pcb->listener != NULL && pcb->listener->callback_arg != NULL)
         t = member_for(pcb->listener->callback_arg, &pcb->remote_ip, pcb->remote_port);
-    if (t != NULL && tcp_window(t) < lwip_ntohs(header->wnd))
+    if (t == NULL)
+        return;
+    tcp_pcb_header(t, pcb);
+    if (tcp_window(t) < lwip_ntohs(header->wnd))
         header->wnd = lwip_htons((u16_t)tcp_window(t));
 }
 

@@ -154,6 +154,20 @@ static oskit_error_t congestion_set(const void *value, oskit_u32_t length)
     return strcmp(name, congestion) == 0 ? OSKIT_SUCCESS : OSKIT_ENOENT;
 }
 
+/* What a connection sends from now on has it in its header. */
+static oskit_error_t network_set(struct tcp_socket *t, oskit_s32_t level, oskit_s32_t name,
+                                 const void *value, oskit_u32_t length)
+{
+    oskit_error_t err = inet_option_set(&t->inet, level, name, value, length);
+
+    if (OSKIT_FAILED(err))
+        return err;
+    inet_lock();
+    tcp_pcb_apply(t);
+    inet_unlock();
+    return OSKIT_SUCCESS;
+}
+
 oskit_error_t tcp_option_set(struct socket *s, oskit_s32_t level, oskit_s32_t name,
                              const void *value, oskit_u32_t length)
 {
@@ -161,7 +175,7 @@ oskit_error_t tcp_option_set(struct socket *s, oskit_s32_t level, oskit_s32_t na
     oskit_s32_t number;
 
     if (level != INET_SOL_TCP)
-        return inet_option_set(&t->inet, level, name, value, length);
+        return network_set(t, level, name, value, length);
     if (name == OPTION_CONGESTION)
         return congestion_set(value, length);
     oskit_error_t err = option_int(value, length, &number);

@@ -238,6 +238,13 @@ static void test_addresses(void **state)
     sluice_socket_t *listener = net_open(SOCKET_NETLINK, SOCKET_RAW, 0);
     name.u.netlink.groups = 1u << (GROUP_IPV4_ADDRESS - 1);
     assert_int_equal(listener->ops->bind(listener, &name), 0);
+    /* There is room for one, which stays. */
+    address_request(&request, RTM_NEWADDR, "\x0a\0\2\x0f");
+    assert_int_equal(ask(socket, &request), -17);
+    address_request(&request, RTM_NEWADDR, "\x0a\0\2\x4d");
+    assert_int_equal(ask(socket, &request), -105);
+    request.header.flags |= NLM_F_REPLACE;
+    assert_int_equal(ask(socket, &request), -105);
     address_request(&request, RTM_DELADDR, "\x0a\0\2\x0f");
     assert_int_equal(ask(socket, &request), 0);
     assert_true(take(listener) > 0);

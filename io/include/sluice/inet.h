@@ -58,7 +58,7 @@ oskit_error_t inet_interface_set_flags(oskit_u32_t index, oskit_u32_t flags, osk
 oskit_error_t inet_interface_set_mtu(oskit_u32_t index, oskit_u32_t mtu);
 oskit_error_t inet_interface_set_address(oskit_u32_t index, const oskit_u8_t *address);
 /* OSKIT_EEXIST, OSKIT_EADDRNOTAVAIL, OSKIT_ENOBUFS (the stack keeps one IPv4 address and few IPv6
- * ones an interface). */
+ * ones an interface): who wants another IPv4 address removes the one that is there. */
 oskit_error_t inet_address_add(oskit_u32_t index, const struct inet_address *address);
 oskit_error_t inet_address_remove(oskit_u32_t index, const struct inet_address *address);
 

@@ -194,6 +194,8 @@ static oskit_error_t add4(struct netif *netif, const struct inet_address *addres
     mask.addr = address->prefix ? lwip_htonl(UINT32_MAX << (32 - address->prefix)) : 0;
     if (ip4_addr_cmp(&ip, netif_ip4_addr(netif)) && ip4_addr_cmp(&mask, netif_ip4_netmask(netif)))
         return OSKIT_EEXIST;
+    if (!ip4_addr_isany_val(*netif_ip4_addr(netif)))
+        return OSKIT_ENOBUFS; /* lwIP has room for one: the first isn't lost for the second */
     inet_configure_dhcp_stop(inet_netif_of(netif));
     netif_set_addr(netif, &ip, &mask, netif_ip4_gw(netif));
     return OSKIT_SUCCESS;

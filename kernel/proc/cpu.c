@@ -5,8 +5,10 @@
 #include "kernel/cpu/irq.h"
 #include "kernel/cpu/percpu.h"
 #include "kernel/proc/system.h"
+#include "kernel/task/mutex.h"
 
-#define NS_PER_TICK (1000000000ul / 100)
+#define NS_PER_TICK      (1000000000ul / 100)
+#define WAITS_FOR_SAMPLE (10 * NS_PER_TICK)
 
 /* ---- cpuinfo ---- */
 
@@ -46,16 +48,38 @@ struct cpu_times {
     uint64_t user, system, idle; /* ns */
 };
 
-/* What isn't idle is split as the samples say. */
+struct cpu_shown {
+    struct cpu_times times;
+    uint64_t user_ticks, system_ticks;
+};
+static mutex_t shown_mutex; /* of shown: what readers were told last */
+static struct cpu_shown shown[CPU_MAX];
+
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+    return value > least ? value : least;
+}
+
+/* What isn't idle, and was not shown yet, is split as the samples since then say: so no figure that
+ * was shown ever falls. Without a sample a little of it waits for one. */
 static struct cpu_times times_of(const struct cpu *cpu)
 {
-    uint64_t now = clock_monotonic();
-    struct cpu_times t = {.idle = sched_idle_ns(cpu)};
-    uint64_t busy = now > t.idle ? now - t.idle : 0;
-    uint64_t samples = cpu->user_ticks + cpu->system_ticks;
-    t.user = samples ? (uint64_t)((unsigned __int128)busy * cpu->user_ticks / samples) : 0;
-    t.system = busy - t.user;
-    return t;
+    struct cpu_shown *last = &shown[cpu->id];
+    uint64_t now = clock_monotonic(), idle = at_least(sched_idle_ns(cpu), last->times.idle);
+    uint64_t told = last->times.user + last->times.system;
+    uint64_t busy = at_least(now, idle + told) - idle - told;
+    uint64_t user_ticks = cpu->user_ticks, system_ticks = cpu->system_ticks;
+    uint64_t samples = user_ticks - last->user_ticks + system_ticks - last->system_ticks;
+    if (!samples && busy < WAITS_FOR_SAMPLE)
+        busy = 0;
+    uint64_t user =
+        samples ? (uint64_t)((unsigned __int128)busy * (user_ticks - last->user_ticks) / samples)
+                : 0;
+    *last = (struct cpu_shown){
+        .times = {last->times.user + user, last->times.system + busy - user, idle},
+        .user_ticks = user_ticks,
+        .system_ticks = system_ticks};
+    return last->times;
 }
 
 static void times_append(struct synth_text *text, const struct cpu_times *t)
@@ -92,12 +116,14 @@ oskit_error_t proc_show_cpu_times(oskit_u64_t key, struct synth_text *text)
     struct cpu_times times[CPU_MAX], sum = {0, 0, 0};
     uint32_t count = cpu_count;
     (void)key;
+    mutex_lock(&shown_mutex);
     for (uint32_t i = 0; i < count; i++) {
         times[i] = times_of(cpus[i]);
         sum.user += times[i].user;
         sum.system += times[i].system;
         sum.idle += times[i].idle;
     }
+    mutex_unlock(&shown_mutex);
     synth_printf(text, "cpu ");
     times_append(text, &sum);
     for (uint32_t i = 0; i < count; i++) {

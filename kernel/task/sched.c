@@ -292,6 +292,29 @@ static void slice_begin(struct run_queue *queue, struct thread *thread, uint64_t
     timer_arm_at(now + (queue->ready_count ? SCHED_BALANCE_NS : SCHED_SLICE_NS));
 }
 
+/*
+ * Time without work, in one word so that others read it whole: the total in ns, doubled; while the
+ * CPU halts, the total less the time when the halt began, doubled, plus one. Its own CPU alone
+ * writes it, with interrupts or preemption off.
+ */
+static void idle_begin(struct cpu *cpu)
+{
+    uint64_t total = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed) >> 1;
+    atomic_store_explicit(&cpu->idle_word, (total - clock_monotonic()) << 1 | 1,
+                          memory_order_relaxed);
+}
+
+static void idle_end(struct cpu *cpu)
+{
+    atomic_store_explicit(&cpu->idle_word, sched_idle_ns(cpu) << 1, memory_order_relaxed);
+}
+
+uint64_t sched_idle_ns(const struct cpu *cpu)
+{
+    uint64_t word = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed);
+    return word & 1 ? (uint64_t)((int64_t)word >> 1) + clock_monotonic() : word >> 1;
+}
+
 static void sched_switch(bool preempted)
 {
     struct cpu *cpu = this_cpu();
@@ -300,6 +323,8 @@ static void sched_switch(bool preempted)
     uint64_t now = clock_monotonic();
     spin_lock(&queue->lock);
     cpu->need_resched = false;
+    if (prev == queue->idle)
+        idle_end(cpu);
     sched_charge(prev, now);
     bool stays = preempted || atomic_load(&prev->state) == THREAD_RUNNING;
     if (prev != queue->idle && stays) {
@@ -416,28 +441,6 @@ void sched_reap(void)
     }
 }
 
-/*
- * Time without work, in one word so that others read it whole: the total in ns, doubled; while the
- * CPU halts, the total less the time when the halt began, doubled, plus one.
- */
-static void idle_begin(struct cpu *cpu)
-{
-    uint64_t total = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed) >> 1;
-    atomic_store_explicit(&cpu->idle_word, (total - clock_monotonic()) << 1 | 1,
-                          memory_order_relaxed);
-}
-
-static void idle_end(struct cpu *cpu)
-{
-    atomic_store_explicit(&cpu->idle_word, sched_idle_ns(cpu) << 1, memory_order_relaxed);
-}
-
-uint64_t sched_idle_ns(const struct cpu *cpu)
-{
-    uint64_t word = atomic_load_explicit(&cpu->idle_word, memory_order_relaxed);
-    return word & 1 ? (uint64_t)((int64_t)word >> 1) + clock_monotonic() : word >> 1;
-}
-
 static _Noreturn void sched_idle(void)
 {
     struct cpu *cpu = this_cpu();
@@ -450,11 +453,10 @@ static _Noreturn void sched_idle(void)
         atomic_fetch_or(&idle_cpus, bit);
         __asm__ volatile("cli");
         if (!cpu->need_resched && list_empty(&cpu->deferred)) {
-            idle_begin(cpu);
+            idle_begin(cpu); /* until sched_switch, which the interrupt may call at once */
             /* sti takes effect after the next instruction: no interrupt slips in before the halt.
              */
             __asm__ volatile("sti; hlt" ::: "memory");
-            idle_end(cpu);
         } else {
             __asm__ volatile("sti");
         }

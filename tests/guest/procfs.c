@@ -463,6 +463,35 @@ TEST(running_files, "the system's numbers are plausible and move")
     CHECK(strstr(contents("/proc/self/mountinfo"), " /proc ") != NULL);
 }
 
+/* user, system and idle of all CPUs, in ticks; how many CPUs. */
+static int cpu_times(long times[3])
+{
+    int cpus = 0;
+    long user, system, idle;
+    char *line = contents("/proc/stat");
+
+    CHECK(sscanf(line, "cpu %ld 0 %ld %ld", &user, &system, &idle) == 3);
+    CHECK(user >= times[0] && system >= times[1] && idle >= times[2]);
+    times[0] = user, times[1] = system, times[2] = idle;
+    while ((line = strstr(line, "\ncpu")) != NULL)
+        line++, cpus++;
+    return cpus;
+}
+
+TEST(busy_time, "time in a program that was woken isn't idle time, and no time ever falls")
+{
+    long before[3] = {0}, now[3] = {0};
+    int cpus = cpu_times(before);
+    memcpy(now, before, sizeof(now));
+    long began = ktap_now();
+    ktap_sleep(20); /* the interrupt that ends it takes the CPU out of its halt */
+    while (ktap_now() - began < 500)
+        cpu_times(now);
+    long elapsed = (ktap_now() - began) / 10, idle = now[2] - before[2];
+    CHECK(idle >= 0 && idle <= (cpus - 1) * elapsed + elapsed / 2);
+    CHECK(now[0] + now[1] > before[0] + before[1]);
+}
+
 TEST(settings, "settings tell what uname and limits say; fixed ones can't be written")
 {
     struct utsname uts;

@@ -110,6 +110,12 @@ static long open_truncate(const struct location *location)
     return error;
 }
 
+/* O_EXCL without O_CREAT asks to have a disk alone; of other files it says nothing. */
+static oskit_u32_t open_claim(long flags, oskit_u32_t type)
+{
+    return type == OSKIT_S_IFBLK && flags & ABI_O_EXCL ? OSKIT_O_EXCL : 0;
+}
+
 static long open_object(const struct location *location, long flags, oskit_u32_t type,
                         struct openfile **out)
 {
@@ -121,7 +127,8 @@ static long open_object(const struct location *location, long flags, oskit_u32_t
     } else if (type == OSKIT_S_IFIFO && (flags & ABI_O_ACCMODE) == ABI_O_ACCMODE) {
         return -ABI_EINVAL; /* a file may be open for neither, a FIFO's end must be one */
     } else {
-        oskit_error_t error = location_open_object(location, oskit_open_flags(flags), &object);
+        oskit_error_t error = location_open_object(
+            location, oskit_open_flags(flags) | open_claim(flags, type), &object);
         if (error)
             return errno_from_oskit(error);
     }

@@ -155,3 +155,31 @@ TEST(read_only, "ro among the options, and again when mounted")
     CHECK(mkdir("m/f", 0755) < 0 && errno == EROFS);
     CHECK_EQUAL(umount("m"), 0);
 }
+
+TEST(claims, "a disk is one's alone who opens it with O_EXCL, or mounts it")
+{
+    if (elsewhere() || access("/dev/vda", F_OK) < 0)
+        SKIP("there is no disk");
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("/dev/vda", "m", "ext3", 0, NULL), 0);
+    CHECK_ERROR(open("/dev/vda", O_RDONLY | O_EXCL), EBUSY);
+    CHECK_ERROR(open("/dev/vda", O_RDWR | O_EXCL), EBUSY);
+    int looks = open("/dev/vda", O_RDONLY);
+    CHECK(looks >= 0);
+    CHECK_EQUAL(umount("m"), 0);
+    int mine = open("/dev/vda", O_RDWR | O_EXCL);
+    CHECK(mine >= 0);
+    CHECK_EQUAL(fcntl(mine, F_GETFL) & O_EXCL, 0);
+    CHECK_ERROR(open("/dev/vda", O_RDONLY | O_EXCL), EBUSY);
+    CHECK_ERROR(mount("/dev/vda", "m", "ext3", 0, NULL), EBUSY);
+    int more = open("/dev/vda", O_RDWR);
+    CHECK(more >= 0);
+    close(mine);
+    CHECK_EQUAL(mount("/dev/vda", "m", "ext3", 0, NULL), 0);
+    CHECK_EQUAL(umount("m"), 0);
+    close(more);
+    close(looks);
+    CHECK_ERROR(open("/dev/vda", O_RDONLY | O_CREAT | O_EXCL, 0600), EEXIST);
+    CHECK((mine = open("/dev/null", O_RDWR | O_EXCL)) >= 0);
+    CHECK(open("/dev/null", O_RDWR | O_EXCL) >= 0);
+}

@@ -126,6 +126,16 @@ def test_options_of_mount():
         clean(path)
 
 
+def test_claims():
+    with tempfile.TemporaryDirectory() as folder:
+        path = image(folder)
+        program = os.path.join(os.environ.get("SLUICE_BUILD", os.path.join(TOP, "build")), "guest/mounts")
+        status, output = shell("umount /mnt; /bin/mounts claims", "--disk", path, "--add", f"{program}:/bin/mounts")
+        same(status, 0, "status: " + output)
+        assert "SKIP" not in output and "# 1 passed, 0 failed" in output, output
+        clean(path)
+
+
 def test_fsck():
     """What scripts/fsck says of a sound image, of a damaged one, of one it mended, and of none."""
 

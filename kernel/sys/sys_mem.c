@@ -86,7 +86,8 @@ static long map_file(long number, uint64_t address, size_t size, int prot, int f
     int max_prot;
     if (!fd.file)
         return -ABI_EBADF;
-    long error = map_check(fd.file, size, flags, offset);
+    /* No file here lies in large pages. */
+    long error = flags & ABI_MAP_HUGETLB ? -ABI_EINVAL : map_check(fd.file, size, flags, offset);
     if (!error)
         error = map_check_file(fd.file, prot, flags, &max_prot);
     if (!error)
@@ -108,6 +109,8 @@ static long map_anonymous(uint64_t address, size_t size, int prot, int flags, ui
     /* Only a file can tell whether it knows all the flags. */
     if (!error && (flags & ABI_MAP_TYPE) == ABI_MAP_SHARED_VALIDATE)
         error = -ABI_EINVAL;
+    if (!error && flags & ABI_MAP_HUGETLB)
+        error = -ABI_ENOMEM; /* no large pages are set aside */
     return error ? error
                  : space_map(current_process()->space, address, size, prot,
                              ABI_PROT_READ | ABI_PROT_WRITE | ABI_PROT_EXEC, flags, NULL, out);

@@ -154,7 +154,7 @@ long sys_statx(long dirfd, long path, long flags, long mask, long user)
     struct filex_stat stat;
     if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH | ABI_AT_NO_AUTOMOUNT |
                   ABI_AT_STATX_SYNC_TYPE) ||
-        mask & ABI_STATX__RESERVED)
+        (flags & ABI_AT_STATX_SYNC_TYPE) == ABI_AT_STATX_SYNC_TYPE || mask & ABI_STATX__RESERVED)
         return -ABI_EINVAL;
     long error = stat_path(dirfd, path, flags, &stat);
     if (error)

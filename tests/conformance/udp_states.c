@@ -300,6 +300,35 @@ static void full(void)
     close(b);
 }
 
+/* Flags that mean something to receiving: to a send they are nothing. */
+static void idle_flags(void)
+{
+    static const int flags[] = {MSG_WAITALL, MSG_PEEK, MSG_TRUNC, MSG_CTRUNC, MSG_OOB};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof to;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), stream = socket(AF_INET, SOCK_STREAM, 0);
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), raw = socket(AF_INET, SOCK_RAW, 253);
+
+    bind(listener, (struct sockaddr *)&to, sizeof to);
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *)&to, &length);
+    SHOW(connect(stream, (struct sockaddr *)&to, sizeof to));
+    SHOW(connect(udp, (struct sockaddr *)&to, sizeof to));
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        printf("flag %x\n", flags[i]);
+        SHOW(send(stream, "ab", 2, flags[i]));
+        SHOW(send(raw, "ab", 2, flags[i]));
+        SHOW(sendto(raw, "ab", 2, flags[i], (struct sockaddr *)&to, sizeof to));
+        close(udp);
+        udp = socket(AF_INET, SOCK_DGRAM, 0);
+        SHOW(sendto(udp, "ab", 2, flags[i], (struct sockaddr *)&to, sizeof to));
+    }
+    close(listener);
+    close(stream);
+    close(udp);
+    close(raw);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -311,5 +340,6 @@ int main(void)
     six();
     groups();
     full();
+    idle_flags();
     return 0;
 }

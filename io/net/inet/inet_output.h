@@ -4,6 +4,9 @@
 
 #include "inet_sock.h"
 
+/* What means something to receiving only, and is taken and forgotten, as on Linux. */
+#define INET_SEND_IDLE (SOCKET_MSG_PEEK | SOCKET_MSG_CTRUNC | SOCKET_MSG_TRUNC | SOCKET_MSG_WAITALL)
+
 struct inet_output {
     ip_addr_t destination;
     oskit_u16_t port;

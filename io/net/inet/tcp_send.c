@@ -6,13 +6,14 @@
 #include <sluice/env.h>
 #include <sluice/string.h>
 #include <sluice/uio.h>
+#include "inet_output.h"
 #include "tcp.h"
 
 /* What a program may say; the rest changes nothing for TCP, or is refused. */
 #define FLAGS_KNOWN                                                                     \
     (SOCKET_MSG_OOB | SOCKET_MSG_DONTROUTE | SOCKET_MSG_DONTWAIT | SOCKET_MSG_EOR |     \
      SOCKET_MSG_CONFIRM | SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_ZEROCOPY | \
-     SOCKET_MSG_CMSG_CLOEXEC)
+     SOCKET_MSG_CMSG_CLOEXEC | INET_SEND_IDLE)
 
 /* Why nothing can be sent now; OSKIT_SUCCESS: it can. */
 static oskit_error_t send_state(struct tcp_socket *t)

@@ -14,7 +14,8 @@
 
 #define FLAGS_KNOWN                                                                     \
     (SOCKET_MSG_DONTROUTE | SOCKET_MSG_DONTWAIT | SOCKET_MSG_EOR | SOCKET_MSG_CONFIRM | \
-     SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_CMSG_CLOEXEC | SOCKET_MSG_ZEROCOPY)
+     SOCKET_MSG_NOSIGNAL | SOCKET_MSG_MORE | SOCKET_MSG_CMSG_CLOEXEC | INET_SEND_IDLE | \
+     SOCKET_MSG_ZEROCOPY)
 /* lwIP counts a packet's bytes, headers and all, in sixteen bits. */
 #define PAYLOAD_MAX4 UDP_MAX4
 #define PAYLOAD_MAX6 (65535u - 40u - UDP_HEADER)

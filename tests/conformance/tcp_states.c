@@ -461,6 +461,34 @@ static void arguments(void)
     close(other);
 }
 
+/* A reset that comes when both have ended: what was held back goes to who has gone. */
+static void reset_at_last(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof to;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    int error = -1, on = 1;
+    struct pollfd ready = {.events = POLLIN};
+
+    bind(listener, (struct sockaddr *)&to, sizeof to);
+    listen(listener, 1);
+    getsockname(listener, (struct sockaddr *)&to, &length);
+    SHOW(connect(client, (struct sockaddr *)&to, sizeof to));
+    ready.fd = accept(listener, NULL, NULL);
+    SHOW(setsockopt(ready.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on));
+    SHOW(send(ready.fd, "a", 1, 0));
+    SHOW(shutdown(client, SHUT_WR));
+    SHOW(close(client));
+    SHOW(poll(&ready, 1, 1000));
+    SHOW(shutdown(ready.fd, SHUT_WR));
+    usleep(20000);
+    length = sizeof error;
+    SHOW(getsockopt(ready.fd, SOL_SOCKET, SO_ERROR, &error, &length));
+    printf("%s\n", strerror(error));
+    close(ready.fd);
+    close(listener);
+}
+
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -473,5 +501,6 @@ int main(void)
     full();
     urgent();
     arguments();
+    reset_at_last();
     return 0;
 }

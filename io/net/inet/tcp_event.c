@@ -137,7 +137,7 @@ static oskit_error_t error_of(struct tcp_socket *t, err_t err)
     case ERR_RST:
         if (connecting)
             return OSKIT_ECONNREFUSED;
-        return t->got_fin ? OSKIT_EPIPE : OSKIT_ECONNRESET;
+        return t->got_fin && !t->fin_sent ? OSKIT_EPIPE : OSKIT_ECONNRESET;
     case ERR_CLSD:
         return OSKIT_SUCCESS;
     default: /* lwIP gave up: retransmissions, keepalive */

@@ -56,26 +56,37 @@ static oskit_error_t create_devtmpfs(oskit_filesystem_t **out)
     return error;
 }
 
+#define RAMFS_MAGIC 0x858458f6
+
 struct fstype {
     const char *name;
+    uint32_t magic; /* of those without a device */
     oskit_error_t (*create)(oskit_filesystem_t **out);
     oskit_error_t (*create_as)(const struct mount_options *options, oskit_filesystem_t **out);
     /* Neither: on a device. */
 };
 
 static const struct fstype fstypes[] = {
-    {.name = "proc", .create = proc_create},
-    {.name = "ramfs", .create_as = create_in_memory},
-    {.name = "tmpfs", .create_as = create_in_memory},
-    {.name = "devtmpfs", .create = create_devtmpfs},
-    {.name = "devpts", .create = devpts_create},
-    {.name = "sysfs", .create = sysfs_create},
+    {.name = "proc", .magic = 0x9fa0, .create = proc_create},
+    {.name = "ramfs", .magic = RAMFS_MAGIC, .create_as = create_in_memory},
+    {.name = "tmpfs", .magic = 0x01021994, .create_as = create_in_memory},
+    {.name = "devtmpfs", .magic = 0x01021994, .create = create_devtmpfs},
+    {.name = "devpts", .magic = 0x1cd1, .create = devpts_create},
+    {.name = "sysfs", .magic = 0x62656572, .create = sysfs_create},
     {.name = "ext3"}, /* one for all three: what is on the device says which */
     {.name = "ext2"},
     {.name = "ext4"},
 };
 
 #define FSTYPES (sizeof fstypes / sizeof fstypes[0])
+
+uint32_t fstype_magic(const char *name)
+{
+    for (size_t i = 0; i < FSTYPES; i++)
+        if (!strcmp(fstypes[i].name, name) && fstypes[i].magic)
+            return fstypes[i].magic;
+    return RAMFS_MAGIC;
+}
 
 static bool on_device(const struct fstype *type)
 {

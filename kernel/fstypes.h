@@ -3,6 +3,7 @@
 #define KERNEL_FSTYPES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <oskit/fs/filesystem.h>
 #include <sluice/namespace.h>
 #include "kernel/mount_options.h"
@@ -14,5 +15,8 @@ long fstype_create(const char *type, const char *source, const struct walk *walk
                    const struct mount_options *options, oskit_filesystem_t **out);
 /* The I-th type's name, or NULL; *nodev: it needs no device. */
 const char *fstype_name(unsigned i, bool *nodev);
+/* The number by which Linux's statfs tells the type NAME, which has no device; ramfs's for one that
+ * isn't in the table (the root). */
+uint32_t fstype_magic(const char *name);
 
 #endif

@@ -410,6 +410,11 @@ oskit_filesystem_t *location_filesystem(const struct location *loc)
     return loc->mount->fs;
 }
 
+const char *location_mount_type(const struct location *loc)
+{
+    return loc->mount->type;
+}
+
 bool location_same(const struct location *a, const struct location *b)
 {
     return a->mount == b->mount && a->name == b->name;

@@ -6,6 +6,7 @@
 #include "kernel/abi/stat.h"
 #include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
+#include "kernel/fstypes.h"
 #include "kernel/sys/sys.h"
 
 #define ANONYMOUS_INODE 1 /* one for all objects without attributes, as Linux has it */
@@ -183,12 +184,12 @@ long sys_statx(long dirfd, long path, long flags, long mask, long user)
 
 /* ---- statfs ---- */
 
-#define RAMFS_MAGIC \
-    0x858458f6 /* what Linux's ramfs says; programs look only for network file systems */
+#define PIPES_MAGIC     0x50495045
+#define SOCKETS_MAGIC   0x534f434b
+#define ANONYMOUS_MAGIC 0x09041934
 
 static void statfs_seed(const oskit_statfs_t *stat, struct abi_statfs *out)
 {
-    out->f_type = RAMFS_MAGIC;
     out->f_bsize = stat->bsize;
     out->f_frsize = stat->frsize ? stat->frsize : stat->bsize;
     out->f_blocks = stat->blocks;
@@ -234,6 +235,7 @@ static long statfs_fill(oskit_filesystem_t *fs, struct abi_statfs *out)
 static long statfs_put(const struct location *location, long user)
 {
     struct abi_statfs out = {.f_flags = location_mount_flags(location) | 0x20}; /* ST_VALID */
+    out.f_type = fstype_magic(location_mount_type(location));
     long error = statfs_fill(location_filesystem(location), &out);
     return error ? error : put_user(user, &out, sizeof out);
 }
@@ -249,18 +251,33 @@ long sys_statfs(long path, long user)
     return error;
 }
 
+/* What lies nowhere: on Linux, in a file system of its kind that holds and counts nothing. */
+static long statfs_nowhere(long number, long user)
+{
+    struct filex_stat stat;
+    long error = descriptor_stat(number, &stat);
+    if (error)
+        return error;
+    uint32_t type = stat.mode & OSKIT_S_IFMT;
+    struct abi_statfs out = {
+        .f_type = type == OSKIT_S_IFSOCK  ? SOCKETS_MAGIC
+                  : type == OSKIT_S_IFIFO ? PIPES_MAGIC
+                                          : ANONYMOUS_MAGIC,
+        .f_bsize = ENV_PAGE_SIZE,
+        .f_frsize = ENV_PAGE_SIZE,
+        .f_namelen = 255,
+        .f_flags = 0x20, /* ST_VALID */
+    };
+    return put_user(user, &out, sizeof out);
+}
+
 long sys_fstatfs(long number, long user)
 {
     struct fd fd = fd_get_path((int)number);
     if (!fd.file)
         return -ABI_EBADF;
-    struct location root = {0};
-    if (!fd.file->location.name)
-        namespace_root(root_namespace,
-                       &root); /* pipes live nowhere; the root's numbers are as good as any */
-    long error = statfs_put(fd.file->location.name ? &fd.file->location : &root, user);
-    if (root.name)
-        location_release(&root);
+    long error = fd.file->location.name ? statfs_put(&fd.file->location, user)
+                                        : statfs_nowhere(number, user);
     fd_put(fd);
     return error;
 }

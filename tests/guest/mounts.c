@@ -67,6 +67,7 @@ TEST(full, "a tmpfs of one mebibyte takes no more")
     CHECK_ERROR(write(fd, bytes, 1), ENOSPC);
     CHECK_EQUAL(total, MiB);
     CHECK(statfs("m", &fs) == 0 && fs.f_bfree == 0 && fs.f_blocks == 256);
+    CHECK_EQUAL(fs.f_type, 0x01021994);
     CHECK_EQUAL(ftruncate(fd, 0), 0);
     CHECK_EQUAL(write(fd, bytes, 1), 1);
     close(fd);

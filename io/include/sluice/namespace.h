@@ -59,6 +59,8 @@ sluice_filex_t *location_filex(const struct location *loc);
 oskit_u32_t location_type(const struct location *loc);
 /* The file system of the mount (borrowed). */
 oskit_filesystem_t *location_filesystem(const struct location *loc);
+/* The type that the mount was given (borrowed). */
+const char *location_mount_type(const struct location *loc);
 bool location_same(const struct location *a, const struct location *b);
 /* Mount flags (MOUNT_*) that hold at LOC. */
 oskit_u32_t location_mount_flags(const struct location *loc);

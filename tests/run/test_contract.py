@@ -219,6 +219,17 @@ def test_mem_gives_that_much_memory():
         assert 0.7 * mib < int(output) / 1024 <= mib, output
 
 
+def test_a_session_needs_24_mib():
+    script = """
+    for i in 1 2 3; do ls -l /bin | sort | tail -1 | wc -l; done
+    sleep 5 & sleep 5 & (cat /bin/busybox | cat | cat | wc -c) && kill %1 %2 && wait
+    dd if=/dev/zero of=/tmp/f bs=64k count=64 2>/dev/null && wc -c < /tmp/f && rm /tmp/f
+    awk '/^MemFree/ { print ($2 > 4096) }' /proc/meminfo"""
+    size = os.path.getsize("/bin/busybox")
+    for processors in ("1", "4"):
+        gives(shell(script, "--mem", "24", "--smp", processors), 0, b"1\n1\n1\n%d\n4194304\n1\n" % size)
+
+
 def test_cpu_chooses_the_model():
     gives(shell("echo works", "--cpu", "qemu64"), 0, b"works\n")
 

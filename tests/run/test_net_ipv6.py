@@ -45,7 +45,8 @@ ip -6 neigh""", "--net", "user")
     holds(text, rf"inet6 fe80::{HOST_PART}/64 scope link ", rf"inet6 fec0::{HOST_PART}/64 scope site dynamic",
           r"^default via fe80::2 dev eth0", r"^fec0::/64 dev eth0", rf"^fec0::2 dev eth0 .*src fec0::{HOST_PART}",
           r"^local ::1 dev lo", r"^::/0 +fe80::2 +UG ", rf"inet6 addr: fec0::{HOST_PART}/64 Scope:Site",
-          r"bytes from fec0::2: seq=1 ttl=\d+ ", "2 packets received", "(?s)1 packets received.*1 packets received", "^fec0::2 dev eth0 lladdr ")
+          r"bytes from fec0::2: seq=1 ttl=\d+ ", "2 packets received", "(?s)1 packets received.*1 packets received",
+          "^fec0::2 dev eth0 lladdr ")
     assert "Segmentation fault" not in text, text
 
 

@@ -145,7 +145,7 @@
 #define LWIP_HOOK_TCP_ISN  inet_hook_isn
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, all, one, two, p) \
     inet_hook_tcp_packet((pcb), (header))
-#define LWIP_HOOK_IP6_INPUT(p, netif)        inet_hook_input6((p), (netif))
+#define LWIP_HOOK_IP6_INPUT(p, netif) inet_hook_input6((p), (netif))
 /* No option of ours, but the place where a segment's header can still be changed. */
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options)                                 \
     ((pcb) != NULL && (pcb)->state <= SYN_RCVD ? inet_hook_tcp_syn((pcb), (header)) : (void)0, \

@@ -56,8 +56,8 @@ static const struct option {
     {"SO_PRIORITY", SOCKET, 12, 0},
     {"SO_LINGER", SOCKET, 13, 0},
     {"SO_BSDCOMPAT", SOCKET, 14, ALL},
-    {"SO_REUSEPORT", SOCKET, 15, 0},
-    {"SO_PASSCRED", SOCKET, 16, 0},
+    {"SO_REUSEPORT", SOCKET, 15, UNIX}, /* refused since Linux 6.13 */
+    {"SO_PASSCRED", SOCKET, 16, INET},  /* refused since Linux 6.16 */
     {"SO_PEERCRED", SOCKET, 17, UNIX},
     {"SO_RCVLOWAT", SOCKET, 18, TCPS},
     {"SO_SNDLOWAT", SOCKET, 19, 0},

@@ -491,7 +491,7 @@ static oskit_error_t number_put(oskit_s32_t level, void *value, oskit_u32_t *len
                                 oskit_s32_t number)
 {
     if (level == INET_SOL_IP && *length > 1 && *length < sizeof number && number >= 0 &&
-        number <= UINT8_MAX)
+        number <= (oskit_s32_t)UINT8_MAX)
         *length = 1;
     return option_put_int(value, length, number);
 }

@@ -230,6 +230,18 @@ static oskit_error_t send_turn(struct tcp_socket *t, struct sluice_uio *uio, osk
     return err;
 }
 
+/* Under send_mutex: others only look. */
+static bool account_make(struct tcp_socket *t)
+{
+    struct tcp_account *account = atomic_load_explicit(&t->account, memory_order_relaxed);
+
+    if (account == NULL) {
+        account = tcp_account_new();
+        atomic_store(&t->account, account);
+    }
+    return account != NULL;
+}
+
 static oskit_error_t send_uio(struct tcp_socket *t, struct sluice_uio *uio, oskit_u32_t flags,
                               oskit_size_t *out)
 {
@@ -237,7 +249,7 @@ static oskit_error_t send_uio(struct tcp_socket *t, struct sluice_uio *uio, oski
     size_t sent, all = 0;
 
     env_mutex_lock(&t->send_mutex);
-    if (t->account == NULL && (t->account = tcp_account_new()) == NULL)
+    if (!account_make(t))
         err = OSKIT_ENOBUFS;
     if (uio->left == 0) {
         inet_lock();

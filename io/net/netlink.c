@@ -319,7 +319,7 @@ void netlink_broadcast(oskit_u32_t group, const void *bytes, oskit_u32_t size, o
 
     while ((ns = member_next(ns, group)) != NULL)
         if (ns != not_to)
-            netlink_deliver(ns, bytes, size, &info, ns->socket.options.receive_buffer);
+            netlink_deliver(ns, bytes, size, &info, SOCKET_OPTION(&ns->socket, receive_buffer));
 }
 
 static oskit_error_t netlink_unicast(oskit_u32_t port, const void *bytes, oskit_u32_t size,
@@ -334,7 +334,8 @@ static oskit_error_t netlink_unicast(oskit_u32_t port, const void *bytes, oskit_
     env_spin_unlock(&netlink_lock);
     if (to == NULL)
         return OSKIT_ECONNREFUSED;
-    oskit_error_t err = netlink_deliver(to, bytes, size, &info, to->socket.options.receive_buffer);
+    oskit_error_t err =
+        netlink_deliver(to, bytes, size, &info, SOCKET_OPTION(&to->socket, receive_buffer));
     socket_release(&to->socket);
     return err;
 }
@@ -393,7 +394,7 @@ static oskit_error_t netlink_send(struct socket *s, struct socket_message *messa
         return err;
     if (size == 0)
         return OSKIT_ENODATA;
-    if (size > s->options.send_buffer - SEND_SPARE)
+    if (size > SOCKET_OPTION(s, send_buffer) - SEND_SPARE)
         return OSKIT_EMSGSIZE;
     void *bytes = env_alloc(size, 0);
     if (bytes == NULL)
@@ -420,7 +421,7 @@ static oskit_error_t message_out(struct netlink_socket *ns, struct message *from
     if (ns->packet_info && message->control != NULL)
         socket_control_put(message->control, SOL_NETLINK, OPTION_PKTINFO, &info->group,
                            sizeof info->group);
-    if (ns->socket.options.pass_cred) {
+    if (SOCKET_OPTION(&ns->socket, pass_cred)) {
         message->credentials = (struct socket_credentials){.pid = (oskit_s32_t)info->port};
         message->has_credentials = true;
     }

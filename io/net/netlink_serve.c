@@ -73,7 +73,7 @@ static void request_acknowledge(const struct netlink_request *request, oskit_err
     memcpy(bytes + sizeof out, &number, sizeof number);
     memcpy(bytes + sizeof out + sizeof number, header, size);
     netlink_deliver(request->from, bytes, out.length, &info,
-                    request->from->socket.options.receive_buffer);
+                    SOCKET_OPTION(&request->from->socket, receive_buffer));
     env_free(bytes, out.length);
 }
 
@@ -139,7 +139,7 @@ static oskit_error_t request_run(struct netlink_request *request, request_do *ru
 static bool queue_full(struct netlink_socket *ns)
 {
     env_spin_lock(&ns->queue.lock);
-    bool full = ns->queue.charge >= ns->socket.options.receive_buffer;
+    bool full = ns->queue.charge >= SOCKET_OPTION(&ns->socket, receive_buffer);
     env_spin_unlock(&ns->queue.lock);
     return full;
 }

@@ -121,7 +121,8 @@ static bool frame_queue(struct packet_socket *ps, const struct packet_frame *fra
         return false;
     memcpy(message->info, &frame->info, sizeof frame->info);
     packet_chain_read(frame->packet, start, message->bytes, keep);
-    bool queued = message_queue_push(&ps->queue, message, ps->socket.options.receive_buffer);
+    bool queued =
+        message_queue_push(&ps->queue, message, SOCKET_OPTION(&ps->socket, receive_buffer));
     if (!queued)
         message_put(message);
     return queued;

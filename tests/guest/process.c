@@ -70,7 +70,7 @@ TEST(signal_statuses, "a parent learns which signal ended a child")
 
     for (size_t n = 0; n < sizeof(signals) / sizeof(*signals); n++) {
         int status;
-        pid_t pid = CHILD(kill(getpid(), signals[n]); _exit(1));
+        pid_t pid = CHILD(signal(signals[n], SIG_DFL); kill(getpid(), signals[n]); _exit(1));
         CHECK_EQUAL(waitpid(pid, &status, 0), pid);
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == signals[n]);
     }

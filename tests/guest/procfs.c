@@ -470,7 +470,7 @@ static int cpu_times(long times[3])
     long user, system, idle;
     char *line = contents("/proc/stat");
 
-    CHECK(sscanf(line, "cpu %ld 0 %ld %ld", &user, &system, &idle) == 3);
+    CHECK(sscanf(line, "cpu %ld %*d %ld %ld", &user, &system, &idle) == 3);
     CHECK(user >= times[0] && system >= times[1] && idle >= times[2]);
     times[0] = user, times[1] = system, times[2] = idle;
     while ((line = strstr(line, "\ncpu")) != NULL)

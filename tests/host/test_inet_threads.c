@@ -489,7 +489,12 @@ static int stop(void **state)
     netqueue_remove(&card->queue.i);
     fake_card_clear(card);
     sluice_netqueue_release(&card->queue.i);
-    return inet_buffers_live() == 0 && sluice_object_count() == 0 ? 0 : -1;
+    if (inet_buffers_live() != 0 || sluice_object_count() != 0) {
+        print_error("left: %u buffers, %u objects\n", (unsigned)inet_buffers_live(),
+                    (unsigned)sluice_object_count());
+        return -1;
+    }
+    return 0;
 }
 
 int main(void)

@@ -145,11 +145,45 @@ static void test_who_listens(void **state)
     net_end();
 }
 
+/* Whether one of the frames sent asks who has the peer's address. */
+static bool neighbour_asked(void)
+{
+    struct fake_frame sent;
+    bool asked = false;
+
+    while (fake_card_take(net_card, &sent)) {
+        asked |= sent.bytes[12] == 8 && sent.bytes[13] == 6 && sent.bytes[ETHERNET + 7] == 1;
+        free(sent.bytes);
+    }
+    return asked;
+}
+
+/* A damaged ARP frame gave a wrong address, and whatever is sent there gets lost. */
+static void test_no_answer_asks_for_the_neighbour(void **state)
+{
+    struct socket_address peer = name_of(peer_ip, PEER_PORT);
+    unsigned seconds = 0;
+
+    (void)state;
+    net_begin();
+    neighbour_answers();
+    fake_card_clear(net_card);
+    sluice_socket_t *s = open_of(0);
+    assert_int_equal(s->ops->connect(s, &peer), OSKIT_EINPROGRESS);
+    assert_false(neighbour_asked());
+    for (; seconds < 30 && !neighbour_asked(); seconds++)
+        env_test_clock_advance(1000000000);
+    assert_in_range(seconds, 2, 20);
+    sluice_socket_release(s);
+    net_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_who_connects),
         HARNESS_TEST(test_who_listens),
+        HARNESS_TEST(test_no_answer_asks_for_the_neighbour),
     };
     return cmocka_run_group_tests_name("tcp window", tests, NULL, NULL);
 }

@@ -139,6 +139,11 @@ def test_a_program_on_the_screen_hears_of_a_new_size(first, second):
 
 def test_what_a_shell_leaves_behind_loses_the_terminal(first, second):
     second.command("(trap '' HUP; cat; echo over >/left) &")
+    # It is stopped when it reads, and a shell that knows so wants to hear "exit" twice.
+    second.command("until jobs >/jobs; grep -q Stopped /jobs; do sleep 0.1; done")
+    second.type("exit\r")
+    second.wait_for("stopped jobs")
+    second.wait_for(PROMPT)
     second.type("exit\r")
     second.wait_for(r"# (\x1b\[6n)?$")
     second.take_prompt()

@@ -103,6 +103,11 @@ void inet_configure_removed(struct inet_netif *netif);
 /* Whether lwIP and sockets may have P, an ICMPv6 message behind HEADER bytes, being received. */
 bool inet_discovery_believes(struct pbuf *p, u16_t header);
 
+/* ---- neighbour.c ---- */
+
+/* PCB's segments get no answer: asks who has the address that they go to. Core lock. */
+void inet_neighbour_ask(const struct tcp_pcb *pcb);
+
 /* ---- route.c ---- */
 
 /* An address of ours, on any interface; NULL: none. */

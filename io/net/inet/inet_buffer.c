@@ -108,10 +108,12 @@ void inet_account_leave(struct inet_account *account)
 
 bool inet_account_room(const struct inet_account *account)
 {
-    return account->sock == NULL || account->bytes < account->sock->base.options.send_buffer;
+    return account->sock == NULL ||
+           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer);
 }
 
 bool inet_account_writable(const struct inet_account *account)
 {
-    return account->sock == NULL || account->bytes < account->sock->base.options.send_buffer / 2;
+    return account->sock == NULL ||
+           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer) / 2;
 }

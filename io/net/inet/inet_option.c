@@ -272,8 +272,8 @@ static oskit_error_t interface_set(const struct inet_sock *sock, oskit_u32_t *at
 {
     if (interface != 0 && inet_netif(interface) == NULL)
         return OSKIT_ENODEV;
-    if (interface != 0 && sock->base.options.interface != 0 &&
-        sock->base.options.interface != interface)
+    if (interface != 0 && SOCKET_OPTION(&sock->base, interface) != 0 &&
+        SOCKET_OPTION(&sock->base, interface) != interface)
         return OSKIT_E_INVALIDARG;
     *at = interface;
     return OSKIT_SUCCESS;

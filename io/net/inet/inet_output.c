@@ -132,8 +132,8 @@ static oskit_u32_t interface_of(const struct inet_sock *sock, const struct inet_
 
     if (output->interface != 0)
         return output->interface;
-    if (sock->base.options.interface != 0)
-        return sock->base.options.interface;
+    if (SOCKET_OPTION(&sock->base, interface) != 0)
+        return SOCKET_OPTION(&sock->base, interface);
     if (ip_addr_ismulticast(&output->destination))
         return v6 ? ip->multicast_interface6 : ip->multicast_interface;
     return ip->unicast_interface;
@@ -191,7 +191,7 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
                      &output->destination);
     if (output->netif == NULL)
         return OSKIT_ENETUNREACH;
-    if ((output->direct || sock->base.options.dontroute) &&
+    if ((output->direct || SOCKET_OPTION(&sock->base, dontroute)) &&
         !inet_route_direct(output->netif, &output->destination))
         return OSKIT_ENETUNREACH;
     if (source == NULL)
@@ -204,7 +204,7 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
         ip6_addr_assign_zone(ip_2_ip6(&output->destination), IP6_UNKNOWN, output->netif);
     output->broadcast = ip_addr_isbroadcast(&output->destination, output->netif) &&
                         !ip_addr_ismulticast(&output->destination);
-    if (output->broadcast && !sock->base.options.broadcast)
+    if (output->broadcast && !SOCKET_OPTION(&sock->base, broadcast))
         return OSKIT_EACCES;
     lifetime(sock, output);
     return OSKIT_SUCCESS;

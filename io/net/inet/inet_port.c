@@ -112,10 +112,10 @@ static struct inet_port *port_new(const struct inet_sock *sock, const ip_addr_t 
         .references = 1,
         .address = *address,
         .number = number,
-        .interface = sock->base.options.interface,
+        .interface = SOCKET_OPTION(&sock->base, interface),
         .uid = sock->base.uid,
-        .reuse_address = sock->base.options.reuse_address,
-        .reuse_port = sock->base.options.reuse_port,
+        .reuse_address = SOCKET_OPTION(&sock->base, reuse_address),
+        .reuse_port = SOCKET_OPTION(&sock->base, reuse_port),
     };
     return port;
 }

@@ -185,10 +185,10 @@ void inet_datagram_tell(const struct inet_sock *sock, const struct inet_datagram
 {
     if (message->control == NULL)
         return;
-    if (sock->base.options.timestamp != 0)
+    if (SOCKET_OPTION(&sock->base, timestamp) != 0)
         socket_stamp_put(&sock->base, message->control,
                          datagram->time != 0 ? datagram->time : env_time_real());
-    if (sock->base.options.rxq_overflow && datagram->dropped != 0)
+    if (SOCKET_OPTION(&sock->base, rxq_overflow) && datagram->dropped != 0)
         put_int(message, SOCKET_SOL_SOCKET, SOCKET_SO_RXQ_OVFL, (oskit_s32_t)datagram->dropped);
     if (sock->ip.receive == 0)
         return;

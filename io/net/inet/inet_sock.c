@@ -64,12 +64,13 @@ static oskit_error_t scope_read(const struct inet_sock *sock, const struct socke
     if (!ip6_addr_has_scope(ip6, IP6_UNKNOWN))
         return OSKIT_SUCCESS;
     if (scope == 0)
-        scope = sock->base.options.interface;
+        scope = SOCKET_OPTION(&sock->base, interface);
     if (scope == 0 && ip6_addr_ismulticast(ip6))
         scope = sock->ip.multicast_interface6;
     if (scope == 0)
         return ip6_addr_islinklocal(ip6) ? OSKIT_E_INVALIDARG : OSKIT_SUCCESS;
-    if (sock->base.options.interface != 0 && scope != sock->base.options.interface)
+    if (SOCKET_OPTION(&sock->base, interface) != 0 &&
+        scope != SOCKET_OPTION(&sock->base, interface))
         return OSKIT_E_INVALIDARG;
     inet_lock();
     struct netif *netif = inet_netif(scope);
@@ -223,8 +224,8 @@ struct netif *inet_route(const struct inet_sock *sock, const ip_addr_t *source,
 {
     ip_addr_t any = {0};
 
-    if (sock->base.options.interface != 0)
-        return inet_netif(sock->base.options.interface);
+    if (SOCKET_OPTION(&sock->base, interface) != 0)
+        return inet_netif(SOCKET_OPTION(&sock->base, interface));
     if (source == NULL || IP_GET_TYPE(source) != IP_GET_TYPE(address)) {
         IP_SET_TYPE(&any, IP_GET_TYPE(address));
         source = &any;

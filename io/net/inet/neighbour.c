@@ -3,9 +3,11 @@
 #include <sluice/string.h>
 #include "core_private.h"
 #include "io/net/family.h"
+#include "hooks.h"
 #include "lwip/etharp.h"
 #include "lwip/nd6.h"
 #include "lwip/priv/nd6_priv.h"
+#include "lwip/tcp.h"
 
 #define NUD_INCOMPLETE 0x01
 #define NUD_REACHABLE  0x02
@@ -20,6 +22,22 @@ static oskit_u16_t state6(uint8_t state)
         [ND6_DELAY] = NUD_DELAY,           [ND6_PROBE] = NUD_PROBE,
     };
     return states[state];
+}
+
+/* Nobody sums ARP's frames: a damaged one leaves a wrong address, which would stay for minutes. Who
+ * is asked learns ours anew by it, too. */
+void inet_neighbour_ask(const struct tcp_pcb *pcb)
+{
+    if (!IP_IS_V4_VAL(pcb->remote_ip))
+        return;
+    const ip4_addr_t *to = ip_2_ip4(&pcb->remote_ip);
+    struct netif *netif = ip4_route_src(ip_2_ip4(&pcb->local_ip), to);
+    if (!netif || !(netif->flags & NETIF_FLAG_ETHARP))
+        return;
+    if (!ip4_addr_netcmp(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
+        to = inet_hook_gateway4(netif, to);
+    if (to)
+        etharp_request(netif, to);
 }
 
 typedef bool neighbour_show(void *arg, const struct inet_neighbour *neighbour);

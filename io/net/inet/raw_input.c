@@ -57,7 +57,8 @@ static bool fits(const struct raw_socket *r, const struct inet_datagram *datagra
     if (!address_fits(&sock->local, &datagram->destination) ||
         (r->connected && !address_fits(&sock->remote, &datagram->source)))
         return false;
-    if (sock->base.options.interface != 0 && sock->base.options.interface != datagram->interface)
+    if (SOCKET_OPTION(&sock->base, interface) != 0 &&
+        SOCKET_OPTION(&sock->base, interface) != datagram->interface)
         return false;
     if (ip_addr_ismulticast(&datagram->destination) &&
         !inet_membership_allows(sock, &datagram->destination, &datagram->source,
@@ -120,7 +121,7 @@ static void put(struct raw_socket *r, struct inet_datagram datagram, struct pbuf
         return;
     }
     datagram.p = copy;
-    if (!inet_queue_put(&r->queue, &datagram, r->inet.base.options.receive_buffer))
+    if (!inet_queue_put(&r->queue, &datagram, SOCKET_OPTION(&r->inet.base, receive_buffer)))
         return;
     readiness_change(&r->inet.base.readiness, READY_READ, 0);
     inet_tell(&r->inet.pending, READY_READ);

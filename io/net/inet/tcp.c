@@ -195,7 +195,7 @@ static oskit_error_t source(struct tcp_socket *t, const ip_addr_t *address, ip_a
     struct netif *netif = inet_route(&t->inet, given ? bound : NULL, address);
     if (netif == NULL || ip_addr_ismulticast(address) || ip_addr_isbroadcast(address, netif))
         return OSKIT_ENETUNREACH;
-    if (t->inet.base.options.dontroute && !inet_route_direct(netif, address))
+    if (SOCKET_OPTION(&t->inet.base, dontroute) && !inet_route_direct(netif, address))
         return OSKIT_ENETUNREACH;
     const ip_addr_t *from = given ? bound : inet_source(netif, address);
     if (from == NULL)
@@ -399,12 +399,14 @@ static oskit_error_t tcp_socket_close(struct socket *s, oskit_u64_t *deadline)
     struct tcp_socket *t = tcp_of(s);
     oskit_error_t err = OSKIT_SUCCESS;
 
-    if (!s->options.linger || s->options.linger_seconds == 0 || t->phase == TCP_LISTENING)
+    if (!SOCKET_OPTION(s, linger) || SOCKET_OPTION(s, linger_seconds) == 0 ||
+        t->phase == TCP_LISTENING)
         return OSKIT_SUCCESS;
     inet_lock();
     if (!t->lingering && t->pcb != NULL && t->readable == 0) {
         t->lingering = true;
-        t->linger_until = env_time_monotonic() + s->options.linger_seconds * UINT64_C(1000000000);
+        t->linger_until =
+            env_time_monotonic() + SOCKET_OPTION(s, linger_seconds) * UINT64_C(1000000000);
         if (t->pcb->state != SYN_SENT)
             fin_send(t);
     }

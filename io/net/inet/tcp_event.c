@@ -1,6 +1,7 @@
 /* What lwIP calls, with the core lock held: arrivals, acknowledgements, ends. And the readiness,
  * bit by bit what Linux's poll would say. */
 #include <sluice/env.h>
+#include "core_private.h"
 #include "tcp.h"
 
 #define POLL_TICKS   3u /* of lwIP's slow timer: a quarter of a second */
@@ -42,7 +43,8 @@ static uint32_t level_data(const struct tcp_socket *t)
     uint32_t level = 0;
     oskit_u32_t readable = tcp_readable(t);
 
-    if (readable != 0 && (readable >= t->inet.base.options.receive_low || tcp_window_full(t)))
+    if (readable != 0 &&
+        (readable >= SOCKET_OPTION(&t->inet.base, receive_low) || tcp_window_full(t)))
         level |= READY_READ;
     if ((t->shut & TCP_SHUT_WRITE) || tcp_writable(t))
         level |= READY_WRITE;
@@ -232,6 +234,8 @@ static err_t event_connected(void *arg, struct tcp_pcb *pcb, err_t err)
 
 /* ---- Time ---- */
 
+#define UNANSWERED 2 /* times a segment was sent again: its neighbour's address may be wrong */
+
 static bool timed_out(const struct tcp_socket *t)
 {
     const struct tcp_pcb *pcb = t->pcb;
@@ -259,6 +263,8 @@ static err_t event_poll(void *arg, struct tcp_pcb *pcb)
         tcp_over(t, error);
         return ERR_ABRT;
     }
+    if (pcb->nrtx >= UNANSWERED)
+        inet_neighbour_ask(pcb);
     if (t->deferred &&
         (tcp_ticks - t->deferred_since) * TCP_SLOW_INTERVAL >= t->options.defer_accept * 1000u) {
         t->deferred = false;

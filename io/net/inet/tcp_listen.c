@@ -249,7 +249,7 @@ static struct tcp_listener *listener_find(const struct tcp_socket *t)
     for (struct tcp_pcb_listen *pcb = tcp_listen_pcbs.listen_pcbs; pcb != NULL; pcb = pcb->next)
         if (pcb->local_port == t->inet.local_port && ip_addr_cmp(&pcb->local_ip, &t->inet.bound) &&
             IP_GET_TYPE(&pcb->local_ip) == IP_GET_TYPE(&t->inet.bound) &&
-            pcb->netif_idx == t->inet.base.options.interface && pcb->callback_arg != NULL)
+            pcb->netif_idx == SOCKET_OPTION(&t->inet.base, interface) && pcb->callback_arg != NULL)
             return pcb->callback_arg;
     return NULL;
 }
@@ -263,7 +263,7 @@ static struct tcp_pcb *listening_pcb(struct tcp_socket *t)
         return NULL;
     pcb->local_ip = t->inet.bound;
     pcb->local_port = t->inet.local_port;
-    pcb->netif_idx = (u8_t)t->inet.base.options.interface;
+    pcb->netif_idx = (u8_t)SOCKET_OPTION(&t->inet.base, interface);
     listening = tcp_listen_with_backlog_and_err(pcb, HALF_OPEN_MAX, &err);
     if (listening == NULL)
         tcp_abort(pcb);

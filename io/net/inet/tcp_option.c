@@ -268,9 +268,9 @@ oskit_error_t tcp_option_changed(struct socket *s, oskit_s32_t name)
     (void)name;
     inet_lock();
     if (t->port != NULL) {
-        t->port->reuse_address = s->options.reuse_address;
-        t->port->reuse_port = s->options.reuse_port;
-        t->port->interface = s->options.interface;
+        t->port->reuse_address = SOCKET_OPTION(s, reuse_address);
+        t->port->reuse_port = SOCKET_OPTION(s, reuse_port);
+        t->port->interface = SOCKET_OPTION(s, interface);
     }
     tcp_pcb_apply(t);
     tcp_level(t, 0);

@@ -36,7 +36,7 @@ void tcp_receive_put(struct tcp_socket *t, struct pbuf *p)
     t->arrived_last = p;
     t->readable += size;
     t->arrived_sequence += size;
-    if (t->inet.base.options.timestamp != 0)
+    if (SOCKET_OPTION(&t->inet.base, timestamp) != 0)
         tcp_stamp_put(t);
 }
 
@@ -79,7 +79,7 @@ void tcp_receive_drop(struct tcp_socket *t)
 
 oskit_u32_t tcp_window(const struct tcp_socket *t)
 {
-    oskit_u32_t window = t->inet.base.options.receive_buffer;
+    oskit_u32_t window = SOCKET_OPTION(&t->inet.base, receive_buffer);
 
     if (t->options.window_clamp != 0 && t->options.window_clamp < window)
         window = t->options.window_clamp;
@@ -145,7 +145,7 @@ static oskit_u32_t urgent_distance(const struct tcp_socket *t)
 
 static bool urgent_inline(const struct tcp_socket *t)
 {
-    return t->inet.base.options.oobinline;
+    return SOCKET_OPTION(&t->inet.base, oobinline);
 }
 
 oskit_u32_t tcp_readable(const struct tcp_socket *t)
@@ -271,7 +271,7 @@ static oskit_error_t nothing(struct tcp_socket *t)
 static oskit_error_t begin(struct tcp_socket *t, size_t size, oskit_u32_t flags, struct pbuf **done,
                            oskit_u32_t *got)
 {
-    oskit_u32_t low = t->inet.base.options.receive_low;
+    oskit_u32_t low = SOCKET_OPTION(&t->inet.base, receive_low);
 
     *got = 0;
     arrived_take(t);

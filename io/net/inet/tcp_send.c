@@ -39,7 +39,7 @@ static oskit_u32_t pcb_used(const struct tcp_pcb *pcb)
 oskit_u32_t tcp_room(const struct tcp_socket *t)
 {
     oskit_u32_t used = atomic_load_explicit(&t->used, memory_order_relaxed);
-    oskit_u32_t limit = t->inet.base.options.send_buffer;
+    oskit_u32_t limit = SOCKET_OPTION(&t->inet.base, send_buffer);
 
     return tcp_account_room(t->account, used < limit ? limit - used : 0);
 }

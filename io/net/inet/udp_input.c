@@ -64,8 +64,8 @@ static oskit_u32_t score(const struct udp_socket *u, const struct inet_datagram 
             return 0;
         points += 8;
     }
-    if (u->inet.base.options.interface != 0) {
-        if (u->inet.base.options.interface != datagram->interface)
+    if (SOCKET_OPTION(&u->inet.base, interface) != 0) {
+        if (SOCKET_OPTION(&u->inet.base, interface) != datagram->interface)
             return 0;
         points += 4;
     }
@@ -74,7 +74,7 @@ static oskit_u32_t score(const struct udp_socket *u, const struct inet_datagram 
 
 static bool same_group(const struct udp_socket *u, const struct udp_socket *best)
 {
-    return u->inet.base.options.reuse_port && best->inet.base.options.reuse_port;
+    return SOCKET_OPTION(&u->inet.base, reuse_port) && SOCKET_OPTION(&best->inet.base, reuse_port);
 }
 
 /* Among those of a SO_REUSEPORT group that fit equally well, one by who sends. */
@@ -121,7 +121,7 @@ static struct udp_socket *find(const struct inet_datagram *datagram)
 
 static void put(struct udp_socket *u, const struct inet_datagram *datagram)
 {
-    if (!inet_queue_put(&u->queue, datagram, u->inet.base.options.receive_buffer))
+    if (!inet_queue_put(&u->queue, datagram, SOCKET_OPTION(&u->inet.base, receive_buffer)))
         return;
     readiness_change(&u->inet.base.readiness, READY_READ, 0);
     inet_tell(&u->inet.pending, READY_READ);

@@ -96,7 +96,7 @@ static void header_fill(const struct udp_socket *u, const struct inet_output *ou
     header->dest = lwip_htons(output->port);
     header->len = lwip_htons(p->tot_len);
     header->chksum = 0;
-    if (u->inet.base.options.no_check && IP_IS_V4_VAL(output->destination))
+    if (SOCKET_OPTION(&u->inet.base, no_check) && IP_IS_V4_VAL(output->destination))
         return;
     if (!(output->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP))
         return;

@@ -219,7 +219,7 @@ static oskit_error_t face_listen(sluice_socket_t *self, oskit_s32_t backlog)
     oskit_error_t err =
         s->kind->listen(s, (oskit_u32_t)backlog > most ? (oskit_s32_t)most : backlog);
     if (OSKIT_SUCCEEDED(err))
-        s->listening = true;
+        __atomic_store_n(&s->listening, true, __ATOMIC_RELAXED);
     return err;
 }
 

@@ -438,7 +438,7 @@ static oskit_error_t number_get(struct socket *s, oskit_s32_t name, oskit_u32_t 
         *out = (oskit_u32_t)s->kind->family;
         return OSKIT_SUCCESS;
     case SOCKET_SO_ACCEPTCONN:
-        *out = s->listening;
+        *out = __atomic_load_n(&s->listening, __ATOMIC_RELAXED);
         return OSKIT_SUCCESS;
     case SOCKET_SO_SNDBUF:
         *out = options->send_buffer;

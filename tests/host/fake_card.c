@@ -49,8 +49,10 @@ static oskit_u32_t card_submit(sluice_netqueue_t *self, struct list *packets)
         struct packet *packet = container_of(list_pop_front(packets), struct packet, link);
         if (card->client)
             card_keep(card, packet);
+        env_spin_lock(&card->lock);
         card->statistics.tx_packets++;
         card->statistics.tx_bytes += packet_chain_length(packet);
+        env_spin_unlock(&card->lock);
         packet_chain_done(packet);
         card->credit--;
         taken++;
@@ -70,7 +72,11 @@ static void card_get_info(sluice_netqueue_t *self, struct netqueue_info *out)
 
 static void card_get_statistics(sluice_netqueue_t *self, struct netqueue_statistics *out)
 {
-    *out = card_of(self)->statistics;
+    struct fake_card *card = card_of(self);
+
+    env_spin_lock(&card->lock);
+    *out = card->statistics;
+    env_spin_unlock(&card->lock);
 }
 
 static bool card_link(sluice_netqueue_t *self)

@@ -3,6 +3,7 @@
 #ifndef TESTS_HOST_FAKE_CARD_H
 #define TESTS_HOST_FAKE_CARD_H
 
+#include <sluice/env.h>
 #include <sluice/list.h>
 #include <sluice/netqueue.h>
 #include <sluice/object.h>
@@ -24,6 +25,7 @@ struct fake_card {
     void *arg;
     struct netqueue_info info;
     struct netqueue_statistics statistics;
+    struct env_spinlock lock; /* of statistics, which others ask for any time */
     bool up;
     uint32_t credit; /* packets that it takes before it wants a reclaim */
     uint32_t mode;   /* of set_receive */

@@ -331,10 +331,9 @@ static oskit_error_t tcp_socket_connect(struct socket *s, const struct socket_ad
     if (name->u.family == 0)
         return disconnect(t);
     oskit_error_t err = inet_name_read(&t->inet, name, false, &address, &port);
-    if (OSKIT_FAILED(err) && t->phase == TCP_UNCONNECTED)
-        return err;
     inet_lock();
-    err = connect_locked(t, &address, port);
+    if (OSKIT_SUCCEEDED(err) || t->phase != TCP_UNCONNECTED)
+        err = connect_locked(t, &address, port);
     inet_unlock();
     return err;
 }

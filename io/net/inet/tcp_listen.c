@@ -330,7 +330,7 @@ void tcp_listen_stop(struct tcp_socket *t, struct list *gone)
     listener_leave(t);
     t->port->listening = false;
     t->phase = TCP_UNCONNECTED;
-    t->inet.base.listening = false;
+    __atomic_store_n(&t->inet.base.listening, false, __ATOMIC_RELAXED);
     while ((at = list_pop_front(&t->accepted)) != NULL) {
         struct tcp_socket *child = container_of(at, struct tcp_socket, waiting);
         child->waits_at = NULL;

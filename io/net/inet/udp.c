@@ -118,7 +118,7 @@ static oskit_error_t udp_shutdown_socket(struct socket *s, oskit_u32_t how)
     uint32_t level = 0;
 
     inet_lock();
-    u->shut |= how + 1;
+    __atomic_store_n(&u->shut, u->shut | (how + 1), __ATOMIC_RELAXED); /* udp_receive looks */
     if (u->shut & 1)
         level |= READY_READ | READY_RDHUP;
     if (u->shut == 3)
@@ -169,7 +169,8 @@ static oskit_error_t udp_receive(struct socket *s, struct socket_message *messag
         return inet_error_receive(&u->inet, message, out);
     oskit_error_t err = inet_datagram_receive(&u->inet, &u->queue, message, &got, out);
     /* The end is what ends a wait; who doesn't wait is told nothing of it, as on Linux. */
-    if (err == OSKIT_EWOULDBLOCK && (u->shut & 1) && !(message->flags & SOCKET_MSG_DONTWAIT))
+    if (err == OSKIT_EWOULDBLOCK && (__atomic_load_n(&u->shut, __ATOMIC_RELAXED) & 1) &&
+        !(message->flags & SOCKET_MSG_DONTWAIT))
         return OSKIT_SUCCESS;
     if (OSKIT_SUCCEEDED(err) && message->name != NULL)
         inet_name_write(&u->inet, &got.source, got.source_port, message->name);

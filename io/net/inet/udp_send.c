@@ -42,7 +42,7 @@ static oskit_error_t send_state(struct udp_socket *u)
 
     if (OSKIT_FAILED(error))
         return error;
-    if (u->shut & 2)
+    if (__atomic_load_n(&u->shut, __ATOMIC_RELAXED) & 2)
         return OSKIT_EPIPE;
     return inet_account_room(u->account) ? OSKIT_SUCCESS : OSKIT_EWOULDBLOCK;
 }

@@ -2,7 +2,7 @@
  * When a stream's bytes came, for SO_TIMESTAMP: a mark for each arrival that hasn't been read, in a
  * ring. When the ring is full the newest mark takes in what comes: a reader that is that far behind
  * is told the time of a later arrival. The ring's memory comes with the first arrival that wants
- * it; without memory nothing is told. Core lock held throughout.
+ * it, and that cannot wait; without memory nothing is told. Core lock held throughout.
  */
 #include <sluice/env.h>
 #include "tcp.h"
@@ -27,7 +27,7 @@ void tcp_stamp_put(struct tcp_socket *t)
     struct tcp_stamps *stamps = t->stamps;
 
     if (stamps == NULL) {
-        stamps = t->stamps = env_alloc(sizeof *stamps, 0);
+        stamps = t->stamps = env_alloc(sizeof *stamps, ENV_NOSLEEP);
         if (stamps == NULL)
             return;
         stamps->first = stamps->count = 0;

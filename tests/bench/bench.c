@@ -44,11 +44,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A row's batches: in each round so many, and more while the time lasts. */
-#define ROUNDS            3
-#define BATCHES_LEAST     3
-#define BATCHES_MOST      10
-#define ROUND_NANOSECONDS 200000000u
+/* A row's batches: in each round so many, and more while the time lasts. Many short rounds, for a
+ * host that shares its processors is slow for seconds on end; counts don't need them. */
+#define ROUNDS            6
+#define ROUNDS_COUNTED    2
+#define BATCHES_LEAST     2
+#define BATCHES_MOST      5
+#define ROUND_NANOSECONDS 100000000u
 #define BATCHES_LOST      20 /* a network that loses something in each of these is none */
 
 char buffer[65536] __attribute__((aligned(4096)));
@@ -349,7 +351,8 @@ int main(void)
     load_modules();
     wait_until(disks_there);
     net_configure();
-    for (unsigned n = 0; n < ROUNDS; n++)
+    unsigned rounds = access("/skip", F_OK) == 0 ? ROUNDS_COUNTED : ROUNDS;
+    for (unsigned n = 0; n < rounds; n++)
         measure_all();
     tell("bench: end %u\n", lines_told);
     serve();

@@ -159,7 +159,7 @@ Aims: {counted_summary}.
 {counted_notes}
 ## Wall time an operation, in nanoseconds
 
-The median of {runs} boots of each kernel, taken in turn; of each boot the best of 9 to 30 batches in three rounds, as
+The median of {runs} boots of each kernel, taken in turn; of each boot the best of 12 to 30 batches in six rounds, as
 many as fit in the row's time. The time includes the program's own loop. Wall time depends on what else the host does: a
 ratio may change by a quarter from one run to the next. The aim is that no row is slower, some rows have a stricter one,
 and it holds at both CPU models: {timed_summary}.

@@ -49,6 +49,14 @@ static oskit_error_t ramfs_new_node(struct ramfs_dir *dir, const struct filex_cr
     return OSKIT_E_INVALIDARG;
 }
 
+/* Of what has just been made, whose times say when that was. */
+static void ramfs_first_links(struct ramfs_node *node, oskit_u32_t count)
+{
+    env_spin_lock(&node->lock);
+    node->nlink = count;
+    env_spin_unlock(&node->lock);
+}
+
 /* With DIR's mutex held and the name free: gives NODE its first name, which counts. */
 static oskit_error_t ramfs_enter(struct ramfs_dir *dir, const char *name, struct ramfs_node *node)
 {
@@ -59,7 +67,7 @@ static oskit_error_t ramfs_enter(struct ramfs_dir *dir, const char *name, struct
     oskit_error_t err = ramfs_dir_insert(dir, name, node);
     if (OSKIT_FAILED(err))
         return err;
-    ramfs_node_links(node, is_dir ? 2 : 1);
+    ramfs_first_links(node, is_dir ? 2 : 1);
     if (is_dir) {
         ramfs_dir_set_parent(ramfs_dir_of_node(node), dir);
         ramfs_node_links(&dir->node, 1);

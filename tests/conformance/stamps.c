@@ -135,6 +135,32 @@ static void as_user(uid_t owner, mode_t mode)
     print_status("the user", status);
 }
 
+/* What has been made this moment was changed, modified and born at one time. */
+static void show_birth(const char *name)
+{
+    struct statx st;
+
+    if (statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) < 0) {
+        perror(name);
+        return;
+    }
+    printf("%s: born when changed %d, when modified %d\n", name,
+           !memcmp(&st.stx_btime, &st.stx_ctime, sizeof(st.stx_btime)),
+           !memcmp(&st.stx_btime, &st.stx_mtime, sizeof(st.stx_btime)));
+}
+
+static void births(void)
+{
+    SHOW(close(creat("born", 0644)));
+    show_birth("born");
+    SHOW(mkdir("born_folder", 0755));
+    show_birth("born_folder");
+    SHOW(symlink("born", "born_link"));
+    show_birth("born_link");
+    SHOW(mkfifo("born_fifo", 0644));
+    show_birth("born_fifo");
+}
+
 int main(void)
 {
     static const char *const names[] = {"file", "link", "nowhere", "", "file/x", "dangling"};
@@ -152,6 +178,7 @@ int main(void)
     as_user(USER, 0);
     as_user(0, 0666);
     as_user(0, 0644);
+    births();
     leave_place();
     return 0;
 }

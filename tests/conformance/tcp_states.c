@@ -209,6 +209,66 @@ static void connecting(void)
     close(at);
 }
 
+/* Connected without the program's asking for the result: all goes on as if it had. */
+static void connect_unasked(bool (*then)(int client, int server))
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), at = listener(1);
+    struct sockaddr_in name = here(port_of(at));
+
+    SHOW(connect(client, (struct sockaddr *)&name, sizeof(name)));
+    int server = accept(at, NULL, NULL);
+    settle();
+    if (then(client, server))
+        close(server);
+    settle();
+    bits("client", client);
+    read_some("client", client);
+    write_some("client", client);
+    error_of("client", client);
+    SHOW(connect(client, (struct sockaddr *)&name, sizeof(name)));
+    close(client);
+    close(at);
+}
+
+static bool then_reset(int client, int server)
+{
+    struct linger linger = {1, 0};
+
+    (void)client;
+    setsockopt(server, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    return true;
+}
+
+static bool then_unread(int client, int server)
+{
+    (void)server;
+    write_some("client", client);
+    settle();
+    return true;
+}
+
+static bool then_urgent(int client, int server)
+{
+    char byte;
+
+    SHOW(recv(client, &byte, 1, MSG_OOB));
+    send(server, "x", 1, MSG_OOB);
+    settle();
+    bits("urgent", client);
+    SHOW(recv(client, &byte, 1, MSG_OOB));
+    return true;
+}
+
+static void unasked(void)
+{
+    puts("# connected, not asked about: reset");
+    connect_unasked(then_reset);
+    puts("# closed with bytes unread");
+    connect_unasked(then_unread);
+    puts("# urgent");
+    connect_unasked(then_urgent);
+}
+
 static void ends(void)
 {
     int a, b;
@@ -496,6 +556,7 @@ int main(void)
     unconnected();
     refused();
     connecting();
+    unasked();
     ends();
     closes();
     full();

@@ -142,7 +142,7 @@ static void reset(struct tcp_socket *t)
 {
     t->phase = TCP_UNCONNECTED;
     t->shut = 0;
-    t->got_fin = t->fin_sent = t->lingering = false;
+    t->answered = t->got_fin = t->fin_sent = t->lingering = false;
     t->soft_error = OSKIT_SUCCESS;
     t->used = t->segment = t->tail_room = 0;
     t->urgent = TCP_URGENT_NONE;

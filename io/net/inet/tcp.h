@@ -64,6 +64,7 @@ struct tcp_socket {
     struct inet_port *port; /* with a reference */
     bool port_chosen;       /* by bind: kept till the end */
     enum tcp_phase phase;
+    bool answered;    /* by the peer of a connect, whatever the program knows of it */
     oskit_u32_t shut; /* TCP_SHUT_ bits: by the program, the peer's FIN, the end */
     bool got_fin;     /* the stream ended properly: reading answers 0 for ever */
     bool fin_sent;    /* shutdown of the writing side has been asked for */

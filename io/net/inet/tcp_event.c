@@ -133,11 +133,9 @@ static void finished(struct tcp_socket *t)
 
 static oskit_error_t error_of(struct tcp_socket *t, err_t err)
 {
-    bool connecting = t->phase == TCP_CONNECTING;
-
     switch (err) {
     case ERR_RST:
-        if (connecting)
+        if (t->phase == TCP_CONNECTING && !t->answered)
             return OSKIT_ECONNREFUSED;
         return t->got_fin && !t->fin_sent ? OSKIT_EPIPE : OSKIT_ECONNRESET;
     case ERR_CLSD:
@@ -220,6 +218,7 @@ static err_t event_connected(void *arg, struct tcp_pcb *pcb, err_t err)
     (void)err;
     if (t == NULL)
         return ERR_OK;
+    t->answered = true;
     t->read_sequence = t->arrived_sequence = pcb->rcv_nxt;
     t->quick = TCP_QUICK;
     t->progress = tcp_ticks;

@@ -166,7 +166,7 @@ oskit_error_t tcp_urgent_receive(struct tcp_socket *t, struct socket_message *me
     *out = 0;
     if (urgent_inline(t) || t->urgent == TCP_URGENT_NONE || t->urgent == TCP_URGENT_READ)
         return OSKIT_E_INVALIDARG;
-    if (t->phase != TCP_CONNECTED)
+    if (t->phase == TCP_UNCONNECTED)
         return OSKIT_ENOTCONN;
     if (t->urgent == TCP_URGENT_ANNOUNCED)
         return t->shut & TCP_SHUT_READ ? OSKIT_SUCCESS : OSKIT_EWOULDBLOCK;

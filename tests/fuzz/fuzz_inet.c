@@ -4,14 +4,11 @@
 #include <sluice/inet.h>
 #include <sluice/socket.h>
 #include "fake_card.h"
-#include "io/net/inet/checksum.h"
+#include "wire_ipv4.h"
 
-#define ETHERNET 14u
-#define ROOM     2048u
-#define STEPS    24u
+#define ROOM  2048u
+#define STEPS 24u
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
 /* Made of our_mac. */
 static const uint8_t our_ip6[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1};
 
@@ -27,23 +24,6 @@ struct subject {
 static uint32_t choose(struct subject *s, uint32_t limit)
 {
     return choices_next(s->choices, limit);
-}
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 /* ---- Making a frame ---- */

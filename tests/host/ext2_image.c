@@ -247,3 +247,41 @@ void ext2_dump(oskit_dir_t *dir, const char *path)
     free(dump);
     sluice_filex_release(filex);
 }
+
+oskit_absio_t *ext2_open_io(oskit_file_t *file)
+{
+    sluice_filex_t *filex = sluice_query_face(file, &sluice_filex_iid);
+    oskit_iunknown_t *opened;
+    oskit_absio_t *io = NULL;
+
+    if (sluice_filex_open(filex, OSKIT_O_RDWR, &opened) == 0) {
+        io = sluice_query_face(opened, &oskit_absio_iid);
+        oskit_iunknown_release(opened);
+    }
+    sluice_filex_release(filex);
+    return io;
+}
+
+oskit_error_t ext2_fill_file(oskit_dir_t *dir, const char *name, size_t count, size_t *written)
+{
+    oskit_file_t *file;
+    oskit_error_t err = oskit_dir_create(dir, name, 1, 0644, &file);
+
+    *written = 0;
+    if (err)
+        return err;
+    oskit_absio_t *io = ext2_open_io(file);
+    while (err == 0 && *written < count) {
+        char piece[3000];
+        oskit_size_t moved = 0;
+        size_t part = count - *written < sizeof piece ? count - *written : sizeof piece;
+
+        for (size_t i = 0; i < part; i++)
+            piece[i] = (char)(name[0] + (*written + i) % 251);
+        err = oskit_absio_write(io, piece, (oskit_off_t)*written, part, &moved);
+        *written += moved;
+    }
+    oskit_absio_release(io);
+    oskit_file_release(file);
+    return err;
+}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <oskit/fs/dir.h>
 #include <oskit/fs/filesystem.h>
+#include <oskit/io/absio.h>
 #include <oskit/io/blkio.h>
 #include <sluice/blockqueue.h>
 #include <sluice/ext2.h>
@@ -48,5 +49,10 @@ int ext2_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ext2_dump(oskit_dir_t *dir, const char *path);
 /* The file at PATH (components by '/') below DIR, with a reference. */
 oskit_error_t ext2_walk_to(oskit_dir_t *dir, const char *path, oskit_file_t **out);
+/* A file opened for reading and writing at offsets; NULL where it can't be. */
+oskit_absio_t *ext2_open_io(oskit_file_t *file);
+/* Makes NAME in DIR with COUNT bytes that tell which file and place they are; the error that
+ * stopped it, and how many were WRITTEN. */
+oskit_error_t ext2_fill_file(oskit_dir_t *dir, const char *name, size_t count, size_t *written);
 
 #endif

@@ -3,48 +3,9 @@
 #include "harness.h"
 
 #include <stdio.h>
-#include <oskit/io/absio.h>
 #include "ext2_image.h"
 
 static const char *const kinds[] = {"-t ext2 -b 1024", "-t ext3 -b 1024", "-t ext3 -b 4096"};
-
-static oskit_absio_t *open_io(oskit_file_t *file)
-{
-    sluice_filex_t *filex = sluice_query_face(file, &sluice_filex_iid);
-    oskit_iunknown_t *opened;
-
-    assert_int_equal(sluice_filex_open(filex, OSKIT_O_RDWR, &opened), 0);
-    oskit_absio_t *io = sluice_query_face(opened, &oskit_absio_iid);
-    oskit_iunknown_release(opened);
-    sluice_filex_release(filex);
-    return io;
-}
-
-/* A file NAME with COUNT bytes that tell which file and place they are; the error that stopped it.
- */
-static oskit_error_t fill_file(oskit_dir_t *dir, const char *name, size_t count, size_t *written)
-{
-    oskit_file_t *file;
-    oskit_error_t err = oskit_dir_create(dir, name, 1, 0644, &file);
-
-    *written = 0;
-    if (err)
-        return err;
-    oskit_absio_t *io = open_io(file);
-    while (err == 0 && *written < count) {
-        char piece[3000];
-        oskit_size_t moved = 0;
-        size_t part = count - *written < sizeof piece ? count - *written : sizeof piece;
-
-        for (size_t i = 0; i < part; i++)
-            piece[i] = (char)(name[0] + (*written + i) % 251);
-        err = oskit_absio_write(io, piece, (oskit_off_t)*written, part, &moved);
-        *written += moved;
-    }
-    oskit_absio_release(io);
-    oskit_file_release(file);
-    return err;
-}
 
 static void check_file(oskit_dir_t *dir, const char *name, size_t count)
 {
@@ -54,7 +15,7 @@ static void check_file(oskit_dir_t *dir, const char *name, size_t count)
     oskit_size_t moved = 1;
 
     assert_int_equal(oskit_dir_lookup(dir, name, &file), 0);
-    oskit_absio_t *io = open_io(file);
+    oskit_absio_t *io = ext2_open_io(file);
     for (; moved > 0; at += moved) {
         assert_int_equal(oskit_absio_read(io, piece, (oskit_off_t)at, sizeof piece, &moved), 0);
         for (size_t i = 0; i < moved; i++)
@@ -81,7 +42,7 @@ static void test_a_full_disk_loses_nothing(void **state)
 
             for (; err == 0 && count < 26; count++) {
                 char name[] = {(char)('a' + count), 0};
-                err = fill_file(image.root, name, 700000, &written[count]);
+                err = ext2_fill_file(image.root, name, 700000, &written[count]);
             }
             assert_int_equal(err, OSKIT_ENOSPC);
             if (round == 1)

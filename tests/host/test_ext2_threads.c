@@ -4,48 +4,9 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <oskit/io/absio.h>
 #include "ext2_image.h"
 
 static const char *const kinds[] = {"-t ext2 -b 1024", "-t ext3 -b 1024", "-t ext3 -b 4096"};
-
-static oskit_absio_t *open_io(oskit_file_t *file)
-{
-    sluice_filex_t *filex = sluice_query_face(file, &sluice_filex_iid);
-    oskit_iunknown_t *opened;
-
-    assert_int_equal(sluice_filex_open(filex, OSKIT_O_RDWR, &opened), 0);
-    oskit_absio_t *io = sluice_query_face(opened, &oskit_absio_iid);
-    oskit_iunknown_release(opened);
-    sluice_filex_release(filex);
-    return io;
-}
-
-/* A file NAME with COUNT bytes that tell which file and place they are; the error that stopped it.
- */
-static oskit_error_t fill_file(oskit_dir_t *dir, const char *name, size_t count, size_t *written)
-{
-    oskit_file_t *file;
-    oskit_error_t err = oskit_dir_create(dir, name, 1, 0644, &file);
-
-    *written = 0;
-    if (err)
-        return err;
-    oskit_absio_t *io = open_io(file);
-    while (err == 0 && *written < count) {
-        char piece[3000];
-        oskit_size_t moved = 0;
-        size_t part = count - *written < sizeof piece ? count - *written : sizeof piece;
-
-        for (size_t i = 0; i < part; i++)
-            piece[i] = (char)(name[0] + (*written + i) % 251);
-        err = oskit_absio_write(io, piece, (oskit_off_t)*written, part, &moved);
-        *written += moved;
-    }
-    oskit_absio_release(io);
-    oskit_file_release(file);
-    return err;
-}
 
 struct worker {
     struct ext2_image *image;
@@ -67,7 +28,7 @@ static void *work(void *arg)
     for (unsigned i = 0; i < 60; i++) {
         snprintf(name, sizeof name, "%c%u", 'a' + (int)(i % 5), i);
         snprintf(other, sizeof other, "shared%u", i % 6);
-        assert_int_equal(fill_file(dir, name, 1000 + 997 * (i % 20), &written), 0);
+        assert_int_equal(ext2_fill_file(dir, name, 1000 + 997 * (i % 20), &written), 0);
         oskit_dir_rename(dir, name, root, other);
         oskit_dir_rename(root, other, dir, "back");
         if (i % 3 == 0)

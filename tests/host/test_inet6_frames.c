@@ -1,19 +1,18 @@
 /* IPv6 as the neighbours on the wire see it: a fake card, and the test plays router and neighbours.
  * Whatever strangers may send, nothing is read beyond its end and nothing stays. */
 #include "net_case.h"
+#include "wire.h"
 
-#include "io/net/inet/checksum.h"
 #include "io/net/inet/core_private.h"
 #include "io/net/inet/inet_option.h"
 #include "lwip/ip.h"
 #include "lwip/stats.h"
 #include "lwip/tcp.h"
 
-#define ETHERNET 14u
-#define IP       ETHERNET
-#define HEADER   40u
-#define TOP      (ETHERNET + HEADER) /* what comes behind the IPv6 header */
-#define SECOND   1000000000ull
+#define IP     ETHERNET
+#define HEADER 40u
+#define TOP    (ETHERNET + HEADER) /* what comes behind the IPv6 header */
+#define SECOND 1000000000ull
 
 enum {
     HOPS = 0,
@@ -37,7 +36,6 @@ enum {
     REDIRECT = 137
 };
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
 static const uint8_t nobody[16];
 static const uint8_t our_link[16] = "\xfe\x80\0\0\0\0\0\0\0\0\0\xff\xfe\0\0\x1";
 static const uint8_t our_ip[16] = "\xfe\xc0\0\0\0\0\0\0\0\0\0\xff\xfe\0\0\x1";
@@ -53,28 +51,6 @@ static const uint8_t link_option[8] = {1, 1, 2, 0, 0, 0, 0, 2};
 
 static uint8_t frame[70000];
 static uint8_t hop_limit = 64;
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
 
 /* Begins a packet with SIZE bytes behind its header, which are zeros. */
 static uint8_t *ip_begin(const uint8_t *from, const uint8_t *to, uint8_t next, uint32_t size)

@@ -4,73 +4,18 @@
 
 #include <sluice/inet.h>
 #include "fake_card.h"
-#include "io/net/inet/checksum.h"
+#include "wire_ipv4.h"
 #include "io/net/inet/core_private.h"
 #include "lwip/ip.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 
-#define ETHERNET 14u
-#define MILLI    1000000ull
-#define SECOND   (1000 * MILLI)
-
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
+#define MILLI  1000000ull
+#define SECOND (1000 * MILLI)
 
 /* ---- Frames ---- */
 
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value);
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) << 16 | get16(at + 2);
-}
-
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    sum = (uint16_t)~sum;
-    memcpy(at, &sum, sizeof sum);
-}
-
 static uint8_t frame[70000];
-
-static void ethernet_begin(const uint8_t *to, uint32_t type)
-{
-    memcpy(frame, to, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, type);
-}
-
-/* An IP packet from the peer to us with SIZE bytes behind its header. */
-static uint8_t *ip_begin(uint8_t protocol, uint32_t size)
-{
-    uint8_t *ip = frame + ETHERNET;
-    ethernet_begin(our_mac, 0x800);
-    memset(ip, 0, 20);
-    ip[0] = 0x45;
-    put16(ip + 2, 20 + size);
-    ip[8] = 64;
-    ip[9] = protocol;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, our_ip, 4);
-    put_sum(ip + 10, inet_sum(ip, 20));
-    return ip + 20;
-}
 
 static uint16_t transport_sum(const uint8_t *ip, uint32_t size)
 {
@@ -84,15 +29,7 @@ static uint16_t transport_sum(const uint8_t *ip, uint32_t size)
 
 static void arp_arrive(struct fake_card *card, uint32_t operation)
 {
-    uint8_t *arp = frame + ETHERNET;
-    ethernet_begin(operation == 1 ? (const uint8_t *)"\xff\xff\xff\xff\xff\xff" : our_mac, 0x806);
-    memcpy(arp, "\0\1\x8\0\6\4", 6);
-    put16(arp + 6, operation);
-    memcpy(arp + 8, peer_mac, 6);
-    memcpy(arp + 14, peer_ip, 4);
-    memcpy(arp + 18, operation == 1 ? (const uint8_t *)"\0\0\0\0\0\0" : our_mac, 6);
-    memcpy(arp + 24, our_ip, 4);
-    fake_card_arrive(card, frame, ETHERNET + 28, 0, 0);
+    fake_card_arrive(card, frame, arp_make(frame, operation), 0, 0);
 }
 
 /* ---- The stack with a card ---- */
@@ -158,7 +95,7 @@ static void test_arp(void **state)
 
 static void echo_arrive(struct fake_card *card, uint32_t size, uint32_t piece)
 {
-    uint8_t *icmp = ip_begin(1, 8 + size);
+    uint8_t *icmp = ip_begin(frame, our_ip, 1, 8 + size);
     memset(icmp, 0, 8);
     icmp[0] = 8;
     put16(icmp + 4, 77);
@@ -210,7 +147,7 @@ static void received(void *arg, struct udp_pcb *pcb, struct pbuf *p, const ip_ad
 
 static void udp_arrive(struct fake_card *card, uint32_t size, uint16_t damage, uint32_t flags)
 {
-    uint8_t *udp = ip_begin(17, 8 + size);
+    uint8_t *udp = ip_begin(frame, our_ip, 17, 8 + size);
     put16(udp, 5000);
     put16(udp + 2, 4000);
     put16(udp + 4, 8 + size);
@@ -274,7 +211,7 @@ static void tcp_arrive(struct peer *peer, uint8_t flags, const void *data, uint3
 {
     static const uint8_t options[8] = {2, 4, 0x05, 0xb4, 1, 3, 3, 7};
     uint32_t extra = flags & 2 ? sizeof options : 0;
-    uint8_t *tcp = ip_begin(6, 20 + extra + size);
+    uint8_t *tcp = ip_begin(frame, our_ip, 6, 20 + extra + size);
     memset(tcp, 0, 20);
     put16(tcp, peer->port);
     put16(tcp + 2, peer->our_port);
@@ -868,7 +805,7 @@ static void dhcp_arrive(struct fake_card *card, const uint8_t *asked, uint8_t ki
     static const uint8_t options[] = {54,  4, 10, 0, 2,  2, 51, 4, 0, 0, 1,  0, 1, 4, 255, 255,
                                       255, 0, 3,  4, 10, 0, 2,  2, 6, 4, 10, 0, 2, 3, 255};
     uint32_t size = 8 + 240 + 3 + sizeof options;
-    uint8_t *udp = ip_begin(17, size), *dhcp = udp + 8;
+    uint8_t *udp = ip_begin(frame, our_ip, 17, size), *dhcp = udp + 8;
     put16(udp, 67);
     put16(udp + 2, 68);
     put16(udp + 4, size);

@@ -2,13 +2,12 @@
  * for answers that there is none, what arrives is dropped, nothing leaks; and when there is memory
  * again the same connection goes on where it was. */
 #include "net_case.h"
+#include "wire_ipv4.h"
 
-#include "io/net/inet/checksum.h"
 #include "io/net/inet/inet_option.h"
 #include "io/net/netlink.h"
 #include "io/net/socket_option.h"
 
-#define ETHERNET    14u
 #define MILLISECOND UINT64_C(1000000)
 
 static const size_t rates[] = {2, 5, 20, 100};
@@ -270,73 +269,34 @@ static void test_sockets(void **state)
 
 /* ---- Frames ---- */
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
 static uint8_t frame[2000];
 
-static void put16(uint8_t *at, uint32_t value)
+static uint8_t *piece_begin(uint8_t protocol, uint16_t number, uint16_t fragment, uint32_t size)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    sum = (uint16_t)~sum;
-    memcpy(at, &sum, sizeof sum);
-}
-
-static void arp_arrives(uint8_t operation)
-{
-    static const uint8_t arp[18] = {0, 1, 8, 0, 6, 4, 0, 0, 2, 0, 0, 0, 0, 2, 10, 0, 2, 2};
-
-    memset(frame, 0, ETHERNET + 28);
-    memcpy(frame, our_mac, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, 0x806);
-    memcpy(frame + ETHERNET, arp, sizeof arp);
-    frame[ETHERNET + 7] = operation;
-    memcpy(frame + ETHERNET + 18, our_mac, 6);
-    memcpy(frame + ETHERNET + 24, our_ip, 4);
-    fake_card_arrive(net_card, frame, ETHERNET + 28, 0, 0);
-}
-
-static uint8_t *ip_begin(uint8_t protocol, uint16_t number, uint16_t fragment, uint32_t size)
-{
-    uint8_t *ip = frame + ETHERNET;
-
     memset(frame, 0, sizeof frame);
-    memcpy(frame, our_mac, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, 0x800);
-    ip[0] = 0x45;
-    put16(ip + 2, 20 + size);
-    put16(ip + 4, number);
-    put16(ip + 6, fragment);
-    ip[8] = 64;
-    ip[9] = protocol;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, our_ip, 4);
-    put_sum(ip + 10, inet_sum(ip, 20));
-    return ip + 20;
+    uint8_t *behind = ip_begin(frame, our_ip, protocol, size);
+    put16(frame + ETHERNET + 4, number);
+    put16(frame + ETHERNET + 6, fragment);
+    ip_seal(frame);
+    return behind;
 }
 
 /* A datagram of 1600 bytes to port 5000, in two pieces; without a checksum. */
 static void datagram_arrives(uint16_t number)
 {
-    uint8_t *udp = ip_begin(17, number, 0x2000, 800);
+    uint8_t *udp = piece_begin(17, number, 0x2000, 800);
 
     put16(udp, 7000);
     put16(udp + 2, 5000);
     put16(udp + 4, 1600);
     fake_card_arrive(net_card, frame, ETHERNET + 20 + 800, 300, 0);
-    ip_begin(17, number, 100, 800);
+    piece_begin(17, number, 100, 800);
     fake_card_arrive(net_card, frame, ETHERNET + 20 + 800, 0, 0);
 }
 
 static void echo_arrives(uint16_t number)
 {
-    uint8_t *icmp = ip_begin(1, number, 0, 108);
+    uint8_t *icmp = piece_begin(1, number, 0, 108);
 
     icmp[0] = 8;
     put_sum(icmp + 2, inet_sum(icmp, 108));
@@ -345,14 +305,14 @@ static void echo_arrives(uint16_t number)
 
 static void everything_arrives(uint16_t number)
 {
-    arp_arrives(1);
+    fake_card_arrive(net_card, frame, arp_make(frame, 1), 0, 0);
     datagram_arrives(number);
     echo_arrives(number);
-    ip_begin(17, number, 0, 100); /* for nobody: it is complained of */
+    piece_begin(17, number, 0, 100); /* for nobody: it is complained of */
     put16(frame + ETHERNET + 20 + 2, 5001);
     put16(frame + ETHERNET + 20 + 4, 100);
     fake_card_arrive(net_card, frame, ETHERNET + 120, 0, 0);
-    ip_begin(99, number, 0, 100); /* no such protocol */
+    piece_begin(99, number, 0, 100); /* no such protocol */
     fake_card_arrive(net_card, frame, ETHERNET + 120, 0, 0);
 }
 
@@ -376,7 +336,7 @@ static void test_frames(void **state)
 
     (void)state;
     net_begin();
-    arp_arrives(2);
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     sluice_socket_t *s = open_bound();
     peer.u.in.family = SOCKET_INET;
     peer.u.in.port = __builtin_bswap16(7000);

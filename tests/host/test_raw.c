@@ -1,12 +1,11 @@
 /* Raw sockets as the wire sees them: the test is the neighbour, 10.0.2.2 and fe80::2. */
 #include "net_case.h"
+#include "wire_ipv4.h"
 
 #include "io/net/bpf.h"
-#include "io/net/inet/checksum.h"
 #include "io/net/inet/inet_option.h"
 #include "io/net/socket_option.h"
 
-#define ETHERNET     14u
 #define ICMP         1
 #define UDP          17
 #define ICMPV6       58
@@ -18,8 +17,6 @@
 #define ECHO_ANSWER  0
 #define ECHO6        128
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
 /* Made of our_mac. */
 static const uint8_t our_ip6[16] = {0xfe, 0x80, [11] = 0xff, 0xfe, 0, 0, 1};
 static const uint8_t peer_ip6[16] = {0xfe, 0x80, [15] = 2};
@@ -28,47 +25,12 @@ static uint8_t frame[2000], got[70000];
 
 /* ---- Frames ---- */
 
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 8 | at[1];
-}
-
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    sum = (uint16_t)~sum;
-    memcpy(at, &sum, sizeof sum);
-}
-
-static void ethernet_begin(const uint8_t *to, uint32_t type)
-{
-    memcpy(frame, to, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, type);
-}
-
 static void arrives(const uint8_t *to, uint8_t protocol, const void *bytes, uint32_t size)
 {
-    uint8_t *ip = frame + ETHERNET;
-
-    ethernet_begin(our_mac, 0x800);
-    if (to[0] >= 224)
-        memcpy(frame, (uint8_t[]){1, 0, 0x5e, to[1] & 0x7f, to[2], to[3]}, 6);
-    memset(ip, 0, 20);
-    ip[0] = 0x45;
-    ip[1] = 0x20;
-    put16(ip + 2, 20 + size);
-    ip[8] = 9;
-    ip[9] = protocol;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, to, 4);
-    put_sum(ip + 10, inet_sum(ip, 20));
-    memcpy(ip + 20, bytes, size);
+    memcpy(ip_begin(frame, to, protocol, size), bytes, size);
+    frame[ETHERNET + 1] = 0x20;
+    frame[ETHERNET + 8] = 9;
+    ip_seal(frame);
     fake_card_arrive(net_card, frame, ETHERNET + 20 + size, 0, 0);
 }
 
@@ -98,9 +60,8 @@ static uint16_t sum6(const uint8_t *from, const uint8_t *to, uint8_t protocol, c
 
 static void arrives6(uint8_t protocol, const void *bytes, uint32_t size)
 {
-    uint8_t *ip = frame + ETHERNET;
+    uint8_t *ip = ethernet_begin(frame, our_mac, 0x86dd);
 
-    ethernet_begin(our_mac, 0x86dd);
     memset(ip, 0, 40);
     ip[0] = 0x60;
     put16(ip + 4, size);
@@ -144,21 +105,10 @@ static const uint8_t *sent(uint8_t protocol, uint32_t *size)
     return NULL;
 }
 
-static void neighbour_answers(void)
-{
-    static const uint8_t arp[18] = {0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 10, 0, 2, 2};
-
-    ethernet_begin(our_mac, 0x806);
-    memcpy(frame + ETHERNET, arp, 18);
-    memcpy(frame + ETHERNET + 18, our_mac, 6);
-    memcpy(frame + ETHERNET + 24, our_ip, 4);
-    fake_card_arrive(net_card, frame, ETHERNET + 28, 0, 0);
-}
-
 static void begin(void)
 {
     net_begin();
-    neighbour_answers();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     env_test_clock_advance(3000000000); /* IPv6's address is no longer tentative */
     fake_card_clear(net_card);
 }

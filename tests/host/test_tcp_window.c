@@ -1,57 +1,20 @@
 /* The window that a connection begins with, on the wire: no more than the socket has room for. */
 #include "net_case.h"
+#include "wire_ipv4.h"
 
-#include "io/net/inet/checksum.h"
 #include "io/net/socket_option.h"
 
-#define ETHERNET  14u
 #define OUR_PORT  6000
 #define PEER_PORT 7000
 #define SYN       2u
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
 static uint8_t frame[ETHERNET + 40];
-
-static void put16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    sum = (uint16_t)~sum;
-    memcpy(at, &sum, sizeof sum);
-}
-
-static void neighbour_answers(void)
-{
-    static const uint8_t arp[18] = {0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 10, 0, 2, 2};
-
-    memset(frame, 0, sizeof frame);
-    memcpy(frame, our_mac, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, 0x806);
-    memcpy(frame + ETHERNET, arp, sizeof arp);
-    memcpy(frame + ETHERNET + 18, our_mac, 6);
-    memcpy(frame + ETHERNET + 24, our_ip, 4);
-    fake_card_arrive(net_card, frame, ETHERNET + 28, 0, 0);
-}
 
 static void syn_arrives(uint16_t from)
 {
-    uint8_t *ip = frame + ETHERNET, *tcp = ip + 20;
+    uint8_t *tcp = ip_begin(frame, our_ip, 6, 20);
 
-    memset(frame + 12, 0, sizeof frame - 12);
-    put16(frame + 12, 0x800);
-    ip[0] = 0x45;
-    put16(ip + 2, 40);
-    ip[8] = 64;
-    ip[9] = 6;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, our_ip, 4);
-    put_sum(ip + 10, inet_sum(ip, 20));
+    memset(tcp, 0, 20);
     put16(tcp, from);
     put16(tcp + 2, OUR_PORT);
     tcp[12] = 0x50;
@@ -114,7 +77,7 @@ static void test_who_connects(void **state)
 
     (void)state;
     net_begin();
-    neighbour_answers();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     fake_card_clear(net_card);
     for (size_t i = 0; i < SLUICE_COUNT(buffers); i++) {
         sluice_socket_t *s = open_of(buffers[i]);
@@ -132,7 +95,7 @@ static void test_who_listens(void **state)
 
     (void)state;
     net_begin();
-    neighbour_answers();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     fake_card_clear(net_card);
     for (size_t i = 0; i < SLUICE_COUNT(buffers); i++) {
         sluice_socket_t *s = open_of(buffers[i]);
@@ -166,7 +129,7 @@ static void test_no_answer_asks_for_the_neighbour(void **state)
 
     (void)state;
     net_begin();
-    neighbour_answers();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     fake_card_clear(net_card);
     sluice_socket_t *s = open_of(0);
     assert_int_equal(s->ops->connect(s, &peer), OSKIT_EINPROGRESS);

@@ -1,61 +1,32 @@
 /* UDP sockets as the wire sees them: the test is the neighbour, 10.0.2.2. */
 #include "net_case.h"
+#include "wire_ipv4.h"
 
-#include "io/net/inet/checksum.h"
 #include "io/net/inet/inet_option.h"
 #include "io/net/socket_option.h"
 
-#define ETHERNET  14u
 #define PEER_PORT 7000
 
-static const uint8_t our_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
-static const uint8_t our_ip[4] = {10, 0, 2, 15}, peer_ip[4] = {10, 0, 2, 2};
 static uint8_t frame[2000];
 
 /* ---- Frames ---- */
 
-static void put16(uint8_t *at, uint32_t value)
+/* With a class and a hop limit to be told from others. */
+static uint8_t *packet_begin(const uint8_t *to, uint8_t protocol, uint32_t size)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
+    uint8_t *behind = ip_begin(frame, to, protocol, size);
 
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    sum = (uint16_t)~sum;
-    memcpy(at, &sum, sizeof sum);
-}
-
-static uint8_t *ip_begin(const uint8_t *to, uint8_t protocol, uint32_t size)
-{
-    uint8_t *ip = frame + ETHERNET;
-
-    memset(frame, 0, ETHERNET + 20);
-    memcpy(frame, our_mac, 6);
-    if (to[0] >= 224) {
-        memcpy(frame, "\1\0\x5e", 3);
-        memcpy(frame + 3, to + 1, 3);
-    } else if (to[3] == 255) {
-        memset(frame, 255, 6);
-    }
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, 0x800);
-    ip[0] = 0x45;
-    ip[1] = 0x20;
-    put16(ip + 2, 20 + size);
-    ip[8] = 9;
-    ip[9] = protocol;
-    memcpy(ip + 12, peer_ip, 4);
-    memcpy(ip + 16, to, 4);
-    put_sum(ip + 10, inet_sum(ip, 20));
-    return ip + 20;
+    frame[ETHERNET + 1] = 0x20;
+    frame[ETHERNET + 8] = 9;
+    ip_seal(frame);
+    return behind;
 }
 
 /* Without a checksum, which UDP over IPv4 may do. */
 static void datagram_arrives(const uint8_t *to, uint16_t port, const char *text)
 {
     uint32_t size = (uint32_t)strlen(text);
-    uint8_t *udp = ip_begin(to, 17, 8 + size);
+    uint8_t *udp = packet_begin(to, 17, 8 + size);
 
     memset(udp, 0, 8);
     put16(udp, PEER_PORT);
@@ -63,19 +34,6 @@ static void datagram_arrives(const uint8_t *to, uint16_t port, const char *text)
     put16(udp + 4, 8 + size);
     memcpy(udp + 8, text, size);
     fake_card_arrive(net_card, frame, ETHERNET + 28 + size, 0, 0);
-}
-
-static void neighbour_answers(void)
-{
-    static const uint8_t arp[22] = {0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 10, 0, 2, 2};
-
-    memcpy(frame, our_mac, 6);
-    memcpy(frame + 6, peer_mac, 6);
-    put16(frame + 12, 0x806);
-    memcpy(frame + ETHERNET, arp, 18);
-    memcpy(frame + ETHERNET + 18, our_mac, 6);
-    memcpy(frame + ETHERNET + 24, our_ip, 4);
-    fake_card_arrive(net_card, frame, ETHERNET + 28, 0, 0);
 }
 
 /* The last UDP datagram that was sent, as a whole frame; false: none. */
@@ -101,7 +59,7 @@ static bool datagram_sent(struct fake_frame *out)
 static void complaint_arrives(const struct fake_frame *sent, uint8_t type, uint8_t code)
 {
     uint32_t size = sent->length - ETHERNET;
-    uint8_t *icmp = ip_begin(our_ip, 1, 8 + size);
+    uint8_t *icmp = packet_begin(our_ip, 1, 8 + size);
 
     memset(icmp, 0, 8);
     icmp[0] = type;
@@ -137,7 +95,7 @@ static sluice_socket_t *open_bound(uint16_t port)
 static void begin(void)
 {
     net_begin();
-    neighbour_answers();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
     fake_card_clear(net_card);
 }
 

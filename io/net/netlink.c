@@ -1,6 +1,7 @@
 /* Netlink sockets: ports, groups, transfers. See netlink.h. */
 #include "io/net/netlink.h"
 
+#include <sluice/netlink.h>
 #include <sluice/string.h>
 #include "io/net/family.h"
 #include "io/net/socket_private.h"
@@ -290,6 +291,14 @@ oskit_error_t netlink_deliver(struct netlink_socket *ns, const void *bytes, oski
     }
     readiness_tell(&ns->socket.readiness, READY_READ);
     return OSKIT_SUCCESS;
+}
+
+oskit_error_t netlink_tell(sluice_socket_t *socket, const void *bytes, oskit_u32_t size)
+{
+    struct netlink_socket *ns = netlink_socket_of(socket_of(socket));
+    const struct netlink_info info = {.port = 0};
+
+    return netlink_deliver(ns, bytes, size, &info, SOCKET_OPTION(&ns->socket, receive_buffer));
 }
 
 /* The next member of GROUP after AFTER (given back), with a reference: so that waiters are told

@@ -7,6 +7,7 @@
 #include "kernel/mem/pages.h"
 #include "kernel/proc/settings.h"
 #include "kernel/random.h"
+#include "kernel/sys/mqueue.h"
 #include "kernel/sys/uts.h"
 
 /* ---- Names ---- */
@@ -167,6 +168,12 @@ LIMIT(inotify_events, notify_limits.events)
 LIMIT(inotify_instances, notify_limits.instances)
 LIMIT(inotify_watches, notify_limits.watches)
 
+LIMIT(queues_max, queue_limits.queues)
+LIMIT_WITHIN(queue_messages, queue_limits.messages, 1, 65536)
+LIMIT_WITHIN(queue_size, queue_limits.size, 128, 16777216)
+LIMIT_WITHIN(queue_default_messages, queue_limits.default_messages, 1, 65536)
+LIMIT_WITHIN(queue_default_size, queue_limits.default_size, 128, 16777216)
+
 LIMIT(dirty_ratio, pagecache_limits.ratio)
 LIMIT(dirty_background, pagecache_limits.background_ratio)
 LIMIT(dirty_expire, pagecache_limits.expire_centiseconds)
@@ -227,9 +234,19 @@ static const struct synth_node inotify_nodes[] = {
     STORE_NODE("max_user_instances", inotify_instances_show, inotify_instances_store),
     STORE_NODE("max_user_watches", inotify_watches_show, inotify_watches_store), END_NODE};
 
-static const struct synth_node fs_nodes[] = {
-    FILE_NODE("file-max", file_max_show), DIR_NODE("inotify", inotify_nodes),
-    FILE_NODE("nr_open", nr_open_show), FILE_NODE("pipe-max-size", pipe_max_size_show), END_NODE};
+static const struct synth_node mqueue_nodes[] = {LIMIT_NODE("msg_default", queue_default_messages),
+                                                 LIMIT_NODE("msg_max", queue_messages),
+                                                 LIMIT_NODE("msgsize_default", queue_default_size),
+                                                 LIMIT_NODE("msgsize_max", queue_size),
+                                                 LIMIT_NODE("queues_max", queues_max),
+                                                 END_NODE};
+
+static const struct synth_node fs_nodes[] = {FILE_NODE("file-max", file_max_show),
+                                             DIR_NODE("inotify", inotify_nodes),
+                                             DIR_NODE("mqueue", mqueue_nodes),
+                                             FILE_NODE("nr_open", nr_open_show),
+                                             FILE_NODE("pipe-max-size", pipe_max_size_show),
+                                             END_NODE};
 
 static const struct synth_node vm_nodes[] = {
     STORE_NODE("dirty_background_ratio", dirty_background_show, dirty_background_store),

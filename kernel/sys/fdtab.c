@@ -11,6 +11,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/locks.h"
+#include "kernel/sys/mqueue.h"
 #include "kernel/task/process.h"
 
 #define FDTAB_FIRST 64u /* descriptors of a new table; grows by doubling */
@@ -128,14 +129,16 @@ uint32_t fdtab_capacity(struct fdtab *table)
 /* A descriptor of FILE is gone from TABLE. */
 static void descriptor_drop(struct fdtab *table, struct openfile *file)
 {
-    if (atomic_load_explicit(&table->locks, memory_order_relaxed))
+    if (atomic_load_explicit(&table->claims, memory_order_relaxed)) {
         locks_descriptor_closed(table, file);
+        queue_descriptor_closed(table, file);
+    }
     openfile_unref(file);
 }
 
-void fdtab_note_locks(struct fdtab *table)
+void fdtab_note_claims(struct fdtab *table)
 {
-    atomic_store_explicit(&table->locks, true, memory_order_relaxed);
+    atomic_store_explicit(&table->claims, true, memory_order_relaxed);
 }
 
 void fdtab_unref(struct fdtab *table)

@@ -19,7 +19,7 @@ struct fdtab {
     struct openfile **files;
     uint64_t *used, *cloexec; /* bitmaps */
     uint32_t lowest;          /* no free descriptor below */
-    _Atomic bool locks;       /* record locks were set by its owner: closing gives them up */
+    _Atomic bool claims; /* its owner has record locks, or is told of messages: closing ends it */
 };
 
 struct fdtab *fdtab_create(void);
@@ -93,8 +93,9 @@ bool fdtab_has_room(struct fdtab *table);
 /* Puts FILE at exactly FD, closing what was there. -ABI_EBADF beyond the limit. */
 int fdtab_replace(struct fdtab *table, struct openfile *file, int fd, bool cloexec);
 int fdtab_close(struct fdtab *table, int fd);
-/* The process set record locks: from now on closing looks for them. */
-void fdtab_note_locks(struct fdtab *table);
+/* The process set record locks, or asked to be told of a queue's messages: from now on closing
+ * looks for these. */
+void fdtab_note_claims(struct fdtab *table);
 int fdtab_close_range(struct fdtab *table, uint32_t first, uint32_t last, bool only_cloexec);
 int fdtab_get_cloexec(struct fdtab *table, int fd);
 int fdtab_set_cloexec(struct fdtab *table, int fd, bool cloexec);

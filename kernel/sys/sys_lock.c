@@ -144,7 +144,7 @@ long fcntl_lock(struct openfile *file, long command, long user)
     if (own)
         file->locked = true;
     else
-        fdtab_note_locks(table);
+        fdtab_note_claims(table);
     return lock_set(&lock, wait, !own);
 }
 

@@ -11,10 +11,11 @@
 #include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 
-#define STACK_LIMIT (8ul << 20)
-#define FILES_LIMIT 1024
-#define FILES_MOST  (1ul << 20)
-#define NPROC_LIMIT 32000
+#define STACK_LIMIT       (8ul << 20)
+#define FILES_LIMIT       1024
+#define FILES_MOST        (1ul << 20)
+#define NPROC_LIMIT       32000
+#define QUEUE_BYTES_LIMIT 819200 /* of POSIX message queues, as Linux has it */
 #define PAGES_PER_SIGNAL \
     16 /* a process may keep so large a part of memory busy with queued signals */
 
@@ -30,6 +31,7 @@ static void limits_default(struct abi_rlimit limits[ABI_RLIM_NLIMITS])
     limits[ABI_RLIMIT_STACK].rlim_cur = STACK_LIMIT;
     limits[ABI_RLIMIT_CORE].rlim_cur = 0;
     limits[ABI_RLIMIT_NOFILE] = (struct abi_rlimit){FILES_LIMIT, FILES_MOST};
+    limits[ABI_RLIMIT_MSGQUEUE] = (struct abi_rlimit){QUEUE_BYTES_LIMIT, QUEUE_BYTES_LIMIT};
     limits[ABI_RLIMIT_NPROC] = (struct abi_rlimit){NPROC_LIMIT, NPROC_LIMIT};
     uint64_t signals = pages_total() / PAGES_PER_SIGNAL;
     limits[ABI_RLIMIT_SIGPENDING] = (struct abi_rlimit){signals, signals};

@@ -40,6 +40,20 @@ oskit_error_t synth_permission(struct synth_file *file, oskit_u32_t want)
     return permission_check(synth_mode(file), uid, gid, want);
 }
 
+/* 0 when it can't be told. */
+static oskit_u64_t synth_size(struct synth_file *file)
+{
+    struct synth_text text = {0};
+    oskit_u64_t size = 0;
+
+    if (!file->node->sized)
+        return 0;
+    if (OSKIT_SUCCEEDED(file->node->show(file->key, &text)) && !text.failed)
+        size = text.size;
+    synth_text_fini(&text);
+    return size;
+}
+
 /* ---- filex ---- */
 
 static oskit_error_t synth_filex_stat(sluice_filex_t *self, struct filex_stat *out)
@@ -51,6 +65,7 @@ static oskit_error_t synth_filex_stat(sluice_filex_t *self, struct filex_stat *o
     out->dev = file->fs->number.dev;
     out->mode = synth_mode(file);
     out->nlink = OSKIT_S_ISDIR(file->node->mode) ? 2 : 1;
+    out->size = synth_size(file);
     out->blksize = ENV_PAGE_SIZE;
     out->atime = out->mtime = out->ctime = file->fs->start;
     synth_owner(file, &out->uid, &out->gid);
@@ -208,6 +223,7 @@ oskit_error_t synth_stat(oskit_file_t *self, oskit_stat_t *out)
     out->nlink = (oskit_nlink_t)stat.nlink;
     out->uid = stat.uid;
     out->gid = stat.gid;
+    out->size = (oskit_off_t)stat.size;
     out->blksize = stat.blksize;
     out->atime.tv_sec = (oskit_time_t)(stat.atime / NANOSECONDS);
     out->atime.tv_nsec = (oskit_s32_t)(stat.atime % NANOSECONDS);

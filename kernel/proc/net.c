@@ -272,19 +272,23 @@ static oskit_error_t show_pnp(oskit_u64_t key, struct synth_text *text)
         .name = (node_name), .mode = OSKIT_S_IFREG | 0444, .show = (node_show) \
     }
 
-const struct synth_node proc_net_nodes[] = {FILE_NODE("arp", show_arp),
-                                            FILE_NODE("dev", show_dev),
-                                            FILE_NODE("if_inet6", show_if_inet6),
-                                            FILE_NODE("ipv6_route", show_ipv6_route),
-                                            FILE_NODE("pnp", show_pnp),
-                                            FILE_NODE("raw", proc_show_net_raw),
-                                            FILE_NODE("raw6", proc_show_net_raw6),
-                                            FILE_NODE("route", show_route),
-                                            FILE_NODE("snmp", show_snmp),
-                                            FILE_NODE("sockstat", proc_show_net_sockstat),
-                                            FILE_NODE("tcp", proc_show_net_tcp),
-                                            FILE_NODE("tcp6", proc_show_net_tcp6),
-                                            FILE_NODE("udp", proc_show_net_udp),
-                                            FILE_NODE("udp6", proc_show_net_udp6),
-                                            FILE_NODE("unix", proc_show_net_unix),
-                                            {.name = NULL}};
+const struct synth_node proc_net_nodes[] = {
+    FILE_NODE("arp", show_arp),
+    FILE_NODE("dev", show_dev),
+    FILE_NODE("if_inet6", show_if_inet6),
+    FILE_NODE("ipv6_route", show_ipv6_route),
+    {.name = "pnp", /* some read their name servers by the size */
+     .mode = OSKIT_S_IFREG | 0444,
+     .show = show_pnp,
+     .sized = true},
+    FILE_NODE("raw", proc_show_net_raw),
+    FILE_NODE("raw6", proc_show_net_raw6),
+    FILE_NODE("route", show_route),
+    FILE_NODE("snmp", show_snmp),
+    FILE_NODE("sockstat", proc_show_net_sockstat),
+    FILE_NODE("tcp", proc_show_net_tcp),
+    FILE_NODE("tcp6", proc_show_net_tcp6),
+    FILE_NODE("udp", proc_show_net_udp),
+    FILE_NODE("udp6", proc_show_net_udp6),
+    FILE_NODE("unix", proc_show_net_unix),
+    {.name = NULL}};

@@ -116,7 +116,7 @@ static const struct synth_node process = {
     .mode = OSKIT_S_IFDIR | 0555, .children = process_nodes, .owner = owner_process};
 static const struct synth_node top_nodes[] = {
     {.name = "version", .mode = OSKIT_S_IFREG | 0444, .show = show_version},
-    {.name = "large", .mode = OSKIT_S_IFREG | 0444, .show = show_large},
+    {.name = "large", .mode = OSKIT_S_IFREG | 0444, .show = show_large, .sized = true},
     {.name = "setting", .mode = OSKIT_S_IFREG | 0644, .show = show_version, .store = store_setting},
     {.name = "self", .mode = OSKIT_S_IFLNK | 0777, .show = show_self},
     {.name = NULL},
@@ -359,6 +359,33 @@ static void test_permission(void **state)
     fixture_close(&f);
 }
 
+static oskit_u64_t size_of(struct fixture *f, const char *path)
+{
+    struct location loc;
+    struct filex_stat stat;
+    oskit_stat_t seen;
+
+    assert_int_equal(namespace_lookup(&f->walk, path, 0, &loc), OSKIT_SUCCESS);
+    sluice_filex_t *filex = location_filex(&loc);
+    assert_int_equal(filex->ops->stat(filex, &stat), OSKIT_SUCCESS);
+    assert_int_equal(oskit_file_stat(location_file(&loc), &seen), OSKIT_SUCCESS);
+    assert_int_equal(seen.size, stat.size);
+    location_release(&loc);
+    return stat.size;
+}
+
+/* Nothing but where it is asked for, and then what a reader gets. */
+static void test_size(void **state)
+{
+    (void)state;
+    struct fixture f;
+
+    assert_int_equal(fixture_open(&f), OSKIT_SUCCESS);
+    assert_int_equal(size_of(&f, "/version"), 0);
+    assert_int_equal(size_of(&f, "/large"), 30000);
+    fixture_close(&f);
+}
+
 /* A link that leads to the place itself, whatever its text says; also through a mount. */
 static void test_magic_link(void **state)
 {
@@ -507,9 +534,10 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_text),       HARNESS_TEST(test_large),     HARNESS_TEST(test_setting),
-        HARNESS_TEST(test_readdir),    HARNESS_TEST(test_processes), HARNESS_TEST(test_permission),
-        HARNESS_TEST(test_magic_link), HARNESS_TEST(test_printf),    HARNESS_TEST(test_failures),
+        HARNESS_TEST(test_text),     HARNESS_TEST(test_large),      HARNESS_TEST(test_setting),
+        HARNESS_TEST(test_readdir),  HARNESS_TEST(test_processes),  HARNESS_TEST(test_permission),
+        HARNESS_TEST(test_size),     HARNESS_TEST(test_magic_link), HARNESS_TEST(test_printf),
+        HARNESS_TEST(test_failures),
     };
     return cmocka_run_group_tests_name("synthfs", tests, NULL, NULL);
 }

@@ -31,9 +31,10 @@ def whole(count):
 
 
 def test_the_kernel_gets_its_address_by_dhcp():
-    text = run("ifconfig eth0; route -n; cat /etc/resolv.conf; ping -c 3 -W 5 10.0.2.2", "--net", "user")
+    text = run("ifconfig eth0; route -n; cat /etc/resolv.conf; stat -L -c 'size %s' /etc/resolv.conf; "
+               "ping -c 3 -W 5 10.0.2.2", "--net", "user")
     holds(text, r"inet addr:10\.0\.2\.15 .*Mask:255\.255\.255\.0", r"^0\.0\.0\.0 +10\.0\.2\.2 ", r"nameserver 10\.0\.2\.3",
-          r"3 packets received, 0% packet loss")
+          r"^size 33$", r"3 packets received, 0% packet loss")
 
 
 def test_the_address_may_be_given():

@@ -14,6 +14,7 @@
 #include <oskit/fs/filesystem.h>
 #include <sluice/namespace.h>
 #include <oskit/types.h>
+#include <stdbool.h>
 
 /*
  * A growing text. Memory for it is taken without sleeping, so show, each and find may write to it
@@ -31,6 +32,9 @@ struct synth_node {
     /* Regular file: writes the contents. KEY is that of the dynamic directory around it (a pid), or
      * 0. Error codes go to the reader (OSKIT_ESRCH ...). */
     oskit_error_t (*show)(oskit_u64_t key, struct synth_text *text);
+    /* Regular file: stat tells the contents' size, for readers that read as much as it says and no
+     * more. Without it the size is 0, as in Linux's /proc. */
+    bool sized;
     /* Regular file: whether the caller may open it, beyond its permissions; NULL: yes. */
     oskit_error_t (*permit)(oskit_u64_t key);
     /* Regular file: a write from a program, of at most 65536 bytes, NUL-terminated; NULL refuses

@@ -110,6 +110,52 @@ static void open_pair(sluice_socket_t *pair[2])
     sluice_socket_release(listener);
 }
 
+/* SO_TIMESTAMP's control data with the next LENGTH bytes, as microseconds; 0: none came. */
+static int64_t time_received(sluice_socket_t *s, long length, int flags)
+{
+    uint8_t bytes[100];
+    char room[100];
+    struct socket_control control = {.bytes = bytes, .room = sizeof bytes};
+    struct socket_message message = {.flags = SOCKET_MSG_DONTWAIT | flags, .control = &control};
+    uint32_t head[4];
+    int64_t time[2];
+
+    assert_int_equal(receive_full(s, room, (size_t)length, &message), length);
+    if (control.length == 0)
+        return 0;
+    assert_int_equal(control.length, sizeof head + sizeof time);
+    memcpy(head, bytes, sizeof head);
+    memcpy(time, bytes + sizeof head, sizeof time);
+    assert_int_equal(head[0], sizeof head + sizeof time);
+    assert_int_equal(head[2], 1);
+    assert_int_equal(head[3], SOCKET_SO_TIMESTAMP);
+    return time[0] * 1000000 + time[1];
+}
+
+/* The memory for the times comes with the first arrival, under the core lock, where nobody may
+ * wait for it. */
+static void test_times(void **state)
+{
+    sluice_socket_t *pair[2];
+    int64_t first, second, now = env_time_real() / 1000;
+
+    (void)state;
+    open_pair(pair);
+    assert_int_equal(option_to(pair[1], SOCKET_SO_TIMESTAMP, 1), 0);
+    assert_int_equal(send_bytes(pair[0], "abc", 3), 3);
+    assert_int_equal(send_bytes(pair[0], "def", 3), 3);
+    first = time_received(pair[1], 2, SOCKET_MSG_PEEK);
+    assert_in_range(first, now, env_time_real() / 1000);
+    assert_int_equal(time_received(pair[1], 2, 0), first);
+    second = time_received(pair[1], 4, 0); /* the last byte's */
+    assert_in_range(second, first, env_time_real() / 1000);
+    for (int i = 0; i < 200; i++) /* more arrivals than are kept apart */
+        assert_int_equal(send_bytes(pair[0], "g", 1), 1);
+    for (int i = 0; i < 200; i++)
+        assert_in_range(time_received(pair[1], 1, 0), second, env_time_real() / 1000);
+    close_pair(pair);
+}
+
 static void test_stream(void **state)
 {
     sluice_socket_t *pair[2];
@@ -421,6 +467,7 @@ static void test_no_memory(void **state)
             client->ops->connect(client, &name);
             if (client->ops->connect(client, &name) == 0 &&
                 listener->ops->accept(listener, NULL, &server) == 0) {
+                option_to(server, SOCKET_SO_TIMESTAMP, 1); /* else there are no times */
                 send_bytes(client, bytes, sizeof bytes);
                 send_bytes(client, bytes, 1);
                 receive_bytes(server, bytes, sizeof bytes);
@@ -446,6 +493,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo),
         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_times),
         cmocka_unit_test(test_small_segments),
         cmocka_unit_test(test_nothing_read),
         cmocka_unit_test(test_segments),

@@ -15,8 +15,8 @@
 
 long sys_clone(long flags, long stack, long parent_tid, long child_tid, long tls)
 {
-    struct clone_request request = {.flags = (uint64_t)flags & ~0xfful,
-                                    .exit_signal = (int)(flags & 0xff),
+    struct clone_request request = {.flags = (uint32_t)flags & ~ABI_CSIGNAL,
+                                    .exit_signal = (int)(flags & ABI_CSIGNAL),
                                     .stack = (uint64_t)stack,
                                     .parent_tid = (uint64_t)parent_tid,
                                     .child_tid = (uint64_t)child_tid,
@@ -56,14 +56,27 @@ static long clone_args_get(struct abi_clone_args *out, long user, long size)
     return 0;
 }
 
+/* clone3 refuses what clone passes over. Numbers of the caller's choice are not to be had. */
+static bool clone_args_valid(const struct abi_clone_args *args)
+{
+    const uint64_t known = (UINT32_MAX & ~(ABI_CSIGNAL | ABI_CLONE_DETACHED)) |
+                           ABI_CLONE_CLEAR_SIGHAND | ABI_CLONE_INTO_CGROUP;
+    if (args->set_tid || args->set_tid_size || args->flags & ~known || args->exit_signal > ABI_NSIG)
+        return false;
+    if (args->flags & (ABI_CLONE_THREAD | ABI_CLONE_PARENT) && args->exit_signal)
+        return false;
+    if (!args->stack || !args->stack_size)
+        return !args->stack && !args->stack_size;
+    return args->stack <= USER_END && args->stack_size <= USER_END - args->stack;
+}
+
 long sys_clone3(long user, long size)
 {
     struct abi_clone_args args;
     long error = clone_args_get(&args, user, size);
     if (error)
         return error;
-    if (args.set_tid || args.set_tid_size || args.flags & 0xff || args.exit_signal > ABI_NSIG ||
-        (args.stack && !args.stack_size))
+    if (!clone_args_valid(&args))
         return -ABI_EINVAL;
     struct clone_request request = {.flags = args.flags,
                                     .exit_signal = (int)args.exit_signal,

@@ -366,11 +366,7 @@ static void exec_reset_signals(struct process *process, struct signal_actions *f
 {
     struct thread *self = current_thread();
     struct signal_actions *old = process->actions;
-    spin_lock(&old->lock);
-    for (int i = 0; i < ABI_NSIG; i++)
-        if (old->action[i].handler == ABI_SIG_IGN)
-            fresh->action[i].handler = ABI_SIG_IGN;
-    spin_unlock(&old->lock);
+    signal_actions_keep_ignored(fresh, old);
     /* Children that end look at them under tree_lock, senders under signal_lock. */
     spin_lock(&tree_lock);
     spin_lock(&process->signal_lock);

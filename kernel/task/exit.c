@@ -120,7 +120,9 @@ static bool process_announce(struct process *zombie)
     int code, status;
     bool ignored = zombie->exit_signal == ABI_SIGCHLD && parent_ignores(parent);
     wait_status_decode(zombie->wait_status, &code, &status);
-    if (zombie->exit_signal && atomic_load(&parent->state) == PROCESS_LIVE) {
+    /* clone takes numbers that are no signal's, too: then nothing is sent. */
+    bool tells = zombie->exit_signal > 0 && zombie->exit_signal <= ABI_NSIG;
+    if (tells && atomic_load(&parent->state) == PROCESS_LIVE) {
         struct abi_siginfo info;
         child_info(&info, zombie->exit_signal, zombie, code, status);
         signal_send_process(parent, &info);

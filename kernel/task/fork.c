@@ -117,6 +117,14 @@ static void process_discard(struct process *process)
     process_unref(process);
 }
 
+static struct signal_actions *clone_clear_actions(struct process *parent)
+{
+    struct signal_actions *actions = signal_actions_create();
+    if (actions)
+        signal_actions_keep_ignored(actions, parent->actions);
+    return actions;
+}
+
 static bool clone_parts(struct process *child, struct process *parent, uint64_t flags)
 {
     if (flags & ABI_CLONE_VM)
@@ -134,7 +142,7 @@ static bool clone_parts(struct process *child, struct process *parent, uint64_t 
     if (flags & ABI_CLONE_SIGHAND)
         atomic_fetch_add(&(child->actions = parent->actions)->references, 1);
     else if (flags & ABI_CLONE_CLEAR_SIGHAND)
-        child->actions = signal_actions_create();
+        child->actions = clone_clear_actions(parent);
     else
         child->actions = signal_actions_copy(parent->actions);
     return child->space && child->fds && child->fs && child->actions;
@@ -210,8 +218,6 @@ static long clone_check(const struct clone_request *request)
     if ((flags & ABI_CLONE_SIGHAND && !(flags & ABI_CLONE_VM)) ||
         (flags & ABI_CLONE_THREAD && !(flags & ABI_CLONE_SIGHAND)) ||
         (flags & ABI_CLONE_SIGHAND && flags & ABI_CLONE_CLEAR_SIGHAND))
-        return -ABI_EINVAL;
-    if (request->exit_signal < 0 || request->exit_signal > ABI_NSIG)
         return -ABI_EINVAL;
     /* Init's children would outlive what reaps them. */
     if (flags & ABI_CLONE_PARENT && current_process()->pid == 1)

@@ -38,6 +38,8 @@ long process_end_other_threads(void);
 /* After the process got its last thread's exit or exec replaced them. */
 struct signal_actions *signal_actions_create(void);
 struct signal_actions *signal_actions_copy(struct signal_actions *from);
+/* What FROM ignores FRESH, just created, ignores too; without FROM's masks and flags. */
+void signal_actions_keep_ignored(struct signal_actions *fresh, struct signal_actions *from);
 void signal_actions_unref(struct signal_actions *actions);
 /* Drops what is queued. */
 void signal_queue_clear(struct signal_queue *queue);

@@ -91,7 +91,7 @@ struct process {
     bool has_execed;              /* setpgid by the parent is refused then */
     uint32_t wait_status;         /* of a zombie, as wait4 reports it */
     int parent_death_signal;      /* PR_SET_PDEATHSIG; 0: none */
-    int exit_signal;              /* told to the parent; SIGCHLD for fork */
+    int exit_signal;              /* told to the parent if it is one; SIGCHLD for fork */
 
     /* Shared parts; replaced only by exec or by the last thread. */
     struct space *space;

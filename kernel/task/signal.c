@@ -46,6 +46,15 @@ struct signal_actions *signal_actions_copy(struct signal_actions *from)
     return actions;
 }
 
+void signal_actions_keep_ignored(struct signal_actions *fresh, struct signal_actions *from)
+{
+    spin_lock(&from->lock);
+    for (int i = 0; i < ABI_NSIG; i++)
+        if (from->action[i].handler == ABI_SIG_IGN)
+            fresh->action[i].handler = ABI_SIG_IGN;
+    spin_unlock(&from->lock);
+}
+
 void signal_actions_unref(struct signal_actions *actions)
 {
     if (actions && atomic_fetch_sub(&actions->references, 1) == 1)

@@ -26,10 +26,13 @@ static void on_signal(int number)
 static void child_end(void)
 {
     bool handled = signal(SIGUSR1, SIG_IGN) == on_signal;
+    struct sigaction ignored;
 
     umask(0777);
     close(100);
-    _exit(child_number == getpid() ? 20 + handled : 10 + handled);
+    sigaction(SIGUSR2, NULL, &ignored);
+    _exit(handled + (ignored.sa_handler == SIG_IGN ? 2 : 0) +
+          (ignored.sa_flags & SA_RESTART ? 4 : 0) + (child_number == getpid() ? 20 : 10));
 }
 
 static void show_child(const char *what, long child)
@@ -91,6 +94,12 @@ static void fields(void)
     struct arguments args = {.exit_signal = SIGCHLD, .stack = PAGE};
 
     raw("a stack without a size", &args, SIZE);
+    args = (struct arguments){.exit_signal = SIGCHLD, .stack_size = PAGE};
+    raw("a size without a stack", &args, SIZE);
+    args = (struct arguments){.exit_signal = SIGCHLD, .stack = PAGE, .stack_size = (uint64_t)-PAGE};
+    raw("a stack round the end", &args, SIZE);
+    args = (struct arguments){.exit_signal = SIGCHLD, .stack = 1ull << 63, .stack_size = PAGE};
+    raw("a stack that is the kernel's", &args, SIZE);
     args = (struct arguments){.exit_signal = SIGCHLD, .set_tid_size = 1};
     raw("numbers without an address", &args, 80);
     args = (struct arguments){.exit_signal = SIGCHLD, .set_tid = 1};
@@ -134,12 +143,49 @@ static void contradictions(void)
     clone3("mounts and directory", CLONE_NEWNS | CLONE_FS, SIGCHLD);
     clone3("users and directory", CLONE_NEWUSER | CLONE_FS, SIGCHLD);
     clone3("signal in the flags", SIGCHLD, 0);
+    clone3("detached", CLONE_DETACHED, SIGCHLD);
+    clone3("a sibling with a signal", CLONE_PARENT, SIGCHLD);
+    clone3("a thread with a signal", CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, SIGCHLD);
+}
+
+static void unknown(void)
+{
+    char what[64];
+
+    for (int bit = 40; bit < 64; bit++) {
+        snprintf(what, sizeof(what), "flag %d", bit);
+        clone3(what, 1ull << bit, SIGCHLD);
+    }
+}
+
+/* clone itself passes over what it doesn't know, signals among it. */
+static void plain(const char *what, uint64_t flags)
+{
+    fflush(stdout);
+    long child = syscall(SYS_clone, flags, NULL, NULL, NULL, 0);
+    if (child == 0)
+        child_end();
+    show_child(what, child);
+}
+
+static void plain_clones(void)
+{
+    child_number = 0;
+    plain("clone", SIGCHLD);
+    plain("clone, no signal", 0);
+    plain("clone, signal 64", 64);
+    plain("clone, signal 65", 65);
+    plain("clone, signal 255", 255);
+    plain("clone, fresh actions", CLONE_CLEAR_SIGHAND | SIGCHLD);
+    plain("clone, the last flag", 1ull << 63 | SIGCHLD);
+    plain("clone, detached", CLONE_DETACHED | SIGCHLD);
 }
 
 int main(void)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGUSR1, on_signal);
+    sigaction(SIGUSR2, &(struct sigaction){.sa_handler = SIG_IGN, .sa_flags = SA_RESTART}, NULL);
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL); /* exit signals are no matter */
@@ -148,5 +194,7 @@ int main(void)
     exit_signals();
     shared();
     contradictions();
+    unknown();
+    plain_clones();
     return 0;
 }

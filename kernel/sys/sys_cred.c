@@ -146,13 +146,14 @@ long sys_setregid(long rgid, long egid)
     return change_gids((uint32_t)rgid, (uint32_t)egid, saved ? effective : KEEP);
 }
 
-/* The value is the id before, whether or not it changed. */
+/* The value is the id before, whether or not it changed; -1 only asks. */
 long sys_setfsuid(long uid)
 {
     const struct cred *old = cred_current();
     uint32_t before = old->fsuid;
     struct cred *cred = NULL;
-    if (old->euid == 0 || uid_mine(old, (uint32_t)uid) || (uint32_t)uid == old->fsuid)
+    if ((uint32_t)uid != KEEP &&
+        (old->euid == 0 || uid_mine(old, (uint32_t)uid) || (uint32_t)uid == old->fsuid))
         cred = cred_copy(old, old->group_count);
     if (cred) {
         cred->fsuid = (uint32_t)uid;
@@ -166,7 +167,8 @@ long sys_setfsgid(long gid)
     const struct cred *old = cred_current();
     uint32_t before = old->fsgid;
     struct cred *cred = NULL;
-    if (old->euid == 0 || gid_mine(old, (uint32_t)gid) || (uint32_t)gid == old->fsgid)
+    if ((uint32_t)gid != KEEP &&
+        (old->euid == 0 || gid_mine(old, (uint32_t)gid) || (uint32_t)gid == old->fsgid))
         cred = cred_copy(old, old->group_count);
     if (cred) {
         cred->fsgid = (uint32_t)gid;

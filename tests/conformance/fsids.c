@@ -46,12 +46,22 @@ static void files(void)
     SHOW(syscall(SYS_faccessat2, AT_FDCWD, "user", R_OK, AT_EACCESS));
 }
 
+/* -1 is no id: it asks for the present one. */
+static void only_asked(void)
+{
+    puts("== asked");
+    SHOW(syscall(SYS_setfsuid, -1));
+    SHOW(syscall(SYS_setfsgid, -1));
+    show_ids();
+}
+
 static void from_root(void)
 {
     puts("== root as the user");
     SHOW(syscall(SYS_setfsgid, USER));
     SHOW(syscall(SYS_setfsuid, USER));
     show_ids();
+    only_asked();
     files();
     SHOW(syscall(SYS_setfsuid, OTHER));
     SHOW(syscall(SYS_setfsgid, OTHER));
@@ -102,6 +112,7 @@ static void from_user(void)
         show_ids();
         SHOW(syscall(SYS_setfsuid, USER));
         show_ids();
+        only_asked();
         fflush(stdout);
         _exit(0);
     }
@@ -126,6 +137,7 @@ int main(void)
     put_owned("none", 0, 0, 0);
     SHOW(setgroups(0, NULL));
     from_root();
+    only_asked();
     followed();
     from_user();
     leave_place();

@@ -38,7 +38,9 @@ oskit_error_t attributes_check(const struct file_owner *owner, oskit_u32_t mask,
         return OSKIT_S_ISDIR(owner->mode) ? OSKIT_EISDIR : OSKIT_E_INVALIDARG;
     if ((mask & FILEX_SIZE) && a->size > INT64_MAX)
         return OSKIT_EFBIG;
-    if ((mask & (FILEX_MODE | FILEX_ATIME | FILEX_MTIME)) && !mine)
+    /* Who may write the file may touch it, but not choose which of its times that changes. */
+    bool chosen = mask & (FILEX_ATIME | FILEX_MTIME) || (mask & now && (mask & now) != now);
+    if ((mask & FILEX_MODE || chosen) && !mine)
         return OSKIT_EPERM;
     oskit_error_t err = chown_check(owner, mask, a, who);
     if (OSKIT_FAILED(err))

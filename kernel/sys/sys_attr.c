@@ -11,10 +11,15 @@
 
 /* ---- One change, by path or descriptor ---- */
 
+/* In place of a mask of times that are none: the file is looked for first. */
+#define TIMES_NONE UINT32_MAX
+
 static long setattr_location(const struct location *location, uint32_t mask,
                              const struct filex_attributes *attributes)
 {
     sluice_filex_t *filex = location_filex(location);
+    if (mask == TIMES_NONE)
+        return -ABI_EINVAL;
     if (location_mount_flags(location) & MOUNT_RDONLY)
         return -ABI_EROFS;
     long error =
@@ -47,7 +52,7 @@ static long setattr_object(struct openfile *file, uint32_t mask,
                        (mask & FILEX_GID ? OSKIT_STAT_GID : 0) |
                        (mask & (FILEX_ATIME | FILEX_ATIME_NOW) ? OSKIT_STAT_ATIME : 0) |
                        (mask & (FILEX_MTIME | FILEX_MTIME_NOW) ? OSKIT_STAT_MTIME : 0);
-    if (mask & FILEX_SIZE)
+    if (mask & FILEX_SIZE) /* or TIMES_NONE */
         return -ABI_EINVAL;
     return file->posixio ? errno_from_oskit(oskit_posixio_setstat(file->posixio, seed, &stat))
                          : -ABI_EOPNOTSUPP;
@@ -156,14 +161,18 @@ static bool time_part(const struct abi_timespec *spec, uint32_t set, uint32_t no
            !__builtin_add_overflow(*ns, spec->tv_nsec, ns);
 }
 
+/* Which file it is comes first, then whether the times are any. */
 static long set_times(long dirfd, long path, long flags, const struct abi_timespec times[2])
 {
     struct filex_attributes attributes = {0};
     uint32_t mask = 0;
+    bool own = !path && (int)dirfd != ABI_AT_FDCWD;
+    if (flags & ~(own ? 0l : ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
+        return -ABI_EINVAL;
     if (!time_part(&times[0], FILEX_ATIME, FILEX_ATIME_NOW, &mask, &attributes.atime) ||
         !time_part(&times[1], FILEX_MTIME, FILEX_MTIME_NOW, &mask, &attributes.mtime))
-        return -ABI_EINVAL;
-    if (!path)
+        mask = TIMES_NONE;
+    if (own)
         return setattr_fd(fd_get((int)dirfd), mask, &attributes);
     return setattr_path(dirfd, path, flags, mask, &attributes);
 }
@@ -173,10 +182,11 @@ static const struct abi_timespec times_now[2] = {{0, ABI_UTIME_NOW}, {0, ABI_UTI
 long sys_utimensat(long dirfd, long path, long user, long flags)
 {
     struct abi_timespec times[2] = {times_now[0], times_now[1]};
-    if (flags & ~(ABI_AT_SYMLINK_NOFOLLOW | ABI_AT_EMPTY_PATH))
-        return -ABI_EINVAL;
     if (user && get_user(times, user, sizeof times))
         return -ABI_EFAULT;
+    /* Nothing to do: then nothing is looked at either. */
+    if (times[0].tv_nsec == ABI_UTIME_OMIT && times[1].tv_nsec == ABI_UTIME_OMIT)
+        return 0;
     return set_times(dirfd, path, flags, times);
 }
 
@@ -201,7 +211,7 @@ long sys_futimesat(long dirfd, long path, long user)
 
 long sys_utimes(long path, long user)
 {
-    return path ? set_timevals(ABI_AT_FDCWD, path, user) : -ABI_EFAULT;
+    return set_timevals(ABI_AT_FDCWD, path, user);
 }
 
 long sys_utime(long path, long user)

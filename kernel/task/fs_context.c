@@ -103,7 +103,7 @@ int walk_begin(struct walk_context *context, int dirfd, const char *path)
     const struct location *start = relative ? &fs->cwd : &fs->root;
     context->root.name = context->base.name = NULL;
     if (relative && dirfd != ABI_AT_FDCWD) {
-        int error = walk_base(context, dirfd);
+        int error = path[0] ? walk_base(context, dirfd) : -ABI_ENOENT;
         if (error)
             return error;
         start = &context->base;

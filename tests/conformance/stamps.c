@@ -103,11 +103,61 @@ static void special(void)
                    AT_SYMLINK_NOFOLLOW));
 }
 
+/* Which of several faults is told. */
+static void orders(void)
+{
+    static const struct timespec none[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+    static const struct timespec bad[2] = {{0, -1}, {0, 0}}, good[2] = {{1, 1}, {2, 2}};
+    static const struct timeval odd[2] = {{1, -1}, {1, 0}}, even[2] = {{1, 1}, {1, 0}};
+    int file = open("file", O_RDONLY), path = open("file", O_PATH);
+
+    puts("== orders");
+    SHOW(syscall(SYS_utimensat, -1, "nowhere", none, 1));
+    SHOW(syscall(SYS_utimensat, -1, NULL, none, 0));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, NULL, none, 0));
+    SHOW(syscall(SYS_utimensat, -1, NULL, 1, 1));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, "nowhere", bad, 0));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, "nowhere", bad, 1));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, "file", bad, 0));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, NULL, good, 0));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, NULL, NULL, 0));
+    SHOW(syscall(SYS_utimensat, AT_FDCWD, NULL, good, 1));
+    SHOW(syscall(SYS_utimensat, -1, NULL, bad, 0));
+    SHOW(syscall(SYS_utimensat, -1, NULL, NULL, 0));
+    SHOW(syscall(SYS_utimensat, -1, NULL, good, AT_SYMLINK_NOFOLLOW));
+    SHOW(syscall(SYS_utimensat, file, NULL, good, AT_SYMLINK_NOFOLLOW));
+    SHOW(syscall(SYS_utimensat, file, NULL, good, AT_EMPTY_PATH));
+    SHOW(syscall(SYS_utimensat, file, NULL, bad, 0));
+    SHOW(syscall(SYS_utimensat, path, NULL, good, 0));
+    SHOW(syscall(SYS_utimensat, file, "", good, 0));
+    SHOW(syscall(SYS_utimensat, -1, "", good, AT_EMPTY_PATH));
+    SHOW(syscall(SYS_utimensat, file, NULL, NULL, 0));
+    SHOW(syscall(SYS_futimesat, AT_FDCWD, NULL, NULL));
+    SHOW(syscall(SYS_futimesat, AT_FDCWD, NULL, even));
+    SHOW(syscall(SYS_futimesat, AT_FDCWD, NULL, odd));
+    SHOW(syscall(SYS_futimesat, -1, NULL, odd));
+    SHOW(syscall(SYS_futimesat, -1, NULL, 1));
+    SHOW(syscall(SYS_futimesat, -1, NULL, NULL));
+    SHOW(syscall(SYS_futimesat, -1, "nowhere", even));
+    SHOW(syscall(SYS_futimesat, file, NULL, NULL));
+    SHOW(syscall(SYS_futimesat, file, "", even));
+    SHOW(syscall(SYS_utimes, NULL, odd));
+    SHOW(syscall(SYS_utimes, NULL, even));
+    SHOW(syscall(SYS_utimes, "nowhere", odd));
+    SHOW(syscall(SYS_utime, NULL, 1));
+    SHOW(syscall(SYS_utime, NULL, NULL));
+    close(file);
+    close(path);
+}
+
 /* The owner may set any time; who may write only the clock's. */
 static void as_user(uid_t owner, mode_t mode)
 {
     static const struct timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
     static const struct timespec none[2] = {{0, UTIME_OMIT}, {0, UTIME_OMIT}};
+    static const struct timespec one[2] = {{0, UTIME_NOW}, {0, UTIME_OMIT}};
+    static const struct timespec other[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
+    static const struct timespec both[2] = {{0, UTIME_NOW}, {9, 9}};
     static const struct timespec set[2] = {{9, 9}, {9, 9}};
     static const struct timeval old[2] = {{100, 5}, {200, 9}};
     int status;
@@ -123,6 +173,9 @@ static void as_user(uid_t owner, mode_t mode)
         SHOW(utimensat(AT_FDCWD, "file", now, 0));
         SHOW(utimensat(AT_FDCWD, "file", NULL, 0));
         SHOW(utimensat(AT_FDCWD, "file", none, 0));
+        SHOW(utimensat(AT_FDCWD, "file", one, 0));
+        SHOW(utimensat(AT_FDCWD, "file", other, 0));
+        SHOW(utimensat(AT_FDCWD, "file", both, 0));
         SHOW(utimensat(AT_FDCWD, "file", set, 0));
         SHOW(syscall(SYS_utimes, "file", NULL));
         SHOW(syscall(SYS_utimes, "file", old));
@@ -175,6 +228,7 @@ int main(void)
         utimes_of(names[n]);
     by_descriptor();
     special();
+    orders();
     as_user(USER, 0);
     as_user(0, 0666);
     as_user(0, 0644);

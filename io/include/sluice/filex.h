@@ -35,13 +35,15 @@ struct filex_stat {
 };
 
 /* Bits of setattr's mask: which members count. */
-#define FILEX_MODE      0x01u /* permission bits only */
-#define FILEX_UID       0x02u
-#define FILEX_GID       0x04u
-#define FILEX_SIZE      0x08u /* regular files; growth reads as zeros */
-#define FILEX_ATIME     0x10u
-#define FILEX_MTIME     0x20u
-#define FILEX_ATIME_NOW 0x40u /* the present time; permitted to whoever may write the file */
+#define FILEX_MODE  0x01u /* permission bits only */
+#define FILEX_UID   0x02u
+#define FILEX_GID   0x04u
+#define FILEX_SIZE  0x08u /* regular files; growth reads as zeros */
+#define FILEX_ATIME 0x10u
+#define FILEX_MTIME 0x20u
+/* The present time; both together are permitted to whoever may write the file, one alone to its
+ * owner. */
+#define FILEX_ATIME_NOW 0x40u
 #define FILEX_MTIME_NOW 0x80u
 /* The caller has a descriptor open for writing: SIZE needs no write permission (ftruncate). */
 #define FILEX_OPEN 0x100u

@@ -57,6 +57,7 @@ struct name {
     _Atomic bool recent;            /* used since the table last looked */
     _Atomic bool deleted;           /* its file was unlinked, or something renamed over it */
     bool anonymous;                 /* in no directory: its text is its path; immutable */
+    bool unlinkable;                /* its file may get no name of a directory; immutable */
     struct name_table *table;
     oskit_file_t *file; /* NULL: no such file */
     oskit_dir_t *dir;   /* of a directory */

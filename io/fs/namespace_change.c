@@ -227,6 +227,8 @@ static oskit_error_t change_link(struct change *change, const struct location *f
     err = change_may_make(change, old, false);
     if (OSKIT_SUCCEEDED(err) && file->mount != change->walker.at.mount)
         err = OSKIT_EXDEV;
+    if (OSKIT_SUCCEEDED(err) && file->name->unlinkable)
+        err = OSKIT_ENOENT;
     if (OSKIT_SUCCEEDED(err))
         err = oskit_dir_link(change->parent->dir, change->text, file->name->file);
     if (OSKIT_SUCCEEDED(err))
@@ -347,7 +349,7 @@ oskit_error_t namespace_create_file(const struct walk *walk, const char *path, o
 }
 
 oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
-                                oskit_u32_t flags, struct location *out)
+                                bool excl, oskit_u32_t flags, struct location *out)
 {
     struct location dir;
     oskit_file_t *file = NULL;
@@ -371,6 +373,7 @@ oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit
     }
     if (OSKIT_SUCCEEDED(err)) {
         atomic_store(&name->deleted, true); /* in no directory */
+        name->unlinkable = excl;
         out->mount = mount_get(dir.mount);
         out->name = name;
     }

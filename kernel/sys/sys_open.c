@@ -172,8 +172,8 @@ static long open_tmpfile(struct path_walk *walk, long flags, long mode, struct l
         return -ABI_EINVAL;
     mode = mode & 07777 & ~(long)current_process()->fs->umask;
     uint32_t how = flags & ABI_O_NOFOLLOW ? NAMESPACE_NOFOLLOW : 0;
-    return errno_from_oskit(
-        namespace_tmpfile(&walk->context.walk, walk->path.text, (oskit_mode_t)mode, how, out));
+    return errno_from_oskit(namespace_tmpfile(&walk->context.walk, walk->path.text,
+                                              (oskit_mode_t)mode, flags & ABI_O_EXCL, how, out));
 }
 
 static long open_file(long dirfd, long path, long flags, long mode, struct openfile **out)

@@ -82,6 +82,20 @@ static void named(void)
     close(fd);
 }
 
+static void never_named(void)
+{
+    int fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+
+    puts("== never a name");
+    SHOW(linkat(AT_FDCWD, by_number(fd), AT_FDCWD, "file", AT_SYMLINK_FOLLOW));
+    SHOW(linkat(AT_FDCWD, by_number(fd), AT_FDCWD, "never", AT_SYMLINK_FOLLOW));
+    SHOW(linkat(AT_FDCWD, by_number(fd), AT_FDCWD, "nowhere/x", AT_SYMLINK_FOLLOW));
+    SHOW(linkat(fd, "", AT_FDCWD, "never", AT_EMPTY_PATH));
+    show_file(fd);
+    SHOW(access("never", F_OK));
+    close(fd);
+}
+
 static void path_opens(void)
 {
     puts("== O_PATH");
@@ -155,6 +169,7 @@ int main(void)
     opens();
     nameless();
     named();
+    never_named();
     path_opens();
     path_kinds();
     leave_place();

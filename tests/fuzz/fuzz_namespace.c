@@ -105,7 +105,7 @@ static void make_nameless(struct choices *choices, const struct walk *walk, cons
 {
     struct location at;
 
-    if (namespace_tmpfile(walk, path, 0600, 0, &at) == 0)
+    if (namespace_tmpfile(walk, path, 0600, false, 0, &at) == 0)
         keep(choices, &at);
 }
 

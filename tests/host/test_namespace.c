@@ -390,10 +390,14 @@ static void test_tmpfile(void **state)
 
     assert_int_equal(fixture_open(&f), OSKIT_SUCCESS);
     FILES(&f, "/d/");
-    assert_int_equal(namespace_tmpfile(&f.walk, "/d", 0600, 0, &loc), OSKIT_SUCCESS);
+    assert_int_equal(namespace_tmpfile(&f.walk, "/d", 0600, false, 0, &loc), OSKIT_SUCCESS);
     assert_true(location_deleted(&loc));
     assert_int_equal(namespace_link(&loc, &f.walk, "/d/named"), OSKIT_SUCCESS);
     assert_int_equal(look(&f, "/d/named", 0), OSKIT_SUCCESS);
+    location_release(&loc);
+    assert_int_equal(namespace_tmpfile(&f.walk, "/d", 0600, true, 0, &loc), OSKIT_SUCCESS);
+    assert_int_equal(namespace_link(&loc, &f.walk, "/d/named"), OSKIT_EEXIST);
+    assert_int_equal(namespace_link(&loc, &f.walk, "/d/never"), OSKIT_ENOENT);
     location_release(&loc);
     fixture_close(&f);
 }

@@ -97,10 +97,10 @@ oskit_error_t namespace_unnamed(struct namespace *ns, oskit_file_t *file, const 
 oskit_error_t namespace_create_file(const struct walk *walk, const char *path, oskit_mode_t mode,
                                     bool excl, oskit_u32_t flags, struct location *out,
                                     bool *created);
-/* A regular file without a name in the directory PATH (O_TMPFILE); namespace_link may give it one.
- * OSKIT_EOPNOTSUPP where the file system has none. */
+/* A regular file without a name in the directory PATH (O_TMPFILE); namespace_link may give it one
+ * unless EXCL. OSKIT_EOPNOTSUPP where the file system has none. */
 oskit_error_t namespace_tmpfile(const struct walk *walk, const char *path, oskit_mode_t mode,
-                                oskit_u32_t flags, struct location *out);
+                                bool excl, oskit_u32_t flags, struct location *out);
 oskit_error_t namespace_mkdir(const struct walk *walk, const char *path, oskit_mode_t mode);
 oskit_error_t namespace_mknod(const struct walk *walk, const char *path, oskit_mode_t mode,
                               oskit_dev_t rdev);

@@ -180,7 +180,7 @@ static bool limits_mine(struct process *process)
     return allowed;
 }
 
-static long limit_change(struct process *process, long resource, const struct abi_rlimit *fresh,
+static long limit_change(struct process *process, uint32_t resource, const struct abi_rlimit *fresh,
                          struct abi_rlimit *old)
 {
     long error = 0;
@@ -199,23 +199,27 @@ static long limit_change(struct process *process, long resource, const struct ab
 long sys_prlimit64(long pid, long resource, long user_new, long user_old)
 {
     struct abi_rlimit fresh, old;
-    if (resource < 0 || resource >= ABI_RLIM_NLIMITS)
-        return -ABI_EINVAL;
     if (user_new && get_user(&fresh, user_new, sizeof fresh))
         return -ABI_EFAULT;
     struct process *process = process_find(pid ? (int32_t)pid : current_process()->pid);
     if (!process)
         return -ABI_ESRCH;
-    long error = limits_mine(process)
-                     ? limit_change(process, resource, user_new ? &fresh : NULL, &old)
-                     : -ABI_EPERM;
+    long error = 0;
+    if (!limits_mine(process))
+        error = -ABI_EPERM;
+    else if ((uint32_t)resource >= ABI_RLIM_NLIMITS)
+        error = -ABI_EINVAL;
+    else
+        error = limit_change(process, (uint32_t)resource, user_new ? &fresh : NULL, &old);
     process_unref(process);
     return error || !user_old ? error : put_user(user_old, &old, sizeof old);
 }
 
 long sys_getrlimit(long resource, long user)
 {
-    return sys_prlimit64(0, resource, 0, user);
+    if ((uint32_t)resource >= ABI_RLIM_NLIMITS)
+        return -ABI_EINVAL;
+    return user ? sys_prlimit64(0, resource, 0, user) : -ABI_EFAULT;
 }
 
 long sys_setrlimit(long resource, long user)

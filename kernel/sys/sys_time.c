@@ -63,10 +63,10 @@ long sys_clock_getres(long clock, long user)
 
 static long set_real(int64_t seconds, int64_t ns)
 {
-    if (!cred_is_root())
-        return -ABI_EPERM;
     if (seconds < 0 || seconds > INT64_MAX / NS_PER_S - 1 || ns < 0 || ns >= NS_PER_S)
         return -ABI_EINVAL;
+    if (!cred_is_root())
+        return -ABI_EPERM;
     clock_set_real(seconds * NS_PER_S + ns);
     timerfd_clock_set();
     return 0;
@@ -92,14 +92,25 @@ long sys_gettimeofday(long user, long zone)
     return zone ? put_user(zone, &none, sizeof none) : 0;
 }
 
+/* The zone is checked and else without a meaning here, as gettimeofday's is. */
+#define ZONE_MOST (15 * 60)
+
 long sys_settimeofday(long user, long zone)
 {
-    struct abi_timeval value;
-    (void)zone;
-    if (!user)
-        return 0;
-    return get_user(&value, user, sizeof value) ? -ABI_EFAULT
-                                                : set_real(value.tv_sec, value.tv_usec * 1000);
+    struct abi_timeval value = {0};
+    struct abi_timezone west = {0};
+    if (user && get_user(&value, user, sizeof value))
+        return -ABI_EFAULT;
+    if (user && (value.tv_usec < 0 || value.tv_usec > 1000000))
+        return -ABI_EINVAL;
+    if (zone && get_user(&west, zone, sizeof west))
+        return -ABI_EFAULT;
+    bool odd_zone = west.tz_minuteswest > ZONE_MOST || west.tz_minuteswest < -ZONE_MOST;
+    if (user && !odd_zone)
+        return set_real(value.tv_sec, value.tv_usec * 1000);
+    if (!cred_is_root())
+        return -ABI_EPERM;
+    return odd_zone ? -ABI_EINVAL : 0;
 }
 
 long sys_time(long user)

@@ -64,7 +64,13 @@ int main(void)
     each("msgqueue", RLIMIT_MSGQUEUE);
     each("none", RLIM_NLIMITS);
     SHOW(syscall(SYS_getrlimit, -1, NULL));
+    SHOW(syscall(SYS_getrlimit, RLIMIT_NOFILE, NULL));
+    SHOW(syscall(SYS_setrlimit, RLIMIT_NOFILE, NULL));
     SHOW(syscall(SYS_setrlimit, INT_MAX, NULL));
+    SHOW(syscall(SYS_prlimit64, -1, -1, NULL, NULL));
+    SHOW(syscall(SYS_prlimit64, -1, -1, 1, NULL));
+    SHOW(syscall(SYS_prlimit64, 0, -1, NULL, NULL));
+    SHOW(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, 1));
     SHOW(syscall(SYS_prlimit64, -1, RLIMIT_NOFILE, NULL, NULL));
     SHOW(syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, NULL));
     SHOW(syscall(SYS_prlimit64, getpid(), RLIMIT_NOFILE, NULL, NULL));

@@ -13,12 +13,16 @@ enum { USER = 1000, RESTART = 0x01234567, FIRST_MAGIC = 0xfee1dead };
 static void root_clock(void)
 {
     struct timeval odd = {1700000000, 2000000}, before = {-1, 0};
+    struct timezone far = {1000, 0};
     struct timespec ts = {1700000000, 0}, late = {1700000000, 1000000000};
 
     SHOW(syscall(SYS_settimeofday, &odd, NULL));
     SHOW(syscall(SYS_settimeofday, &before, NULL));
     SHOW(syscall(SYS_settimeofday, 1, NULL));
     SHOW(syscall(SYS_settimeofday, NULL, NULL));
+    SHOW(syscall(SYS_settimeofday, &odd, 1));
+    SHOW(syscall(SYS_settimeofday, NULL, 1));
+    SHOW(syscall(SYS_settimeofday, NULL, &far));
     SHOW(syscall(SYS_clock_settime, 99, &ts));
     SHOW(syscall(SYS_clock_settime, CLOCK_MONOTONIC, &ts));
     SHOW(syscall(SYS_clock_settime, CLOCK_REALTIME, &late));
@@ -27,10 +31,19 @@ static void root_clock(void)
 
 static void user_clock(void)
 {
-    struct timeval tv;
-    struct timespec ts;
+    struct timeval tv, odd = {1700000000, -1}, late = {1700000000, 1000000}, early = {-1, 0};
+    struct timespec ts, none = {1700000000, 1000000000};
+    struct timezone zone = {0, 0}, far = {1000, 0};
 
     gettimeofday(&tv, NULL);
+    SHOW(syscall(SYS_settimeofday, NULL, NULL));
+    SHOW(syscall(SYS_settimeofday, NULL, 1));
+    SHOW(syscall(SYS_settimeofday, NULL, &zone));
+    SHOW(syscall(SYS_settimeofday, NULL, &far));
+    SHOW(syscall(SYS_settimeofday, &odd, NULL));
+    SHOW(syscall(SYS_settimeofday, &late, NULL));
+    SHOW(syscall(SYS_settimeofday, &early, NULL));
+    SHOW(syscall(SYS_clock_settime, CLOCK_REALTIME, &none));
     clock_gettime(CLOCK_REALTIME, &ts);
     SHOW(syscall(SYS_settimeofday, &tv, NULL));
     SHOW(syscall(SYS_settimeofday, 1, NULL));

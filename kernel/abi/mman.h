@@ -54,8 +54,9 @@
 #define ABI_MREMAP_FIXED     2
 #define ABI_MREMAP_DONTUNMAP 4
 
-#define ABI_MCL_CURRENT 1
-#define ABI_MCL_FUTURE  2
-#define ABI_MCL_ONFAULT 4
+#define ABI_MLOCK_ONFAULT 1 /* mlock2's */
+#define ABI_MCL_CURRENT   1
+#define ABI_MCL_FUTURE    2
+#define ABI_MCL_ONFAULT   4
 
 #endif

@@ -169,7 +169,8 @@ static struct region *stack_grow(struct space *space, uint64_t address)
     uint64_t guard = before && (before->prot & ~ABI_PROT_GROWSDOWN) ? REGION_GUARD : 0;
     if (address < SPACE_LOWEST || stack->end - address > space->limit_stack ||
         (before != NULL && address < before->end + guard) ||
-        !space_may_grow(space, stack->start - address, stack->prot, stack->flags))
+        !space_may_grow(space, stack->start - address, stack->prot, stack->flags) ||
+        (stack->flags & REGION_LOCKED && !space_may_lock(space, stack->start - address)))
         return NULL;
     regions_resize(set, stack, address, stack->end);
     return stack;

@@ -23,7 +23,8 @@
 #define REGION_STACK      8u  /* the process's first stack */
 #define REGION_DONTFORK   16u /* madvise's */
 #define REGION_WIPEONFORK 32u
-#define REGION_ANONYMOUS  64u /* shared memory without a file: its pager is our own */
+#define REGION_ANONYMOUS  64u  /* shared memory without a file: its pager is our own */
+#define REGION_LOCKED     256u /* mlock's */
 /* Private copies of pages exist, or may: fork has to look. Alone in not keeping regions apart. */
 #define REGION_COPIES 128u
 

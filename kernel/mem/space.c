@@ -83,7 +83,7 @@ static struct region *region_copy(const struct region *from)
     struct region *copy = region_create(from->start, from->end);
     if (copy == NULL)
         return NULL;
-    copy->flags = from->flags;
+    copy->flags = from->flags & ~REGION_LOCKED; /* locks are not inherited */
     copy->prot = from->prot;
     copy->max_prot = from->max_prot;
     region_copy_source(copy, from, from->start);
@@ -190,6 +190,7 @@ void space_usage(struct space *space, struct space_usage *out)
     out->resident = space->tables.resident;
     out->shared = space->tables.resident - space->tables.copies;
     out->text = (page_ceil(image->code_end) - page_floor(image->code_start)) / PAGE_SIZE;
+    out->locked = space_locked(space) / PAGE_SIZE;
     out->minor_faults = space->minor_faults;
     out->major_faults = space->major_faults;
     list_for_each (link, &space->regions.order)

@@ -65,7 +65,13 @@ int space_protect(struct space *space, uint64_t address, size_t size, int prot);
 int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_size, int flags,
                 uint64_t new_address, uint64_t *out_address);                     /* mremap */
 int space_advise(struct space *space, uint64_t address, size_t size, int advice); /* madvise */
-int space_sync(struct space *space, uint64_t address, size_t size, int flags);    /* msync */
+/* mlock, munlock, mlockall (FLAGS: ABI_MCL_, checked) and munlockall. POPULATE: every page is
+ * faulted in before the return. */
+int space_lock(struct space *space, uint64_t address, size_t size, bool populate);
+int space_unlock(struct space *space, uint64_t address, size_t size);
+int space_lock_all(struct space *space, int flags);
+void space_unlock_all(struct space *space);
+int space_sync(struct space *space, uint64_t address, size_t size, int flags); /* msync */
 int space_incore(struct space *space, uint64_t address, size_t size,
                  uint8_t *out); /* mincore; OUT is kernel memory, a byte a page */
 
@@ -95,7 +101,7 @@ int space_pin(struct space *space, uint64_t address, size_t count, bool write, v
 
 /* Numbers for /proc, in pages. */
 struct space_usage {
-    uint64_t total, resident, shared, text, data, stack;
+    uint64_t total, resident, shared, text, data, stack, locked;
     uint64_t minor_faults, major_faults;
 };
 void space_usage(struct space *space, struct space_usage *out);
@@ -138,5 +144,8 @@ int space_futex_key(struct space *space, uint64_t address, bool private_, struct
  * no locks]
  */
 bool process_out_of_memory(void);
+
+/* Likewise: bytes that the current process may lock; UINT64_MAX when there is no limit to it. */
+uint64_t process_lock_limit(void);
 
 #endif

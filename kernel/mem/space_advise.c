@@ -19,6 +19,8 @@ static int advise_region(struct space *space, struct region *region, uint64_t st
             return -ABI_EINVAL;
         /* fallthrough */
     case ABI_MADV_DONTNEED:
+        if (region->flags & REGION_LOCKED)
+            return -ABI_EINVAL;
         user_tables_unmap(&space->tables, start, end);
         return 0;
     case ABI_MADV_DONTFORK:
@@ -141,11 +143,14 @@ int space_sync(struct space *space, uint64_t address, size_t size, int flags)
         return -ABI_EINVAL;
     if (__builtin_add_overflow(address, whole, &end))
         return -ABI_ENOMEM;
-    if (flags & ABI_MS_SYNC)
-        return sync_files(space, address, end);
     mutex_lock(&space->mutex);
     bool covered = address == end || space_covered(space, address, end);
+    bool busy = flags & ABI_MS_INVALIDATE && space_has_locked(space, address, end);
     mutex_unlock(&space->mutex);
+    if (busy)
+        return -ABI_EBUSY;
+    if (flags & ABI_MS_SYNC)
+        return sync_files(space, address, end);
     return covered ? 0 : -ABI_ENOMEM;
 }
 

@@ -167,6 +167,7 @@ struct map_request {
     int prot, max_prot, flags;
     uint32_t region_flags;
     const struct space_source *source; /* NULL: anonymous */
+    bool populate;                     /* told by place_region: it is to be faulted in */
 };
 
 static int check_request(struct map_request *request, size_t size)
@@ -231,11 +232,27 @@ static struct region *make_region(const struct map_request *request)
     return region;
 }
 
+/* MAP_LOCKED, or mlockall's. Mutex held. */
+static int place_lock(struct space *space, struct map_request *request, struct region *region)
+{
+    if (request->flags & ABI_MAP_LOCKED && process_lock_limit() == 0)
+        return -ABI_EPERM;
+    if (!(request->flags & ABI_MAP_LOCKED) && !space->lock_future)
+        return 0;
+    if (!space_may_lock(space, request->size))
+        return -ABI_EAGAIN;
+    region->flags |= REGION_LOCKED;
+    request->populate |= request->flags & ABI_MAP_LOCKED || !space->lock_on_fault;
+    return 0;
+}
+
 /* Mutex held. On success REGION is in the set. */
-static int place_region(struct space *space, const struct map_request *request,
-                        struct region *region, uint64_t *address, struct list *removed)
+static int place_region(struct space *space, struct map_request *request, struct region *region,
+                        uint64_t *address, struct list *removed)
 {
     int error = choose(space, address, request->size, request->flags);
+    if (error == 0)
+        error = place_lock(space, request, region);
     if (error < 0)
         return error;
     if (space->regions.count >= SPACE_REGIONS_MAX || !plausible(request) ||
@@ -254,8 +271,11 @@ static int place_region(struct space *space, const struct map_request *request,
 int space_map(struct space *space, uint64_t address, size_t size, int prot, int max_prot, int flags,
               const struct space_source *source, uint64_t *out_address)
 {
-    struct map_request request = {
-        .prot = prot, .max_prot = max_prot, .flags = flags, .source = source};
+    struct map_request request = {.prot = prot,
+                                  .max_prot = max_prot,
+                                  .flags = flags,
+                                  .source = source,
+                                  .populate = flags & ABI_MAP_POPULATE};
     int result = check_request(&request, size);
     if (result < 0)
         return result;
@@ -275,7 +295,7 @@ int space_map(struct space *space, uint64_t address, size_t size, int prot, int 
         return result;
     }
     *out_address = address;
-    if (flags & (ABI_MAP_POPULATE | ABI_MAP_LOCKED))
+    if (request.populate)
         space_populate(space, address, address + request.size,
                        prot & ABI_PROT_WRITE ? ABI_PROT_WRITE : ABI_PROT_READ);
     return 0;
@@ -367,7 +387,7 @@ void space_set_break_base(struct space *space, uint64_t base)
     mutex_unlock(&space->mutex);
 }
 
-static bool break_grow(struct space *space, uint64_t from, uint64_t to)
+static bool break_grow(struct space *space, uint64_t from, uint64_t to, bool *populate)
 {
     struct map_request request = {.size = to - from,
                                   .prot = ABI_PROT_READ | ABI_PROT_WRITE,
@@ -387,10 +407,11 @@ static bool break_grow(struct space *space, uint64_t from, uint64_t to)
         region_destroy(region);
         return false;
     }
+    *populate = request.populate;
     return true;
 }
 
-static bool break_move(struct space *space, uint64_t wanted, struct list *removed)
+static bool break_move(struct space *space, uint64_t wanted, struct list *removed, bool *populate)
 {
     if (space->break_base == 0 || wanted < space->break_base || wanted > USER_END)
         return false;
@@ -399,18 +420,22 @@ static bool break_move(struct space *space, uint64_t wanted, struct list *remove
         return space_take(space, new, old, removed) == 0;
     if (wanted - space->break_base > space->limit_data)
         return false;
-    return new == old || break_grow(space, old, new);
+    return new == old || break_grow(space, old, new, populate);
 }
 
 uint64_t space_set_break(struct space *space, uint64_t wanted)
 {
     struct list removed;
+    bool populate = false;
     list_init(&removed);
     mutex_lock(&space->mutex);
-    if (break_move(space, wanted, &removed))
+    uint64_t before = space->break_now;
+    if (break_move(space, wanted, &removed, &populate))
         space->break_now = wanted;
     uint64_t now = space->break_now;
     mutex_unlock(&space->mutex);
     space_dispose(&removed);
+    if (populate)
+        space_populate(space, page_ceil(before), page_ceil(now), ABI_PROT_WRITE);
     return now;
 }

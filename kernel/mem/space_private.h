@@ -20,6 +20,7 @@ struct space {
     uint64_t break_base, break_now; /* 0: no image yet */
     uint64_t limit_total, limit_data, limit_stack;
     uint64_t scatter;
+    bool lock_future, lock_on_fault; /* mlockall: regions to come are locked, but not faulted in */
     uint64_t minor_faults, major_faults;
     struct space_image image;
     _Atomic uint32_t barriers; /* no lock */
@@ -57,6 +58,13 @@ bool space_may_grow(struct space *space, uint64_t size, int prot, uint32_t flags
 uint64_t space_place(struct space *space, uint64_t size);
 /* Faults [START, END) in as far as possible. */
 void space_populate(struct space *space, uint64_t start, uint64_t end, int access);
+
+/* ---- space_lock.c ---- */
+
+uint64_t space_locked(struct space *space);                               /* bytes; mutex held */
+bool space_has_locked(struct space *space, uint64_t start, uint64_t end); /* mutex held */
+/* Whether SIZE bytes more may be locked. Mutex held. */
+bool space_may_lock(struct space *space, uint64_t size);
 
 /* ---- space_mappings.c ---- */
 

@@ -7,6 +7,7 @@
 struct remap {
     uint64_t old, old_size, new, new_size;
     int flags;
+    bool locked;
     struct list removed;
 };
 
@@ -127,6 +128,8 @@ static int remap_may_map(struct space *space, const struct remap *remap,
         region->offset + (remap->old - region->start) + remap->new_size < remap->new_size)
         return -ABI_EINVAL;
     uint64_t more = doubles ? remap->new_size : remap->new_size - keep;
+    if (region->flags & REGION_LOCKED && more && !space_may_lock(space, more))
+        return -ABI_EAGAIN;
     if (!space_may_grow(space, more, region->prot, region->flags) ||
         space->regions.count + 3 > SPACE_REGIONS_MAX)
         return -ABI_ENOMEM;
@@ -140,6 +143,7 @@ static int remap_locked(struct space *space, struct remap *remap)
     if (region == NULL)
         return -ABI_EFAULT;
     remap->new = moves ? remap->new : remap->old;
+    remap->locked = region->flags & REGION_LOCKED;
     if (!moves && remap->new_size <= remap->old_size)
         return remap_shrink(space, remap);
     int error = remap_may_map(space, remap, region);
@@ -173,5 +177,8 @@ int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_s
     space_dispose(&remap.removed);
     if (result == 0)
         *out_address = remap.new;
+    if (result == 0 && remap.locked && remap.new_size > remap.old_size)
+        space_populate(space, remap.new + remap.old_size, remap.new + remap.new_size,
+                       ABI_PROT_READ);
     return result;
 }

@@ -100,7 +100,7 @@ static void show_memory(struct process *process, struct synth_text *text)
     space_unref(space);
     show_size(text, "VmPeak", u.total);
     show_size(text, "VmSize", u.total);
-    show_size(text, "VmLck", 0);
+    show_size(text, "VmLck", u.locked);
     show_size(text, "VmPin", 0);
     show_size(text, "VmHWM", u.resident);
     show_size(text, "VmRSS", u.resident);

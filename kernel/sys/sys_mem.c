@@ -175,26 +175,34 @@ long sys_mincore(long address, long size, long user)
     return 0;
 }
 
-/* Pages never leave for a swap device, so locking has nothing to do once the range is known to be
- * there. */
 long sys_mlock(long address, long size)
 {
-    uint8_t byte;
-    uint64_t start = page_floor((uint64_t)address);
-    return size ? space_incore(current_process()->space, start, PAGE_SIZE, &byte) : 0;
+    return space_lock(current_process()->space, (uint64_t)address, (size_t)size, true);
+}
+
+long sys_mlock2(long address, long size, long flags)
+{
+    if (flags & ~ABI_MLOCK_ONFAULT)
+        return -ABI_EINVAL;
+    return space_lock(current_process()->space, (uint64_t)address, (size_t)size,
+                      !(flags & ABI_MLOCK_ONFAULT));
 }
 
 long sys_munlock(long address, long size)
 {
-    return sys_mlock(address, size);
+    return space_unlock(current_process()->space, (uint64_t)address, (size_t)size);
 }
 
 long sys_mlockall(long flags)
 {
-    return flags & ~(ABI_MCL_CURRENT | ABI_MCL_FUTURE) || !flags ? -ABI_EINVAL : 0;
+    if (flags & ~(ABI_MCL_CURRENT | ABI_MCL_FUTURE | ABI_MCL_ONFAULT) || !flags ||
+        flags == ABI_MCL_ONFAULT)
+        return -ABI_EINVAL;
+    return space_lock_all(current_process()->space, (int)flags);
 }
 
 long sys_munlockall(void)
 {
+    space_unlock_all(current_process()->space);
     return 0;
 }

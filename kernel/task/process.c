@@ -84,6 +84,11 @@ uint64_t process_limit(unsigned resource)
     return current_process()->limits[resource].rlim_cur;
 }
 
+uint64_t process_lock_limit(void)
+{
+    return cred_is_root() ? ABI_RLIM_INFINITY : process_limit(ABI_RLIMIT_MEMLOCK);
+}
+
 /* ---- Parts of other processes ---- */
 
 /* While a process has a thread it keeps its parts, and exec changes them with signal_lock held. */

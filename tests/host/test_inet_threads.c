@@ -1,6 +1,6 @@
 /* The internet stack used by several threads at once over the loopback, while interfaces come, go
  * and change: nothing is lost, nobody waits for ever, no race. */
-#include "socket_case.h"
+#include "socket_threads.h"
 
 #include <time.h>
 
@@ -9,7 +9,6 @@
 #include "io/net/interface.h"
 #include "io/net/socket_option.h"
 
-#define PATIENCE    60000000000u /* a wait that takes longer has missed its event */
 #define CLIENTS     3
 #define CONNECTIONS 60
 #define IFF_UP      1u
@@ -46,76 +45,10 @@ static sluice_socket_t *open_inet(int family, int type)
     return s;
 }
 
-/* ---- Waiting, as a kernel's loop does it ---- */
-
-struct sleeper {
-    struct readiness_waiter waiter;
-    struct env_sleep sleep;
-};
-
-static bool sleeper_notify(struct readiness_waiter *waiter, uint32_t events)
-{
-    (void)events;
-    env_wakeup(&container_of(waiter, struct sleeper, waiter)->sleep);
-    return true;
-}
-
-struct call {
-    sluice_socket_t *s;
-    char *bytes;
-    size_t length;
-    struct socket_address *name;
-    sluice_socket_t *accepted;
-};
-
-/* Until TRY answers anything but that it would have to wait. */
-static long wait_for(struct call *call, uint32_t mask, long (*try)(struct call *call))
-{
-    struct readiness *readiness = readiness_of(call->s);
-    long result = try(call);
-
-    while (result == OSKIT_EWOULDBLOCK || result == OSKIT_EINPROGRESS || result == OSKIT_EALREADY) {
-        struct sleeper sleeper = {.waiter = {.mask = mask, .notify = sleeper_notify}};
-        list_init(&sleeper.waiter.link);
-        env_sleep_init(&sleeper.sleep);
-        readiness_add(readiness, &sleeper.waiter);
-        result = try(call);
-        if (result == OSKIT_EWOULDBLOCK || result == OSKIT_EALREADY)
-            assert_true(env_sleep(&sleeper.sleep, env_time_monotonic() + PATIENCE));
-        readiness_remove(readiness, &sleeper.waiter);
-    }
-    return result;
-}
-
-static long connect_try(struct call *call)
-{
-    return call->s->ops->connect(call->s, call->name);
-}
-
-static long accept_try(struct call *call)
-{
-    return call->s->ops->accept(call->s, NULL, &call->accepted);
-}
-
-static long send_try(struct call *call)
-{
-    struct socket_message message = {.flags = SOCKET_MSG_NOSIGNAL};
-
-    return send_full(call->s, call->bytes, call->length, &message);
-}
-
-static long receive_try(struct call *call)
-{
-    struct socket_message message = {.flags = 0};
-
-    return receive_full(call->s, call->bytes, call->length, &message);
-}
-
 static void send_all(sluice_socket_t *s, char *bytes, size_t length)
 {
     while (length > 0) {
-        struct call call = {.s = s, .bytes = bytes, .length = length};
-        long moved = wait_for(&call, READY_WRITE, send_try);
+        long moved = send_waiting(s, bytes, length, NULL);
         assert_true(moved > 0);
         bytes += moved;
         length -= (size_t)moved;
@@ -127,8 +60,7 @@ static size_t receive_all(sluice_socket_t *s, char *bytes, size_t length)
     size_t got = 0;
 
     while (got < length) {
-        struct call call = {.s = s, .bytes = bytes + got, .length = length - got};
-        long moved = wait_for(&call, READY_READ, receive_try);
+        long moved = receive_waiting(s, bytes + got, length - got);
         assert_true(moved >= 0);
         if (moved == 0)
             break;
@@ -262,32 +194,8 @@ static void test_datagrams(void **state)
 
 /* ---- Everything at once ---- */
 
-#define SLOTS   8
 #define WALKERS 3
 #define STEPS   500
-
-static struct env_spinlock slots_lock;
-static sluice_socket_t *slots[SLOTS];
-
-static sluice_socket_t *slot_get(unsigned slot)
-{
-    env_spin_lock(&slots_lock);
-    sluice_socket_t *s = slots[slot];
-    if (s != NULL)
-        sluice_socket_addref(s);
-    env_spin_unlock(&slots_lock);
-    return s;
-}
-
-static void slot_put(unsigned slot, sluice_socket_t *s)
-{
-    env_spin_lock(&slots_lock);
-    sluice_socket_t *old = slots[slot];
-    slots[slot] = s;
-    env_spin_unlock(&slots_lock);
-    if (old != NULL)
-        sluice_socket_release(old);
-}
 
 static void walk_make(unsigned choice, unsigned slot)
 {

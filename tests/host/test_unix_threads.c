@@ -1,95 +1,5 @@
 /* UNIX sockets used by several threads at once: nothing is lost, nobody waits for ever, no race. */
-#include "socket_case.h"
-
-#define PATIENCE 60000000000u /* a wait that takes longer has missed its event */
-
-/* ---- Waiting, as a kernel's loop does it ---- */
-
-struct sleeper {
-    struct readiness_waiter waiter;
-    struct env_sleep sleep;
-};
-
-static bool sleeper_notify(struct readiness_waiter *waiter, uint32_t events)
-{
-    (void)events;
-    env_wakeup(&container_of(waiter, struct sleeper, waiter)->sleep);
-    return true;
-}
-
-/* Until TRY answers anything but EWOULDBLOCK. */
-static long wait_for(sluice_socket_t *s, uint32_t mask, long (*try)(void *arg), void *arg)
-{
-    struct readiness *readiness = readiness_of(s);
-    long result = try(arg);
-
-    while (result == OSKIT_EWOULDBLOCK) {
-        struct sleeper sleeper = {.waiter = {.mask = mask, .notify = sleeper_notify}};
-        list_init(&sleeper.waiter.link);
-        env_sleep_init(&sleeper.sleep);
-        readiness_add(readiness, &sleeper.waiter);
-        result = try(arg);
-        if (result == OSKIT_EWOULDBLOCK)
-            assert_true(env_sleep(&sleeper.sleep, env_time_monotonic() + PATIENCE));
-        readiness_remove(readiness, &sleeper.waiter);
-    }
-    return result;
-}
-
-struct transfer {
-    sluice_socket_t *s;
-    char *bytes;
-    size_t length;
-    struct socket_address *name;
-};
-
-static long send_try(void *arg)
-{
-    struct transfer *t = arg;
-    struct socket_message message = {.name = t->name};
-
-    return send_full(t->s, t->bytes, t->length, &message);
-}
-
-static long receive_try(void *arg)
-{
-    struct transfer *t = arg;
-    struct socket_message message = {.flags = 0};
-
-    return receive_full(t->s, t->bytes, t->length, &message);
-}
-
-static long send_waiting(sluice_socket_t *s, void *bytes, size_t length,
-                         struct socket_address *name)
-{
-    struct transfer t = {s, bytes, length, name};
-
-    return wait_for(s, READY_WRITE, send_try, &t);
-}
-
-static long receive_waiting(sluice_socket_t *s, void *bytes, size_t length)
-{
-    struct transfer t = {s, bytes, length, NULL};
-
-    return wait_for(s, READY_READ, receive_try, &t);
-}
-
-static long connect_try(void *arg)
-{
-    struct transfer *t = arg;
-
-    return t->s->ops->connect(t->s, t->name);
-}
-
-static long accept_try(void *arg)
-{
-    struct transfer *t = arg;
-    sluice_socket_t *accepted;
-    oskit_error_t err = t->s->ops->accept(t->s, NULL, &accepted);
-
-    t->bytes = (char *)accepted;
-    return err;
-}
+#include "socket_threads.h"
 
 /* ---- A stream ---- */
 
@@ -151,8 +61,8 @@ static void client(void *arg)
     (void)arg;
     for (int i = 0; i < CONNECTIONS; i++) {
         sluice_socket_t *s = open_unix(SOCKET_STREAM);
-        struct transfer t = {.s = s, .name = &name};
-        assert_int_equal(wait_for(s, READY_WRITE, connect_try, &t), 0);
+        struct call call = {.s = s, .name = &name};
+        assert_int_equal(wait_for(&call, READY_WRITE, connect_try), 0);
         assert_int_equal(send_waiting(s, &byte, 1, NULL), 1);
         assert_int_equal(receive_waiting(s, &answer, 1), 1);
         assert_int_equal(answer, 'a');
@@ -170,9 +80,9 @@ static void test_connections(void **state)
     for (int i = 0; i < CLIENTS; i++)
         assert_int_equal(env_thread_start("client", client, NULL), 0);
     for (int i = 0; i < CLIENTS * CONNECTIONS; i++) {
-        struct transfer t = {.s = listener};
-        assert_int_equal(wait_for(listener, READY_READ, accept_try, &t), 0);
-        sluice_socket_t *server = (sluice_socket_t *)t.bytes;
+        struct call call = {.s = listener};
+        assert_int_equal(wait_for(&call, READY_READ, accept_try), 0);
+        sluice_socket_t *server = call.accepted;
         assert_int_equal(receive_waiting(server, &byte, 1), 1);
         assert_int_equal(send_waiting(server, &answer, 1, NULL), 1);
         sluice_socket_release(server);
@@ -225,32 +135,8 @@ static void test_datagrams(void **state)
 
 /* ---- Everything at once ---- */
 
-#define SLOTS   8
 #define WALKERS 3
 #define STEPS   3000
-
-static struct env_spinlock slots_lock;
-static sluice_socket_t *slots[SLOTS];
-
-static sluice_socket_t *slot_get(unsigned slot)
-{
-    env_spin_lock(&slots_lock);
-    sluice_socket_t *s = slots[slot];
-    if (s != NULL)
-        sluice_socket_addref(s);
-    env_spin_unlock(&slots_lock);
-    return s;
-}
-
-static void slot_put(unsigned slot, sluice_socket_t *s)
-{
-    env_spin_lock(&slots_lock);
-    sluice_socket_t *old = slots[slot];
-    slots[slot] = s;
-    env_spin_unlock(&slots_lock);
-    if (old != NULL)
-        sluice_socket_release(old);
-}
 
 static void walk_make(unsigned choice, unsigned slot)
 {

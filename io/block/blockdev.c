@@ -24,6 +24,8 @@ oskit_error_t blockdev_create(sluice_blockqueue_t *queue, const struct blockdev_
     sluice_blockqueue_addref(queue);
     if (hooks)
         dev->hooks = *hooks;
+    if (dev->hooks.whole)
+        blockdev_ref(dev->hooks.whole);
     sluice_blockqueue_get_limits(queue, &limits);
     pagecache_init(&dev->cache, &pagecache_device_ops, queue, limits.block_size, limits.size);
     *out = dev;
@@ -41,7 +43,20 @@ void blockdev_unref(struct blockdev *dev)
         return;
     pagecache_fini(&dev->cache);
     sluice_blockqueue_release(dev->queue);
+    if (dev->hooks.whole)
+        blockdev_unref(dev->hooks.whole);
     env_free(dev, sizeof *dev);
+}
+
+static bool marked_read_only(const struct blockdev *dev)
+{
+    return atomic_load_explicit(&dev->read_only, memory_order_relaxed);
+}
+
+bool blockdev_read_only(const struct blockdev *dev)
+{
+    return dev->cache.limits.read_only || marked_read_only(dev) ||
+           (dev->hooks.whole && marked_read_only(dev->hooks.whole));
 }
 
 oskit_u32_t blockdev_opens(const struct blockdev *dev)
@@ -121,7 +136,7 @@ static oskit_error_t open_pwritev(sluice_absvec_t *self, struct sluice_uio *uio,
     *out_actual = 0;
     if (offset < 0 && !(flags & VECIO_APPEND))
         return OSKIT_E_INVALIDARG;
-    if (blockdev_is_read_only(dev))
+    if (blockdev_read_only(dev))
         return OSKIT_EPERM;
     env_mutex_lock(&dev->mutex);
     oskit_error_t err = blockdev_write(dev, uio, start, flags, out_actual);
@@ -273,7 +288,7 @@ static oskit_error_t open_cancel(sluice_blockqueue_t *self, struct block_request
 static void open_get_limits(sluice_blockqueue_t *self, struct block_limits *out)
 {
     sluice_blockqueue_get_limits(queue_of(self), out);
-    out->read_only |= blockdev_is_read_only(blockdev_open_of(self)->dev);
+    out->read_only |= blockdev_read_only(blockdev_open_of(self)->dev);
 }
 
 static void open_get_statistics(sluice_blockqueue_t *self, struct block_statistics *out)
@@ -352,7 +367,7 @@ oskit_error_t blockdev_open(struct blockdev *dev, oskit_u32_t oflags, oskit_iunk
     oskit_error_t err = OSKIT_SUCCESS;
 
     *out = NULL;
-    if ((oflags & OSKIT_O_WRONLY) && blockdev_is_read_only(dev))
+    if ((oflags & OSKIT_O_WRONLY) && blockdev_read_only(dev))
         return OSKIT_EROFS;
     struct blockdev_open *open = env_alloc(sizeof *open, ENV_ZERO);
     if (!open)

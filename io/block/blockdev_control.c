@@ -31,7 +31,8 @@
 
 #define SECTOR 512u
 
-/* What HDIO_GETGEO answers: there are no such things, but old tools divide by them. */
+/* What HDIO_GETGEO answers of the disk: there are no such things, but old tools divide by them, and
+ * tell a partition by its start, in sectors. */
 struct geometry {
     oskit_u8_t heads, sectors;
     oskit_u16_t cylinders;
@@ -74,8 +75,10 @@ static bool caller_may_administer(void)
 static oskit_error_t answer_geometry(const struct blockdev *dev, oskit_u64_t argument)
 {
     struct geometry geometry = {.heads = 255, .sectors = 63};
-    oskit_u64_t cylinders = dev->cache.size / SECTOR / (255u * 63u);
+    const struct blockdev *disk = dev->hooks.whole ? dev->hooks.whole : dev;
+    oskit_u64_t cylinders = disk->cache.size / SECTOR / (255u * 63u);
 
+    geometry.start = dev->hooks.start / SECTOR;
     geometry.cylinders = cylinders > UINT16_MAX ? UINT16_MAX : (oskit_u16_t)cylinders;
     return answer(argument, &geometry, sizeof geometry);
 }
@@ -97,7 +100,7 @@ static oskit_error_t ask(const struct blockdev *dev, oskit_u32_t command, oskit_
     case BLKBSZGET:
         return answer32(argument, ENV_PAGE_SIZE);
     case BLKROGET:
-        return answer32(argument, blockdev_is_read_only(dev));
+        return answer32(argument, blockdev_read_only(dev));
     case BLKSECTGET:
         return answer16(argument, limits->length_max / SECTOR);
     case BLKRAGET:
@@ -171,7 +174,7 @@ static oskit_error_t range_change(struct blockdev_open *open, oskit_u32_t comman
     if ((range[0] | range[1]) & (dev->cache.limits.block_size - 1u) || range[1] == 0 ||
         range[0] > dev->cache.size || range[1] > dev->cache.size - range[0])
         return OSKIT_E_INVALIDARG;
-    if (blockdev_is_read_only(dev))
+    if (blockdev_read_only(dev))
         return OSKIT_EPERM;
     bool zero = command == BLKZEROOUT;
     if (!zero && dev->cache.limits.discard_max == 0)

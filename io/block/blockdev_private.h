@@ -42,12 +42,6 @@ static inline struct blockdev_open *blockdev_open_of(const void *face)
     return (struct blockdev_open *)SLUICE_OBJECT(face);
 }
 
-static inline bool blockdev_is_read_only(const struct blockdev *dev)
-{
-    return dev->cache.limits.read_only ||
-           atomic_load_explicit(&dev->read_only, memory_order_relaxed);
-}
-
 /* Flushes the device's own cache, unless nothing was written since the last time. [thread] */
 oskit_error_t blockdev_flush(struct blockdev *dev);
 

@@ -121,11 +121,22 @@ static void part_remove(struct part *part)
 
 static oskit_error_t disk_rescan(void *arg);
 
+static struct part *whole_of(const struct disk *disk)
+{
+    return container_of(disk->parts.next, struct part, link);
+}
+
 static oskit_error_t part_show(struct part *part)
 {
-    struct blockdev_hooks hooks = {disk_rescan, part->disk};
-    oskit_error_t error =
-        blockdev_create(part->queue, part->number == 0 ? &hooks : NULL, &part->blockdev);
+    struct blockdev_hooks hooks = {.start = part->start};
+
+    if (part->number == 0) {
+        hooks.rescan = disk_rescan;
+        hooks.arg = part->disk;
+    } else {
+        hooks.whole = whole_of(part->disk)->blockdev;
+    }
+    oskit_error_t error = blockdev_create(part->queue, &hooks, &part->blockdev);
 
     if (!OSKIT_FAILED(error))
         error = device_register(&part->device);
@@ -314,6 +325,7 @@ static bool part_tell(const struct part *part, const char *disk_name,
                                .start = part->start};
 
     sluice_blockqueue_get_limits(part->queue, &entry.limits);
+    entry.limits.read_only |= blockdev_read_only(part->blockdev);
     sluice_blockqueue_get_statistics(part->queue, &entry.statistics);
     return show(arg, &entry);
 }
@@ -321,7 +333,7 @@ static bool part_tell(const struct part *part, const char *disk_name,
 static bool disk_tell(const struct disk *disk,
                       bool (*show)(void *arg, const struct disk_entry *entry), void *arg)
 {
-    const char *name = container_of(disk->parts.next, struct part, link)->name;
+    const char *name = whole_of(disk)->name;
     bool more = true;
 
     for (struct list *link = disk->parts.next; more && link != &disk->parts; link = link->next)

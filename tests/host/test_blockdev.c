@@ -192,7 +192,7 @@ static void test_questions(void **state)
 static void test_changes(void **state)
 {
     int rescans = 0, yes = 1, no = 0;
-    struct blockdev_hooks hooks = {count_rescan, &rescans};
+    struct blockdev_hooks hooks = {.rescan = count_rescan, .arg = &rescans};
     oskit_iunknown_t *other;
     struct fixture f;
     size_t moved;
@@ -211,6 +211,48 @@ static void test_changes(void **state)
     env_test_set_identity(1000, 1000, 022, false);
     assert_int_equal(ioctl_at(&f, 0x1261, NULL), OSKIT_EACCES);
     fixture_close(&f);
+}
+
+/* A partition tells its start, in sectors, and can't be written while its disk can't. */
+static void test_partition(void **state)
+{
+    struct {
+        oskit_u8_t heads, sectors;
+        oskit_u16_t cylinders;
+        oskit_u64_t start;
+    } geometry;
+    int yes = 1, no = 0, told = 0;
+    struct blockdev_hooks hooks = {.start = 2048 * 512};
+    struct cache_disk *disk = cache_disk_create(SIZE, CACHE_DISK_AT_ONCE);
+    oskit_iunknown_t *whole;
+    struct fixture f;
+    size_t moved;
+    (void)state;
+
+    assert_int_equal(blockdev_create(cache_disk_queue(disk), NULL, &hooks.whole), 0);
+    assert_int_equal(blockdev_open(hooks.whole, OSKIT_O_RDWR, &whole), 0);
+    sluice_control_t *control = sluice_query_face(whole, &sluice_control_iid);
+    fixture_open(&f, &hooks);
+    blockdev_unref(hooks.whole);
+    assert_int_equal(ioctl_at(&f, 0x301, &geometry), 0);
+    assert_int_equal(geometry.start, 2048);
+    assert_int_equal(control->ops->ioctl(control, 0x301, (uintptr_t)&geometry, &told), 0);
+    assert_int_equal(geometry.start, 0);
+    assert_int_equal(control->ops->ioctl(control, 0x125d, (uintptr_t)&yes, &told), 0);
+    assert_int_equal(ioctl_at(&f, 0x125e, &told), 0);
+    assert_int_equal(told, 1);
+    assert_true(blockdev_read_only(f.dev));
+    assert_int_equal(put(f.absvec[0], "abc", 3, 0, 0, &moved), OSKIT_EPERM);
+    assert_int_equal(ioctl_at(&f, 0x125d, &no), 0);
+    assert_true(blockdev_read_only(f.dev));
+    assert_int_equal(control->ops->ioctl(control, 0x125d, (uintptr_t)&no, &told), 0);
+    assert_int_equal(ioctl_at(&f, 0x125d, &yes), 0);
+    assert_int_equal(control->ops->ioctl(control, 0x125e, (uintptr_t)&told, &yes), 0);
+    assert_int_equal(told, 0);
+    control->ops->release(control);
+    oskit_iunknown_release(whole);
+    fixture_close(&f);
+    cache_disk_destroy(disk);
 }
 
 static void test_zero_out(void **state)
@@ -338,11 +380,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_one_cache),  HARNESS_TEST(test_last_close),
-        HARNESS_TEST(test_ends),       HARNESS_TEST(test_direct),
-        HARNESS_TEST(test_questions),  HARNESS_TEST(test_changes),
-        HARNESS_TEST(test_zero_out),   HARNESS_TEST(test_claim),
-        HARNESS_TEST(test_error_once), HARNESS_TEST(test_reading_beside_a_claim),
+        HARNESS_TEST(test_one_cache),
+        HARNESS_TEST(test_last_close),
+        HARNESS_TEST(test_ends),
+        HARNESS_TEST(test_direct),
+        HARNESS_TEST(test_questions),
+        HARNESS_TEST(test_changes),
+        HARNESS_TEST(test_partition),
+        HARNESS_TEST(test_zero_out),
+        HARNESS_TEST(test_claim),
+        HARNESS_TEST(test_error_once),
+        HARNESS_TEST(test_reading_beside_a_claim),
         HARNESS_TEST(test_no_memory),
     };
     return cmocka_run_group_tests_name("blockdev", tests, NULL, NULL);

@@ -288,6 +288,15 @@ def test_a_read_only_disk_says_so():
         assert read(path) == before, "the disk was changed"
 
 
+def test_a_partition_is_read_only_with_its_disk():
+    with tempfile.TemporaryDirectory() as folder:
+        told = shell("blk /dev/vda roset:1; blk /dev/vda2 roget; cd /sys/block/vda; cat ro vda2/ro; blk /dev/vda2 roset:1; "
+                     "blk /dev/vda roset:0; blk /dev/vda1 roget; blk /dev/vda2 roget; cat ro vda1/ro vda2/ro",
+                     *compiled(folder), "--disk", write(folder, content()))
+        same(told.splitlines(), ["roset:1 0", "roget 1", "1", "1", "roset:1 0", "roset:0 0", "roget 0", "roget 1",
+                                 "0", "0", "1"], "answers")
+
+
 # ---- reading the table again ------------------------------------------------------------------------
 
 
@@ -350,7 +359,9 @@ def test_partitions_of_an_mbr():
 
 def test_fdisk_lists_them():
     with tempfile.TemporaryDirectory() as folder:
-        told = shell("fdisk -l /dev/vda", "--disk", write(folder, content()))
+        # Without a name it looks for disks itself, and tells partitions from them by where they start.
+        told = shell("fdisk -l", "--disk", write(folder, content()))
+        same(re.findall(r"^Disk (/dev/vda\d*): ", told, re.M), ["/dev/vda"], "disks")
         assert re.search(rf"^Disk /dev/vda: .*\b{SIZE} bytes, 16384 sectors$", told, re.M), told
         found = {name: (int(first), int(last), int(sectors), int(kind, 16)) for name, first, last, sectors, kind in
                  re.findall(r"^/dev/(vda\d) .*?(\d+) +(\d+) +(\d+) +\d+K +(\w+) \w", told, re.M)}

@@ -9,6 +9,7 @@
 #ifndef SLUICE_BLOCKDEV_H
 #define SLUICE_BLOCKDEV_H
 
+#include <stdbool.h>
 #include <oskit/com.h>
 #include <oskit/error.h>
 #include <oskit/types.h>
@@ -24,6 +25,10 @@ struct blockdev;
 struct blockdev_hooks {
     oskit_error_t (*rescan)(void *arg);
     void *arg;
+    /* Of a partition: the disk, which gains a reference and whose BLKROSET counts for it too, and
+     * where on it it begins, in bytes. NULL and 0 of a disk. */
+    struct blockdev *whole;
+    oskit_u64_t start;
 };
 
 /* The device over QUEUE, with a count of one; QUEUE gains a reference. HOOKS is copied and may be
@@ -43,6 +48,9 @@ void blockdev_unref(struct blockdev *blockdev);
  * the cache don't know of each other. The last release of an open may sleep. [thread]
  */
 oskit_error_t blockdev_open(struct blockdev *blockdev, oskit_u32_t oflags, oskit_iunknown_t **out);
+
+/* Not to be written: the device itself, or by BLKROSET, its own or its disk's. [any] */
+bool blockdev_read_only(const struct blockdev *blockdev);
 
 /* Opens at present, claims included; for who would take the device away. [any] */
 oskit_u32_t blockdev_opens(const struct blockdev *blockdev);

@@ -228,6 +228,14 @@ long sys_setsid(void)
 
 /* ---- Thread state ---- */
 
+static struct thread *thread_or_self(long tid)
+{
+    if (tid && tid != current_thread()->tid)
+        return thread_find((int32_t)tid);
+    thread_ref(current_thread());
+    return current_thread();
+}
+
 long sys_set_tid_address(long address)
 {
     current_thread()->clear_child_tid = (uint64_t)address;
@@ -243,14 +251,31 @@ long sys_set_robust_list(long head, long size)
     return 0;
 }
 
+/* Whose memory it is that the list lies in: a set-id program's is its own alone. */
+static bool robust_list_readable(struct thread *thread)
+{
+    const struct cred *mine = cred_current();
+    struct cred *theirs = process_cred_get(thread->process);
+    bool readable =
+        thread->process == current_process() || mine->euid == 0 ||
+        (thread->process->dumpable && mine->uid == theirs->uid && mine->uid == theirs->euid &&
+         mine->uid == theirs->suid && mine->gid == theirs->gid && mine->gid == theirs->egid &&
+         mine->gid == theirs->sgid);
+    cred_unref(theirs);
+    return readable;
+}
+
 long sys_get_robust_list(long pid, long head, long size)
 {
-    struct thread *self = current_thread();
-    uint64_t length = 24;
-    if (pid && pid != self->tid)
+    struct thread *thread = thread_or_self(pid);
+    if (!thread)
+        return -ABI_ESRCH;
+    uint64_t length = 24, list = thread->robust_list;
+    bool readable = robust_list_readable(thread);
+    thread_unref(thread);
+    if (!readable)
         return -ABI_EPERM;
-    return put_user(head, &self->robust_list, sizeof self->robust_list) ||
-                   put_user(size, &length, sizeof length)
+    return put_user(size, &length, sizeof length) || put_user(head, &list, sizeof list)
                ? -ABI_EFAULT
                : 0;
 }
@@ -339,14 +364,6 @@ long sys_sched_yield(void)
 {
     thread_yield();
     return 0;
-}
-
-static struct thread *thread_or_self(long tid)
-{
-    if (tid && tid != current_thread()->tid)
-        return thread_find((int32_t)tid);
-    thread_ref(current_thread());
-    return current_thread();
 }
 
 /* Root's are all. */

@@ -13,6 +13,8 @@
 static long executable_lookup(int dirfd, const char *path, int flags, struct location *out)
 {
     if (!*path && flags & ABI_AT_EMPTY_PATH) {
+        if (dirfd == ABI_AT_FDCWD)
+            return -ABI_EACCES; /* a directory */
         struct fd fd = fd_get_path(dirfd);
         if (!fd.file)
             return -ABI_EBADF;

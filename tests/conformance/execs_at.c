@@ -77,6 +77,10 @@ static void by_descriptor(void)
     TRY(execveat(gone, "", AT_EMPTY_PATH));
     TRY(execveat(self, "self", 0));
     TRY(execveat(-1, "", AT_EMPTY_PATH));
+    TRY(execveat(-1, "", 0));
+    TRY(execveat(self, "", 0));
+    TRY(execveat(AT_FDCWD, "", 0));
+    TRY(execveat(AT_FDCWD, "", AT_EMPTY_PATH));
     TRY(execveat(plain, "", AT_EMPTY_PATH));
     TRY(execveat(garbage, "", AT_EMPTY_PATH));
     TRY(execveat(folder, "", AT_EMPTY_PATH));

@@ -107,6 +107,16 @@ static void robust_lists(void)
     SHOW(syscall(SYS_get_robust_list, self(), &at, &size));
     SHOW(syscall(SYS_get_robust_list, 0, NULL, &size));
     SHOW(syscall(SYS_get_robust_list, 0, &at, NULL));
+    size = 1;
+    SHOW(syscall(SYS_get_robust_list, 0, NULL, &size));
+    printf("size %zu\n", size);
+    at = 1;
+    SHOW(syscall(SYS_get_robust_list, 0, &at, NULL));
+    printf("%s\n", at == 1 ? "untouched" : "told");
+    SHOW(syscall(SYS_get_robust_list, nobody(), &at, &size));
+    SHOW(syscall(SYS_get_robust_list, nobody(), NULL, NULL));
+    SHOW(syscall(SYS_get_robust_list, -1, &at, &size));
+    SHOW(syscall(SYS_get_robust_list, getppid(), &at, &size));
     SHOW(syscall(SYS_set_robust_list, NULL, sizeof(head)));
     SHOW(syscall(SYS_get_robust_list, 0, &at, &size));
     printf("%s\n", at ? "a list" : "no list");

@@ -68,6 +68,8 @@
 
 #define ABI_FD_CLOEXEC 1
 
+#define ABI_DN_MULTISHOT 0x80000000u
+
 #define ABI_F_RDLCK 0
 #define ABI_F_WRLCK 1
 #define ABI_F_UNLCK 2

@@ -123,9 +123,19 @@ static long fcntl_duplicate(long number, long least, bool cloexec)
     return descriptor_copy(number, least, cloexec);
 }
 
+/* Nobody gets signals about a directory (inotify tells of it), so that there are none to stop. */
+static long fcntl_notify(const struct openfile *file, long events)
+{
+    if (!((uint32_t)events & ~ABI_DN_MULTISHOT))
+        return 0;
+    return openfile_type(file) == OSKIT_S_IFDIR ? -ABI_EINVAL : -ABI_ENOTDIR;
+}
+
 static long fcntl_file(struct openfile *file, long number, long command, long argument)
 {
     switch (command) {
+    case ABI_F_NOTIFY:
+        return fcntl_notify(file, argument);
     case ABI_F_GETLK:
     case ABI_F_SETLK:
     case ABI_F_SETLKW:

@@ -54,6 +54,7 @@ static void requests(int fd)
     SHOW(fcntl(fd, F_SETFL, O_NONBLOCK));
     SHOW(fcntl(fd, F_SETFD, 1));
     SHOW(fcntl(fd, F_GETPIPE_SZ));
+    SHOW(fcntl(fd, F_NOTIFY, 0x80000000u)); /* DN_MULTISHOT: of no event */
     SHOW(ioctl(fd, FIONBIO, &waiting));
     SHOW(ioctl(fd, FIOCLEX));
     SHOW(ioctl(fd, 0x12345678));

@@ -290,5 +290,7 @@ const struct synth_node proc_net_nodes[] = {
     FILE_NODE("tcp6", proc_show_net_tcp6),
     FILE_NODE("udp", proc_show_net_udp),
     FILE_NODE("udp6", proc_show_net_udp6),
+    FILE_NODE("udplite", proc_show_net_udplite),
+    FILE_NODE("udplite6", proc_show_net_udplite6),
     FILE_NODE("unix", proc_show_net_unix),
     {.name = NULL}};

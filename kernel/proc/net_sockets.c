@@ -1,13 +1,15 @@
-/* /proc/net/{tcp,udp,raw}[6] and sockstat: the internet's sockets, a line each. */
+/* /proc/net/{tcp,udp,udplite,raw}[6] and sockstat: the internet's sockets, a line each. */
 #include <sluice/inet.h>
 #include <sluice/string.h>
 #include "kernel/proc/net.h"
 
 #define TCP_TIME_WAIT 6
 
+enum { ANY_PROTOCOL = -1, UDP = 17, UDPLITE = 136 };
+
 struct list_text {
     struct synth_text *text;
-    oskit_s32_t family;
+    oskit_s32_t family, protocol;
     unsigned line;
 };
 
@@ -32,6 +34,8 @@ static bool put_socket(void *arg, const struct inet_socket *socket)
 {
     struct list_text *list = arg;
     bool datagrams = socket->type != SOCKET_STREAM;
+    if (list->protocol != ANY_PROTOCOL && list->protocol != socket->protocol)
+        return true;
     synth_printf(list->text, datagrams ? "%5u: " : "%4u: ", list->line++);
     put_end(list->text, &socket->local, list->family);
     synth_printf(list->text, " ");
@@ -45,9 +49,10 @@ static bool put_socket(void *arg, const struct inet_socket *socket)
     return true;
 }
 
-static oskit_error_t show_sockets(struct synth_text *text, oskit_s32_t family, oskit_s32_t type)
+static oskit_error_t show_sockets(struct synth_text *text, oskit_s32_t family, oskit_s32_t type,
+                                  oskit_s32_t protocol)
 {
-    struct list_text list = {text, family, 0};
+    struct list_text list = {text, family, protocol, 0};
     bool six = family == SOCKET_INET6;
     synth_printf(text,
                  "  sl  local_address %s %s   st tx_queue rx_queue tr tm->when retrnsmt   "
@@ -61,47 +66,60 @@ static oskit_error_t show_sockets(struct synth_text *text, oskit_s32_t family, o
 oskit_error_t proc_show_net_tcp(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_STREAM);
+    return show_sockets(text, SOCKET_INET, SOCKET_STREAM, ANY_PROTOCOL);
 }
 
 oskit_error_t proc_show_net_tcp6(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_STREAM);
+    return show_sockets(text, SOCKET_INET6, SOCKET_STREAM, ANY_PROTOCOL);
 }
 
 oskit_error_t proc_show_net_udp(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_DGRAM);
+    return show_sockets(text, SOCKET_INET, SOCKET_DGRAM, UDP);
 }
 
 oskit_error_t proc_show_net_udp6(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_DGRAM);
+    return show_sockets(text, SOCKET_INET6, SOCKET_DGRAM, UDP);
+}
+
+oskit_error_t proc_show_net_udplite(oskit_u64_t key, struct synth_text *text)
+{
+    (void)key;
+    return show_sockets(text, SOCKET_INET, SOCKET_DGRAM, UDPLITE);
+}
+
+oskit_error_t proc_show_net_udplite6(oskit_u64_t key, struct synth_text *text)
+{
+    (void)key;
+    return show_sockets(text, SOCKET_INET6, SOCKET_DGRAM, UDPLITE);
 }
 
 oskit_error_t proc_show_net_raw(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_RAW);
+    return show_sockets(text, SOCKET_INET, SOCKET_RAW, ANY_PROTOCOL);
 }
 
 oskit_error_t proc_show_net_raw6(oskit_u64_t key, struct synth_text *text)
 {
     (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_RAW);
+    return show_sockets(text, SOCKET_INET6, SOCKET_RAW, ANY_PROTOCOL);
 }
 
 struct totals {
-    unsigned all, waiting;
+    unsigned all, waiting, lite;
 };
 
 static bool count_socket(void *arg, const struct inet_socket *socket)
 {
     struct totals *totals = arg;
     totals->all++;
+    totals->lite += socket->protocol == UDPLITE;
     totals->waiting += socket->type == SOCKET_STREAM && socket->state == TCP_TIME_WAIT;
     return true;
 }
@@ -123,7 +141,7 @@ oskit_error_t proc_show_net_sockstat(oskit_u64_t key, struct synth_text *text)
     synth_printf(text, "TCP: inuse %u orphan 0 tw %u alloc %u mem %u\n", tcp.all - tcp.waiting,
                  tcp.waiting, tcp.all - tcp.waiting, inet_buffers_live());
     synth_printf(text,
-                 "UDP: inuse %u mem 0\nUDPLITE: inuse 0\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n",
-                 udp.all, raw.all);
+                 "UDP: inuse %u mem 0\nUDPLITE: inuse %u\nRAW: inuse %u\nFRAG: inuse 0 memory 0\n",
+                 udp.all - udp.lite, udp.lite, raw.all);
     return OSKIT_SUCCESS;
 }

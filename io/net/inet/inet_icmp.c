@@ -86,7 +86,8 @@ static void dispatch(oskit_u8_t protocol, const oskit_u8_t *transport, oskit_u32
         tcp_reported(report);
         break;
     case IP_PROTO_UDP:
-        udp_reported(report);
+    case IP_PROTO_UDPLITE:
+        udp_reported(report, protocol == IP_PROTO_UDPLITE);
         break;
     default:
         report->data = transport;

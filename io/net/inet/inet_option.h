@@ -11,12 +11,13 @@
 #include <sluice/list.h>
 #include "lwip/ip_addr.h"
 
-#define INET_SOL_IP     0
-#define INET_SOL_TCP    6
-#define INET_SOL_UDP    17
-#define INET_SOL_IPV6   41
-#define INET_SOL_ICMPV6 58
-#define INET_SOL_RAW    255
+#define INET_SOL_IP      0
+#define INET_SOL_TCP     6
+#define INET_SOL_UDP     17
+#define INET_SOL_IPV6    41
+#define INET_SOL_ICMPV6  58
+#define INET_SOL_UDPLITE 136
+#define INET_SOL_RAW     255
 
 #define INET_IP_TOS                    1
 #define INET_IP_TTL                    2

@@ -11,7 +11,7 @@ struct inet_port_table {
     struct list buckets[BUCKETS];
 };
 
-struct inet_port_table tcp_ports, udp_ports;
+struct inet_port_table tcp_ports, udp_ports, udplite_ports;
 
 static void table_init(struct inet_port_table *table)
 {
@@ -23,6 +23,7 @@ void inet_ports_init(void)
 {
     table_init(&tcp_ports);
     table_init(&udp_ports);
+    table_init(&udplite_ports);
 }
 
 static struct list *bucket_of(struct inet_port_table *table, oskit_u16_t number)

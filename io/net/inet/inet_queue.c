@@ -90,7 +90,7 @@ void inet_datagram_fill(struct inet_datagram *datagram, struct pbuf *p)
     datagram->p = p;
     ip_addr_copy(datagram->source, *ip_current_src_addr());
     ip_addr_copy(datagram->destination, *ip_current_dest_addr());
-    datagram->source_port = datagram->destination_port = 0;
+    datagram->source_port = datagram->destination_port = datagram->coverage = 0;
     datagram->interface = inet_netif_index(ip_current_input_netif());
     if (ip_current_is_v6()) {
         datagram->ttl = IP6H_HOPLIM(ip6_current_header());

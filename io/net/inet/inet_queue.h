@@ -14,8 +14,9 @@ struct inet_datagram {
     oskit_u16_t source_port, destination_port;
     oskit_u32_t interface;
     oskit_u8_t ttl, tos;
-    oskit_s64_t time;    /* env_time_real, when anybody wants it; else 0 */
-    oskit_u32_t dropped; /* how many of the socket's had been, before this one */
+    oskit_u16_t coverage; /* UDP-Lite: bytes that the checksum covers; 0: all */
+    oskit_s64_t time;     /* env_time_real, when anybody wants it; else 0 */
+    oskit_u32_t dropped;  /* how many of the socket's had been, before this one */
 };
 
 struct inet_queue {

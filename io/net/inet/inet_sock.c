@@ -292,9 +292,9 @@ static oskit_error_t create_datagram(oskit_s32_t family, oskit_s32_t protocol,
 {
     if (protocol == (family == SOCKET_INET6 ? PROTOCOL_ICMPV6 : PROTOCOL_ICMP))
         return ping_socket_create(family, protocol, out);
-    if (protocol != 0 && protocol != PROTOCOL_UDP)
+    if (protocol != 0 && protocol != PROTOCOL_UDP && protocol != PROTOCOL_UDPLITE)
         return OSKIT_EPROTONOSUPPORT;
-    return udp_socket_create(family, PROTOCOL_UDP, out);
+    return udp_socket_create(family, protocol != 0 ? protocol : PROTOCOL_UDP, out);
 }
 
 static oskit_error_t create_raw(oskit_s32_t family, oskit_s32_t protocol, sluice_socket_t **out)

@@ -25,7 +25,7 @@ void inet_sockets_stop(void);
 struct inet_sock;
 
 struct inet_port_table;
-extern struct inet_port_table tcp_ports, udp_ports;
+extern struct inet_port_table tcp_ports, udp_ports, udplite_ports;
 
 /*
  * A local address and port that is taken: by a socket, or by a connection that outlives its socket
@@ -137,7 +137,7 @@ struct inet_report {
 };
 /* Core lock held. */
 void tcp_reported(const struct inet_report *report);
-void udp_reported(const struct inet_report *report);
+void udp_reported(const struct inet_report *report, bool lite);
 void raw_reported(oskit_u8_t protocol, const struct inet_report *report);
 oskit_error_t inet_icmp_start(void);
 void inet_icmp_stop(void);

@@ -7,8 +7,10 @@
 #include "inet_output.h"
 #include "io/net/socket_option.h"
 
-#define SIOCOUTQ    0x5411u
-#define OPTION_CORK 1
+#define SIOCOUTQ                0x5411u
+#define OPTION_CORK             1
+#define OPTION_SEND_COVERAGE    10
+#define OPTION_RECEIVE_COVERAGE 11
 
 #define FLAGS_KNOWN                                                                         \
     (SOCKET_MSG_PEEK | SOCKET_MSG_TRUNC | SOCKET_MSG_DONTWAIT | SOCKET_MSG_WAITALL |        \
@@ -25,7 +27,7 @@ static oskit_error_t bind_locked(struct udp_socket *u, const ip_addr_t *address,
     if (OSKIT_SUCCEEDED(err) && u->port != NULL)
         err = OSKIT_E_INVALIDARG;
     if (OSKIT_SUCCEEDED(err))
-        err = inet_port_take(&udp_ports, &u->inet, address, number, &u->port);
+        err = inet_port_take(udp_port_table(u), &u->inet, address, number, &u->port);
     if (OSKIT_FAILED(err))
         return err;
     u->port_chosen = true;
@@ -219,18 +221,49 @@ static oskit_error_t cork_set(struct udp_socket *u, bool on)
     return err;
 }
 
+/* Less than the header can't be covered. */
+static oskit_error_t coverage_set(const struct udp_socket *u, struct udp_coverage *coverage,
+                                  oskit_s32_t bytes)
+{
+    if (!udp_is_lite(u))
+        return OSKIT_ENOPROTOOPT;
+    if (bytes != 0 && bytes < (oskit_s32_t)UDP_HEADER)
+        bytes = UDP_HEADER;
+    if (bytes > (oskit_s32_t)UINT16_MAX)
+        bytes = UINT16_MAX;
+    inet_lock();
+    *coverage = (struct udp_coverage){true, (oskit_u16_t)bytes};
+    inet_unlock();
+    return OSKIT_SUCCESS;
+}
+
+/* Either protocol takes the other's level, as on Linux. */
+static bool is_own_level(oskit_s32_t level)
+{
+    return level == INET_SOL_UDP || level == INET_SOL_UDPLITE;
+}
+
 static oskit_error_t udp_setsockopt(struct socket *s, oskit_s32_t level, oskit_s32_t name,
                                     const void *value, oskit_u32_t length)
 {
     struct udp_socket *u = udp_of(s);
     oskit_s32_t number;
 
-    if (level != INET_SOL_UDP)
+    if (!is_own_level(level))
         return inet_option_set(&u->inet, level, name, value, length);
     oskit_error_t err = option_int(value, length, &number);
     if (OSKIT_FAILED(err))
         return err;
-    return name == OPTION_CORK ? cork_set(u, number != 0) : OSKIT_ENOPROTOOPT;
+    switch (name) {
+    case OPTION_CORK:
+        return cork_set(u, number != 0);
+    case OPTION_SEND_COVERAGE:
+        return coverage_set(u, &u->send_coverage, number);
+    case OPTION_RECEIVE_COVERAGE:
+        return coverage_set(u, &u->receive_coverage, number);
+    default:
+        return OSKIT_ENOPROTOOPT;
+    }
 }
 
 static oskit_error_t udp_getsockopt(struct socket *s, oskit_s32_t level, oskit_s32_t name,
@@ -238,9 +271,18 @@ static oskit_error_t udp_getsockopt(struct socket *s, oskit_s32_t level, oskit_s
 {
     struct udp_socket *u = udp_of(s);
 
-    if (level != INET_SOL_UDP)
+    if (!is_own_level(level))
         return inet_option_get(&u->inet, level, name, value, length);
-    return name == OPTION_CORK ? option_put_int(value, length, u->cork) : OSKIT_ENOPROTOOPT;
+    switch (name) {
+    case OPTION_CORK:
+        return option_put_int(value, length, u->cork);
+    case OPTION_SEND_COVERAGE:
+        return option_put_int(value, length, u->send_coverage.bytes);
+    case OPTION_RECEIVE_COVERAGE:
+        return option_put_int(value, length, u->receive_coverage.bytes);
+    default:
+        return OSKIT_ENOPROTOOPT;
+    }
 }
 
 static oskit_error_t udp_changed(struct socket *s, oskit_s32_t name)
@@ -318,7 +360,7 @@ bool udp_each(oskit_s32_t family, bool (*show)(void *arg, const struct inet_sock
         struct inet_socket socket = {
             .family = family,
             .type = SOCKET_DGRAM,
-            .protocol = INET_SOL_UDP,
+            .protocol = u->inet.base.protocol,
             .state = u->connected ? 1 : 7,
             .send_queue = u->account->bytes,
             .receive_queue = u->queue.bytes,

@@ -12,17 +12,28 @@
 
 #define BUCKETS 1024u
 
-static struct list buckets[BUCKETS];
+struct udp_table {
+    struct list buckets[BUCKETS];
+};
+
+static struct udp_table tables[2]; /* UDP's and UDP-Lite's */
+
+static struct list *bucket_of(bool lite, oskit_u16_t port)
+{
+    return &tables[lite].buckets[port % BUCKETS];
+}
 
 void udp_hash_init(void)
 {
-    for (oskit_u32_t i = 0; i < BUCKETS; i++)
-        list_init(&buckets[i]);
+    for (oskit_u32_t i = 0; i < BUCKETS; i++) {
+        list_init(&tables[0].buckets[i]);
+        list_init(&tables[1].buckets[i]);
+    }
 }
 
 void udp_hash_add(struct udp_socket *u)
 {
-    list_push_front(&buckets[u->inet.local_port % BUCKETS], &u->hashed);
+    list_push_front(bucket_of(udp_is_lite(u), u->inet.local_port), &u->hashed);
 }
 
 void udp_hash_remove(struct udp_socket *u)
@@ -90,7 +101,7 @@ static struct udp_socket *of_group(struct udp_socket *best, oskit_u32_t points, 
     ip_addr_copy(key.destination, datagram->destination);
     key.source_port = datagram->source_port;
     oskit_u32_t index = (oskit_u32_t)(inet_secret_hash(&key, sizeof key) % count);
-    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+    list_for_each (at, bucket_of(udp_is_lite(best), datagram->destination_port)) {
         struct udp_socket *u = container_of(at, struct udp_socket, hashed);
         if (same_group(u, best) && score(u, datagram) == points && index-- == 0)
             return u;
@@ -98,12 +109,12 @@ static struct udp_socket *of_group(struct udp_socket *best, oskit_u32_t points, 
     return best;
 }
 
-static struct udp_socket *find(const struct inet_datagram *datagram)
+static struct udp_socket *find(const struct inet_datagram *datagram, bool lite)
 {
     struct udp_socket *best = NULL;
     oskit_u32_t most = 0, count = 0;
 
-    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+    list_for_each (at, bucket_of(lite, datagram->destination_port)) {
         struct udp_socket *u = container_of(at, struct udp_socket, hashed);
         oskit_u32_t points = score(u, datagram);
         if (points > most) {
@@ -119,8 +130,22 @@ static struct udp_socket *find(const struct inet_datagram *datagram)
 
 /* ---- Delivery ---- */
 
+/* What its checksum doesn't cover may be wrong: less than U has asked for isn't enough. */
+static bool covered(const struct udp_socket *u, const struct inet_datagram *datagram)
+{
+    const struct udp_coverage *least = &u->receive_coverage;
+
+    return !least->set || datagram->coverage == 0 ||
+           (least->bytes != 0 && datagram->coverage >= least->bytes);
+}
+
 static void put(struct udp_socket *u, const struct inet_datagram *datagram)
 {
+    if (!covered(u, datagram)) {
+        u->queue.dropped++;
+        pbuf_free(datagram->p);
+        return;
+    }
     if (!inet_queue_put(&u->queue, datagram, SOCKET_OPTION(&u->inet.base, receive_buffer)))
         return;
     readiness_change(&u->inet.base.readiness, READY_READ, 0);
@@ -135,11 +160,11 @@ static bool wants_many(const struct udp_socket *u, const struct inet_datagram *d
                                    datagram->interface));
 }
 
-static bool deliver_many(const struct inet_datagram *datagram)
+static bool deliver_many(const struct inet_datagram *datagram, bool lite)
 {
     struct udp_socket *last = NULL;
 
-    list_for_each (at, &buckets[datagram->destination_port % BUCKETS]) {
+    list_for_each (at, bucket_of(lite, datagram->destination_port)) {
         struct udp_socket *u = container_of(at, struct udp_socket, hashed);
         if (!wants_many(u, datagram))
             continue;
@@ -154,11 +179,11 @@ static bool deliver_many(const struct inet_datagram *datagram)
     return last != NULL;
 }
 
-bool udp_deliver(const struct inet_datagram *datagram, bool many)
+bool udp_deliver(const struct inet_datagram *datagram, bool lite, bool many)
 {
     if (many)
-        return deliver_many(datagram);
-    struct udp_socket *u = find(datagram);
+        return deliver_many(datagram, lite);
+    struct udp_socket *u = find(datagram, lite);
     if (u != NULL)
         put(u, datagram);
     return u != NULL;
@@ -176,25 +201,43 @@ static bool checksum_good(struct pbuf *p, const struct udp_hdr *header, struct n
                             ip_current_dest_addr()) == 0;
 }
 
+/* UDP-Lite has always one. */
+static bool checksum_good_lite(struct pbuf *p, const struct udp_hdr *header, u16_t covered)
+{
+    return header->chksum != 0 &&
+           ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, covered, ip_current_src_addr(),
+                                    ip_current_dest_addr()) == 0;
+}
+
+/* P begins with a header: what it says of the length, or the coverage, which goes to *COVERAGE. */
+static bool header_good(struct pbuf *p, struct netif *netif, bool lite, oskit_u16_t *coverage)
+{
+    const struct udp_hdr *header = p->payload;
+    u16_t length = lwip_ntohs(header->len);
+
+    if (lite && length == 0)
+        length = p->tot_len;
+    if (length < UDP_HEADER || length > p->tot_len)
+        return false;
+    if (lite) {
+        *coverage = length < p->tot_len ? length : 0;
+        return checksum_good_lite(p, header, length);
+    }
+    if (length < p->tot_len)
+        pbuf_realloc(p, length);
+    return checksum_good(p, header, netif);
+}
+
 /* Makes P the payload alone; false: it isn't a datagram, and P is as before. lwIP finds that too,
  * and counts it. */
-static bool strip(struct pbuf *p, struct netif *netif)
+static bool strip(struct pbuf *p, struct netif *netif, bool lite, oskit_u16_t *coverage)
 {
     u16_t ip_length = ip_current_header_tot_len();
-    struct udp_hdr *header;
 
     if (p->len < ip_length + UDP_HEADER)
         return false;
     pbuf_remove_header(p, ip_length);
-    header = p->payload;
-    u16_t length = lwip_ntohs(header->len);
-    if (length < UDP_HEADER || length > p->tot_len) {
-        pbuf_add_header_force(p, ip_length);
-        return false;
-    }
-    if (length < p->tot_len)
-        pbuf_realloc(p, length);
-    if (!checksum_good(p, header, netif)) {
+    if (!header_good(p, netif, lite, coverage)) {
         pbuf_add_header_force(p, ip_length);
         return false;
     }
@@ -208,20 +251,20 @@ static u8_t event_input(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip
     u16_t ip_length = ip_current_header_tot_len();
     struct inet_datagram datagram;
     const struct udp_hdr *header = (void *)((char *)p->payload + ip_length);
+    bool lite = arg != NULL;
 
-    (void)arg;
     (void)pcb;
     (void)source;
-    if (p->len < ip_length + UDP_HEADER || list_empty(&buckets[lwip_ntohs(header->dest) % BUCKETS]))
+    if (p->len < ip_length + UDP_HEADER || list_empty(bucket_of(lite, lwip_ntohs(header->dest))))
         return 0;
     inet_datagram_fill(&datagram, p);
     datagram.source_port = lwip_ntohs(header->src);
     datagram.destination_port = lwip_ntohs(header->dest);
-    if (!strip(p, netif))
+    if (!strip(p, netif, lite, &datagram.coverage))
         return 0;
     bool many = ip_addr_ismulticast(&datagram.destination) ||
                 ip_addr_isbroadcast(&datagram.destination, ip_current_netif());
-    if (udp_deliver(&datagram, many)) {
+    if (udp_deliver(&datagram, lite, many)) {
         UDP_STATS_INC(udp.recv);
         MIB2_STATS_INC(mib2.udpindatagrams);
         return 1;
@@ -230,33 +273,50 @@ static u8_t event_input(void *arg, struct raw_pcb *pcb, struct pbuf *p, const ip
     return 0;
 }
 
-static struct raw_pcb *input;
+static struct raw_pcb *input, *lite_input;
+
+static struct raw_pcb *input_new(oskit_u8_t protocol, void *arg)
+{
+    struct raw_pcb *pcb = raw_new_ip_type(IPADDR_TYPE_ANY, protocol);
+
+    if (pcb != NULL)
+        raw_recv(pcb, event_input, arg);
+    return pcb;
+}
+
+static void input_end(struct raw_pcb **pcb)
+{
+    if (*pcb != NULL)
+        raw_remove(*pcb);
+    *pcb = NULL;
+}
 
 oskit_error_t udp_start(void)
 {
     udp_hash_init();
     inet_lock();
-    input = raw_new_ip_type(IPADDR_TYPE_ANY, IP_PROTO_UDP);
-    if (input != NULL)
-        raw_recv(input, event_input, NULL);
+    input = input_new(IP_PROTO_UDP, NULL);
+    lite_input = input_new(IP_PROTO_UDPLITE, &tables[1]);
+    bool started = input != NULL && lite_input != NULL;
     inet_unlock();
-    return input != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+    if (!started)
+        udp_stop();
+    return started ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
 }
 
 void udp_stop(void)
 {
     inet_lock();
-    if (input != NULL)
-        raw_remove(input);
-    input = NULL;
+    input_end(&input);
+    input_end(&lite_input);
     inet_unlock();
 }
 
 /* ---- Reports ---- */
 
-struct udp_socket *udp_find_sender(const struct inet_report *report)
+struct udp_socket *udp_find_sender(const struct inet_report *report, bool lite)
 {
-    list_for_each (at, &buckets[report->source_port % BUCKETS]) {
+    list_for_each (at, bucket_of(lite, report->source_port)) {
         struct udp_socket *u = container_of(at, struct udp_socket, hashed);
         if (u->inet.local_port != report->source_port)
             continue;
@@ -270,9 +330,9 @@ struct udp_socket *udp_find_sender(const struct inet_report *report)
     return NULL;
 }
 
-void udp_reported(const struct inet_report *report)
+void udp_reported(const struct inet_report *report, bool lite)
 {
-    struct udp_socket *u = udp_find_sender(report);
+    struct udp_socket *u = udp_find_sender(report, lite);
 
     if (u == NULL)
         return;

@@ -25,7 +25,7 @@ oskit_error_t udp_autobind(struct udp_socket *u)
 {
     if (u->port != NULL)
         return OSKIT_SUCCESS;
-    oskit_error_t err = inet_port_take(&udp_ports, &u->inet, &u->inet.bound, 0, &u->port);
+    oskit_error_t err = inet_port_take(udp_port_table(u), &u->inet, &u->inet.bound, 0, &u->port);
     if (err == OSKIT_EADDRINUSE)
         return OSKIT_EAGAIN;
     if (OSKIT_FAILED(err))
@@ -88,6 +88,23 @@ static u16_t datagram_sum(const struct inet_output *output, struct pbuf *p)
     return (u16_t)~sum;
 }
 
+/* UDP-Lite: of the beginning of it, and never left out. No card knows how. */
+static void header_fill_lite(const struct udp_socket *u, const struct inet_output *output,
+                             struct pbuf *p)
+{
+    struct udp_hdr *header = p->payload;
+    u16_t covered = p->tot_len;
+
+    if (u->send_coverage.set && u->send_coverage.bytes < p->tot_len) {
+        header->len = lwip_htons(u->send_coverage.bytes);
+        if (u->send_coverage.bytes != 0)
+            covered = u->send_coverage.bytes;
+    }
+    u16_t sum = ip_chksum_pseudo_partial(p, IP_PROTO_UDPLITE, p->tot_len, covered, &output->source,
+                                         &output->destination);
+    header->chksum = sum != 0 ? sum : 0xffff;
+}
+
 static void header_fill(const struct udp_socket *u, const struct inet_output *output,
                         struct pbuf *p)
 {
@@ -96,6 +113,10 @@ static void header_fill(const struct udp_socket *u, const struct inet_output *ou
     header->dest = lwip_htons(output->port);
     header->len = lwip_htons(p->tot_len);
     header->chksum = 0;
+    if (udp_is_lite(u)) {
+        header_fill_lite(u, output, p);
+        return;
+    }
     if (SOCKET_OPTION(&u->inet.base, no_check) && IP_IS_V4_VAL(output->destination))
         return;
     if (!(output->netif->chksum_flags & NETIF_CHECKSUM_GEN_UDP))
@@ -131,8 +152,9 @@ static void loop_back(const struct udp_socket *u, const struct inet_output *outp
         .ttl = (oskit_u8_t)output->ttl,
         .tos = (oskit_u8_t)output->tos,
         .time = atomic_load(&inet_stamps) != 0 ? env_time_real() : 0,
+        .coverage = u->send_coverage.bytes < p->tot_len + UDP_HEADER ? u->send_coverage.bytes : 0,
     };
-    if (!udp_deliver(&datagram, true))
+    if (!udp_deliver(&datagram, udp_is_lite(u), true))
         pbuf_free(copy);
 }
 
@@ -144,15 +166,16 @@ static oskit_error_t output_result(const struct udp_socket *u, err_t err)
 }
 
 /* IPv4 is told the source, and needn't look whether it has to find one. */
-static err_t hand_over(const struct inet_output *output, struct pbuf *p)
+static err_t hand_over(const struct udp_socket *u, const struct inet_output *output, struct pbuf *p)
 {
     u8_t ttl = (u8_t)output->ttl, tos = (u8_t)output->tos;
+    u8_t protocol = (u8_t)u->inet.base.protocol;
 
     if (IP_IS_V4_VAL(output->destination))
         return ip4_output_if_src(p, ip_2_ip4(&output->source), ip_2_ip4(&output->destination), ttl,
-                                 tos, IP_PROTO_UDP, output->netif);
+                                 tos, protocol, output->netif);
     return ip6_output_if(p, ip_2_ip6(&output->source), ip_2_ip6(&output->destination), ttl, tos,
-                         IP_PROTO_UDP, output->netif);
+                         protocol, output->netif);
 }
 
 /* BUFFER goes to OUTPUT; it is taken over. Core lock held. */
@@ -175,7 +198,7 @@ static oskit_error_t send_locked(struct udp_socket *u, struct inet_buffer *buffe
     header_fill(u, output, p);
     UDP_STATS_INC(udp.xmit);
     MIB2_STATS_INC(mib2.udpoutdatagrams);
-    err_t result = hand_over(output, p);
+    err_t result = hand_over(u, output, p);
     pbuf_free(p);
     return output_result(u, result);
 }

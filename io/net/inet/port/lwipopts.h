@@ -53,6 +53,7 @@
 #define LWIP_ND6_NUM_PREFIXES          8
 #define LWIP_ND6_NUM_ROUTERS           4
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS 2
+#define LWIP_UDPLITE                   1 /* "port unreachable" for what our sockets don't take */
 #define LWIP_DHCP                      1
 /* For what DHCP and routers say of name servers; who keeps them is nameservers.c, not lwIP's own.
  */

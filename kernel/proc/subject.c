@@ -117,7 +117,7 @@ oskit_error_t path_append(struct synth_text *text, const struct location *loc)
         synth_append(text, buffer, length - 1);
     location_release(&root);
     heap_free(buffer);
-    return error;
+    return error == OSKIT_ERANGE ? OSKIT_ENAMETOOLONG : error;
 }
 
 /* ---- What several files tell ---- */

@@ -339,6 +339,8 @@ long sys_getcwd(long user, long size)
     else
         error = errno_from_oskit(
             namespace_path(context.walk.root, context.walk.base, text, PATH_SIZE, &length));
+    if (error == -ABI_ERANGE) /* no larger buffer would help */
+        error = -ABI_ENAMETOOLONG;
     if (!error && length > (size_t)size)
         error = -ABI_ERANGE;
     if (!error)

@@ -56,6 +56,7 @@ static oskit_error_t show_stat(const struct subject *subject, struct synth_text 
     struct stat_facts f;
     facts_of(subject, &f);
     int nice = thread ? thread->nice : 0;
+    uint32_t urgency = thread ? thread->priority : 0;
     const abi_sigset_t low = 0x7fffffff;
     /* 1-10: pid comm state ppid pgrp session tty_nr tpgid flags minflt */
     synth_printf(text, "%d (%s) %c %d %d %d %u %d 0 %lu ", subject->number, f.name,
@@ -66,9 +67,9 @@ static oskit_error_t show_stat(const struct subject *subject, struct synth_text 
                  f.system / NS_PER_TICK, process->children_user / NS_PER_TICK,
                  process->children_system / NS_PER_TICK);
     /* 18-25: priority nice num_threads itrealvalue starttime vsize rss rsslim */
-    synth_printf(text, "%d %d %u 0 %lu %lu %lu %lu ", 20 + nice, nice, f.signals.threads,
-                 process->start_time / NS_PER_TICK, f.usage.total * PAGE_SIZE, f.usage.resident,
-                 f.resident_limit);
+    synth_printf(text, "%d %d %u 0 %lu %lu %lu %lu ", urgency ? -1 - (int)urgency : 20 + nice, nice,
+                 f.signals.threads, process->start_time / NS_PER_TICK, f.usage.total * PAGE_SIZE,
+                 f.usage.resident, f.resident_limit);
     /* 26-30: startcode endcode startstack kstkesp kstkeip */
     synth_printf(text, "%lu %lu %lu 0 0 ", f.image.code_start, f.image.code_end,
                  f.image.stack_start);
@@ -76,7 +77,8 @@ static oskit_error_t show_stat(const struct subject *subject, struct synth_text 
     synth_printf(text, "%lu %lu %lu %lu 0 0 0 ", f.signals.pending & low, f.signals.blocked & low,
                  f.signals.ignored & low, f.signals.caught & low);
     /* 38-44: exit_signal processor rt_priority policy delayacct guest_time cguest_time */
-    synth_printf(text, "%d %u 0 0 0 0 0 ", process->exit_signal, thread ? thread->cpu : 0);
+    synth_printf(text, "%d %u %u %d 0 0 0 ", process->exit_signal, thread ? thread->cpu : 0,
+                 urgency, thread ? thread->policy : 0);
     /* 45-52: start_data end_data start_brk arg_start arg_end env_start env_end exit_code */
     synth_printf(text, "%lu %lu 0 %lu %lu %lu %lu %u\n", f.image.data_start, f.image.data_end,
                  f.image.arg_start, f.image.arg_end, f.image.env_start, f.image.env_end,

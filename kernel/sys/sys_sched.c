@@ -1,8 +1,10 @@
 /*
- * Scheduling policies, of which there is one, and membarrier. Time-sharing with nice values is
- * SCHED_OTHER; the real-time policies are refused like one without the right to them.
+ * Scheduling policies, and membarrier. Time-sharing with nice values, of which SCHED_BATCH and
+ * SCHED_IDLE are only other names; SCHED_FIFO and SCHED_RR with priorities. SCHED_DEADLINE is not
+ * there.
  */
 #include "kernel/abi/membarrier.h"
+#include "kernel/abi/resource.h"
 #include "kernel/abi/sched.h"
 #include "kernel/abi/time.h"
 #include "kernel/mem/space.h"
@@ -33,63 +35,115 @@ long sys_sched_get_priority_min(long policy)
     return !policy_known(policy) ? -ABI_EINVAL : policy_real_time(policy) ? 1 : 0;
 }
 
-/* Whether thread TID is there, 0 being the caller. */
-static long thread_check(long tid)
+/* Thread TID, 0 being the caller, with a reference. */
+static long thread_get(long tid, struct thread **out)
 {
     if (tid < 0)
         return -ABI_EINVAL;
-    if (tid == 0)
+    if (tid == 0) {
+        *out = current_thread();
+        thread_ref(*out);
         return 0;
-    struct thread *thread = thread_find((int32_t)tid);
-    if (!thread)
-        return -ABI_ESRCH;
-    thread_unref(thread);
-    return 0;
+    }
+    *out = thread_find((int32_t)tid);
+    return *out ? 0 : -ABI_ESRCH;
 }
 
 long sys_sched_getscheduler(long tid)
 {
-    long error = thread_check(tid);
-    return error ? error : ABI_SCHED_OTHER;
+    struct thread *thread;
+    long error = thread_get(tid, &thread);
+    if (error)
+        return error;
+    long policy = thread->policy | (thread->reset_on_fork ? ABI_SCHED_RESET_ON_FORK : 0);
+    thread_unref(thread);
+    return policy;
 }
 
 long sys_sched_getparam(long tid, long user)
 {
-    struct abi_sched_param param = {0};
-    long error = user ? thread_check(tid) : -ABI_EINVAL;
-    return error ? error : put_user(user, &param, sizeof param);
+    struct thread *thread;
+    long error = user ? thread_get(tid, &thread) : -ABI_EINVAL;
+    if (error)
+        return error;
+    struct abi_sched_param param = {(int32_t)thread->priority};
+    thread_unref(thread);
+    return put_user(user, &param, sizeof param);
 }
 
-static long policy_set(long tid, long policy, long user)
+/* Others than root may set those of their own, and priorities as RLIMIT_RTPRIO allows. */
+static bool policy_permitted(const struct thread *thread, long policy, uint32_t priority)
+{
+    uint64_t limit = process_limit(ABI_RLIMIT_RTPRIO);
+    if (cred_is_root())
+        return true;
+    if (policy_real_time(policy) &&
+        ((policy != thread->policy && !limit) || (priority > thread->priority && priority > limit)))
+        return false;
+    struct cred *theirs = process_cred_get(thread->process);
+    uint32_t mine = cred_current()->euid;
+    bool own = mine == theirs->euid || mine == theirs->uid;
+    cred_unref(theirs);
+    return own;
+}
+
+/* POLICY -1: the one it has. */
+static long thread_change_policy(struct thread *thread, long policy, bool reset, int32_t priority)
+{
+    if (policy == -1) {
+        policy = thread->policy;
+        reset = thread->reset_on_fork;
+    }
+    if (!policy_known(policy) || policy == ABI_SCHED_DEADLINE || priority < 0 ||
+        priority > (int32_t)SCHED_PRIORITY_MAX || policy_real_time(policy) != (priority != 0))
+        return -ABI_EINVAL;
+    if (!thread->process || !policy_permitted(thread, policy, (uint32_t)priority) ||
+        (thread->reset_on_fork && !reset && !cred_is_root()))
+        return -ABI_EPERM;
+    thread_set_policy(thread, (int)policy, (uint32_t)priority, reset);
+    return 0;
+}
+
+static long policy_set(long tid, long policy, bool reset, long user)
 {
     struct abi_sched_param param;
+    struct thread *thread;
     if (!user || tid < 0)
         return -ABI_EINVAL;
     if (get_user(&param, user, sizeof param))
         return -ABI_EFAULT;
-    long error = thread_check(tid);
+    long error = thread_get(tid, &thread);
     if (error)
         return error;
-    if (policy_real_time(policy))
-        return param.sched_priority < 1 || param.sched_priority > 99 ? -ABI_EINVAL : -ABI_EPERM;
-    return policy != ABI_SCHED_OTHER || param.sched_priority ? -ABI_EINVAL : 0;
+    error = thread_change_policy(thread, policy, reset, param.sched_priority);
+    thread_unref(thread);
+    return error;
 }
 
 long sys_sched_setscheduler(long tid, long policy, long user)
 {
-    return policy < 0 ? -ABI_EINVAL : policy_set(tid, policy & ~ABI_SCHED_RESET_ON_FORK, user);
+    if (policy < 0)
+        return -ABI_EINVAL;
+    return policy_set(tid, policy & ~(long)ABI_SCHED_RESET_ON_FORK,
+                      policy & ABI_SCHED_RESET_ON_FORK, user);
 }
 
 long sys_sched_setparam(long tid, long user)
 {
-    return policy_set(tid, ABI_SCHED_OTHER, user);
+    return policy_set(tid, -1, false, user);
 }
 
 long sys_sched_rr_get_interval(long tid, long user)
 {
-    struct abi_timespec slice = {0, SCHED_SLICE_NS};
-    long error = thread_check(tid);
-    return error ? error : put_user(user, &slice, sizeof slice);
+    struct thread *thread;
+    long error = thread_get(tid, &thread);
+    if (error)
+        return error;
+    struct abi_timespec slice = {0, thread->takes_turns ? SCHED_TURN_NS
+                                    : thread->priority  ? 0
+                                                        : SCHED_SLICE_NS};
+    thread_unref(thread);
+    return put_user(user, &slice, sizeof slice);
 }
 
 /* ---- membarrier ---- */

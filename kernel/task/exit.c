@@ -480,9 +480,10 @@ long process_wait(int idtype, int32_t id, int options, struct wait_result *out)
         if (!found && request.any)
             error = thread_sleep(ENV_FOREVER);
         wait_finish(&self->child_wait, &entry);
-        if (!found && error)
-            return -ERESTARTSYS;
+        /* The signal may be the child's own: what it did comes first. */
         found = found || wait_scan(&request);
+        if (!found && request.any && error)
+            return -ERESTARTSYS;
     }
     if (request.buried)
         process_unref(request.buried);

@@ -88,6 +88,13 @@ static long clone_thread(const struct clone_request *request, const struct trap_
     clone_frame(child, request, frame);
     child->signal_mask = self->signal_mask;
     child->nice = self->nice;
+    if (!self->reset_on_fork) {
+        child->policy = self->policy;
+        child->priority = self->priority;
+        child->takes_turns = self->takes_turns;
+    } else if (child->nice < 0) {
+        child->nice = 0;
+    }
     child->affinity = self->affinity;
     child->virtual_time = self->virtual_time;
     child->cpu = self->cpu;

@@ -108,6 +108,17 @@ long futex_wake(uint64_t address, uint32_t count, uint32_t bitset, int shared)
 
 /* ---- Waiting ---- */
 
+/* By priority, and among equals in turn. BUCKET locked. */
+static void bucket_add(struct futex_bucket *bucket, struct futex_waiter *waiter)
+{
+    struct list *before = bucket->waiters.prev;
+    while (before != &bucket->waiters &&
+           container_of(before, struct futex_waiter, link)->thread->priority <
+               waiter->thread->priority)
+        before = before->prev;
+    list_insert_between(&waiter->link, before, before->next);
+}
+
 /* Queues WAITER if the word at ADDRESS is VALUE. 0, -EAGAIN (it isn't) or -EFAULT. */
 static long futex_queue(struct futex_waiter *waiter, uint64_t address, uint32_t value)
 {
@@ -118,7 +129,7 @@ static long futex_queue(struct futex_waiter *waiter, uint64_t address, uint32_t 
         int error = load_user32(&seen, (const uint32_t *)address);
         if (!error && seen == value) {
             atomic_store(&waiter->bucket, bucket);
-            list_push_back(&bucket->waiters, &waiter->link);
+            bucket_add(bucket, waiter);
         }
         spin_unlock(&bucket->lock);
         if (!error)

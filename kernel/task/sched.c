@@ -1,6 +1,9 @@
 /*
  * The scheduler: a run queue a CPU, ordered by virtual time, so that each thread gets its weighted
- * share and one that slept runs before one that computed.
+ * share and one that slept runs before one that computed. Threads with a real-time priority have a
+ * queue of their own beside it and go first: the highest, and among equals in turn. For a twentieth
+ * of each second they leave the CPU to the others that wait for it, so that a machine with one that
+ * never ends can still be used.
  *
  * Placement: a woken thread goes to the waker's own queue. Waker and woken usually hand work to
  * each other, and under emulation and on real machines alike a cross-CPU wake costs ten local ones.
@@ -19,6 +22,7 @@
  */
 #include "kernel/task/sched.h"
 #include <sluice/string.h>
+#include "kernel/abi/sched.h"
 #include "kernel/cpu/apic.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/cpu/features.h"
@@ -32,10 +36,17 @@
 #include "kernel/task/pheap.h"
 #include "kernel/task/timer.h"
 
+#define URGENT_PERIOD_NS 1000000000ull
+#define URGENT_PART_NS   950000000ull
+
 struct run_queue {
     spinlock_t lock;
-    struct pheap ready; /* threads waiting for this CPU; key: virtual time */
-    uint32_t ready_count;
+    struct pheap ready;             /* threads waiting for this CPU; key: virtual time */
+    struct pheap urgent;            /* those with a real-time priority; key: priority, then turn */
+    uint32_t ready_count;           /* of both */
+    uint64_t first_turn, last_turn; /* given to one that goes ahead of its equals, or behind */
+    uint64_t urgent_since, urgent_used; /* ns: when the period began, what was used of it */
+    uint32_t priority;                  /* of `current`; others look at it without the lock */
     struct thread *current;
     struct thread *idle;
     uint64_t least_virtual; /* never goes back; newcomers start no earlier than a slice before it */
@@ -76,25 +87,51 @@ static uint32_t sched_weight(int nice)
 
 /* ---- The queue; its lock is held ---- */
 
-static void run_queue_push(struct run_queue *queue, struct thread *thread, uint64_t now)
+#define TURN_BITS 56
+#define TURN_MASK ((1ull << TURN_BITS) - 1)
+
+static struct pheap *run_queue_heap(struct run_queue *queue, const struct thread *thread)
+{
+    return thread->priority ? &queue->urgent : &queue->ready;
+}
+
+/* AHEAD: of those of its own priority, if it has one. */
+static void run_queue_push(struct run_queue *queue, struct thread *thread, uint64_t now, bool ahead)
 {
     if (queue->ready_count++ == 0)
         queue->oldest_wait = now;
     thread->queued = true;
     thread->run_node.key = thread->virtual_time;
-    pheap_insert(&queue->ready, &thread->run_node);
+    if (thread->priority) {
+        uint64_t turn = ahead ? --queue->first_turn : queue->last_turn++;
+        thread->run_node.key =
+            (uint64_t)(SCHED_PRIORITY_MAX - thread->priority) << TURN_BITS | (turn & TURN_MASK);
+    }
+    pheap_insert(run_queue_heap(queue, thread), &thread->run_node);
 }
 
 static void run_queue_remove(struct run_queue *queue, struct thread *thread)
 {
-    pheap_remove(&queue->ready, &thread->run_node);
+    pheap_remove(run_queue_heap(queue, thread), &thread->run_node);
     queue->ready_count--;
     thread->queued = false;
 }
 
-static struct thread *run_queue_pop(struct run_queue *queue)
+/* Threads with a priority have had their part of the period. */
+static bool urgent_spent(struct run_queue *queue, uint64_t now)
+{
+    if (now - queue->urgent_since >= URGENT_PERIOD_NS) {
+        queue->urgent_since = now;
+        queue->urgent_used = 0;
+    }
+    return queue->urgent_used >= URGENT_PART_NS;
+}
+
+static struct thread *run_queue_pop(struct run_queue *queue, uint64_t now)
 {
     struct pheap_node *node = pheap_least(&queue->ready);
+    if (__builtin_expect(queue->urgent.root != NULL, 0) && !(node && urgent_spent(queue, now)))
+        node = pheap_least(&queue->urgent);
     if (!node)
         return NULL;
     run_queue_remove(queue, thread_of(node));
@@ -108,8 +145,11 @@ static void sched_charge(struct thread *thread, uint64_t now)
     uint64_t used = now - thread->switched_at;
     thread->switched_at = now;
     thread->cpu_time += used;
-    thread->virtual_time +=
-        thread->nice ? used * SCHED_WEIGHT_NORMAL / sched_weight(thread->nice) : used;
+    if (__builtin_expect(thread->priority != 0, 0))
+        this_cpu()->run_queue->urgent_used += used;
+    else
+        thread->virtual_time +=
+            thread->nice ? used * SCHED_WEIGHT_NORMAL / sched_weight(thread->nice) : used;
 }
 
 /* ---- Waking ---- */
@@ -124,9 +164,25 @@ static void sched_kick(uint32_t cpu)
     }
 }
 
+/* A CPU where something less urgent runs, for a thread with a priority; CPU_MAX: none. */
+static uint32_t sched_place_urgent(const struct thread *thread)
+{
+    uint32_t self = this_cpu()->id;
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        uint32_t cpu = (self + i) % cpu_count;
+        const volatile struct run_queue *queue = run_queue_of(cpu);
+        if (thread->affinity >> cpu & 1 && queue && queue->priority < thread->priority)
+            return cpu;
+    }
+    return CPU_MAX;
+}
+
 static uint32_t sched_place(const struct thread *thread)
 {
     uint32_t self = this_cpu()->id;
+    uint32_t urgent = thread->priority ? sched_place_urgent(thread) : CPU_MAX;
+    if (urgent != CPU_MAX)
+        return urgent;
     if (thread->affinity >> self & 1)
         return self;
     for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
@@ -152,6 +208,14 @@ static void sched_carry(struct thread *thread, const struct run_queue *from,
     thread->virtual_time = time > 0 ? (uint64_t)time : 0;
 }
 
+/* THREAD takes the CPU from RUNNING. */
+static bool sched_precedes(const struct thread *thread, const struct thread *running)
+{
+    if (__builtin_expect(thread->priority || running->priority, 0))
+        return thread->priority > running->priority;
+    return thread->virtual_time + SCHED_BALANCE_NS < running->virtual_time;
+}
+
 /* Puts a thread that is nowhere onto CPU's queue and preempts what runs there if it came first. */
 static void sched_enqueue(struct thread *thread, uint32_t cpu)
 {
@@ -160,10 +224,9 @@ static void sched_enqueue(struct thread *thread, uint32_t cpu)
     spin_lock(&queue->lock);
     sched_carry(thread, run_queue_of(thread->cpu), queue);
     thread->cpu = cpu;
-    run_queue_push(queue, thread, now);
+    run_queue_push(queue, thread, now, false);
     struct thread *running = queue->current;
-    bool kick =
-        running == queue->idle || thread->virtual_time + SCHED_BALANCE_NS < running->virtual_time;
+    bool kick = running == queue->idle || sched_precedes(thread, running);
     bool local = cpu == this_cpu()->id;
     uint64_t tick = now + SCHED_BALANCE_NS;
     spin_unlock(&queue->lock);
@@ -230,7 +293,9 @@ static struct thread *sched_steal(struct run_queue *own, uint32_t self)
         struct run_queue *queue = run_queue_of((self + i) % cpu_count);
         if (!queue->ready_count || queue == own || !spin_trylock(&queue->lock))
             continue;
-        struct pheap_node *node = pheap_least(&queue->ready);
+        struct pheap_node *node = pheap_least(&queue->urgent);
+        if (!node || !(thread_of(node)->affinity >> self & 1))
+            node = pheap_least(&queue->ready);
         struct thread *thread = node ? thread_of(node) : NULL;
         if (thread && thread->affinity >> self & 1) {
             run_queue_remove(queue, thread);
@@ -246,9 +311,9 @@ static struct thread *sched_steal(struct run_queue *own, uint32_t self)
     return NULL;
 }
 
-static struct thread *sched_pick(struct run_queue *queue, uint32_t self)
+static struct thread *sched_pick(struct run_queue *queue, uint32_t self, uint64_t now)
 {
-    struct thread *next = run_queue_pop(queue);
+    struct thread *next = run_queue_pop(queue, now);
     if (!next && cpu_count > 1)
         next = sched_steal(queue, self);
     return next ? next : queue->idle;
@@ -288,7 +353,9 @@ void sched_switched(struct thread *prev)
 
 static void slice_begin(struct run_queue *queue, struct thread *thread, uint64_t now)
 {
-    thread->slice_end = now + SCHED_SLICE_NS;
+    thread->slice_end = !thread->priority     ? now + SCHED_SLICE_NS
+                        : thread->takes_turns ? now + SCHED_TURN_NS
+                                              : UINT64_MAX;
     timer_arm_at(now + (queue->ready_count ? SCHED_BALANCE_NS : SCHED_SLICE_NS));
 }
 
@@ -329,11 +396,11 @@ static void sched_switch(bool preempted)
     bool stays = preempted || atomic_load(&prev->state) == THREAD_RUNNING;
     if (prev != queue->idle && stays) {
         if (prev->affinity >> cpu->id & 1)
-            run_queue_push(queue, prev, now);
+            run_queue_push(queue, prev, now, now < prev->slice_end);
         else
             prev->migrating = true;
     }
-    struct thread *next = sched_pick(queue, cpu->id);
+    struct thread *next = sched_pick(queue, cpu->id, now);
     if (next == prev) {
         /* A new slice: the tick that ended the old one armed no timer. */
         if (next != queue->idle)
@@ -344,7 +411,7 @@ static void sched_switch(bool preempted)
     /* Its loop would clear it only when it runs again: interrupts take the CPU away in mid-halt. */
     if (prev == queue->idle)
         atomic_fetch_and(&idle_cpus, ~(1ull << cpu->id));
-    if (next != queue->idle && next->virtual_time > queue->least_virtual)
+    if (next != queue->idle && !next->priority && next->virtual_time > queue->least_virtual)
         queue->least_virtual = next->virtual_time;
     next->switched_at = now;
     if (next != queue->idle)
@@ -352,6 +419,7 @@ static void sched_switch(bool preempted)
     preempted ? prev->involuntary++ : prev->voluntary++;
     cpu->switches++;
     queue->current = next;
+    queue->priority = next->priority;
     cpu->current = next;
     sched_load_context(prev, next);
     sched_switched(thread_switch(prev, next));
@@ -389,6 +457,7 @@ void thread_yield(void)
     spin_lock(&queue->lock);
     if (self->virtual_time < queue->least_virtual)
         self->virtual_time = queue->least_virtual;
+    self->slice_end = 0;
     spin_unlock(&queue->lock);
     sched_switch(true);
     preempt_enable();
@@ -413,7 +482,13 @@ void sched_tick(void)
             timer_arm_at(now + SCHED_SLICE_NS);
         return;
     }
-    if (current == queue->idle || now >= current->slice_end) {
+    bool over = now >= current->slice_end;
+    if (__builtin_expect(current->priority != 0, 0) && queue->ready.root) {
+        spin_lock(&queue->lock);
+        over |= urgent_spent(queue, now);
+        spin_unlock(&queue->lock);
+    }
+    if (current == queue->idle || over) {
         cpu->need_resched = true;
         preempt_mark_pending();
         return;
@@ -473,6 +548,7 @@ void sched_init_cpu(struct thread *idle)
     kassert(queue);
     list_init(&queue->dead);
     queue->idle = queue->current = idle;
+    queue->first_turn = queue->last_turn = 1ull << (TURN_BITS - 1);
     idle->cpu = cpu->id;
     idle->switched_at = clock_monotonic();
     cpu->idle = idle;
@@ -553,6 +629,30 @@ void thread_set_nice(struct thread *thread, int nice)
     struct run_queue *queue = sched_lock_home(thread);
     thread->nice = nice;
     spin_unlock(&queue->lock);
+    preempt_enable();
+}
+
+/* A new priority puts it behind those that have it already, unless it is running. */
+void thread_set_policy(struct thread *thread, int policy, uint32_t priority, bool reset_on_fork)
+{
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    bool queued = thread->queued;
+    if (queued)
+        run_queue_remove(queue, thread);
+    if (!priority && thread->priority && thread->virtual_time < queue->least_virtual)
+        thread->virtual_time = queue->least_virtual;
+    thread->policy = policy;
+    thread->priority = priority;
+    thread->takes_turns = policy == ABI_SCHED_RR;
+    thread->reset_on_fork = reset_on_fork;
+    if (queued)
+        run_queue_push(queue, thread, clock_monotonic(), false);
+    if (queue->current == thread)
+        queue->priority = priority;
+    uint32_t cpu = thread->cpu;
+    spin_unlock(&queue->lock);
+    sched_kick(cpu); /* somebody else may come first now */
     preempt_enable();
 }
 

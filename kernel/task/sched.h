@@ -7,7 +7,9 @@
 /* Weight of nice 0; thread->virtual_time advances by run time * SCHED_WEIGHT_NORMAL / weight. */
 #define SCHED_WEIGHT_NORMAL 1024u
 
-#define SCHED_SLICE_NS   4000000ull /* a thread runs at most this long while others wait */
+#define SCHED_SLICE_NS 4000000ull /* a thread runs at most this long while others wait */
+#define SCHED_TURN_NS \
+    100000000ull /* the same among threads of one real-time priority that take turns */
 #define SCHED_BALANCE_NS 1000000ull /* a waiting thread is offered to idle CPUs after this long */
 
 void sched_init_cpu(struct thread *idle);

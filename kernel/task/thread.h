@@ -73,8 +73,12 @@ struct thread {
     uint64_t slice_end;   /* ns */
     uint64_t affinity;    /* CPUs it may run on */
     int nice;
-    uint64_t virtual_time;             /* fair ordering, ns scaled by weight */
-    uint64_t cpu_time;                 /* ns run in all; user and system parts below */
+    int policy;            /* ABI_SCHED_* */
+    uint32_t priority;     /* of the real-time policies, 1 to SCHED_PRIORITY_MAX; 0: none */
+    bool takes_turns;      /* with those of the same priority */
+    bool reset_on_fork;    /* children begin with neither */
+    uint64_t virtual_time; /* fair ordering, ns scaled by weight */
+    uint64_t cpu_time;     /* ns run in all; user and system parts below */
     uint64_t user_ticks, system_ticks; /* samples */
     uint64_t switched_at;              /* when it last got the CPU or changed mode */
     uint64_t voluntary, involuntary;   /* switches */
@@ -150,6 +154,9 @@ void thread_yield(void);
 void schedule(void);
 void thread_set_affinity(struct thread *thread, uint64_t mask);
 void thread_set_nice(struct thread *thread, int nice);
+/* POLICY is one of ABI_SCHED_*, PRIORITY what it allows. */
+#define SCHED_PRIORITY_MAX 99u
+void thread_set_policy(struct thread *thread, int policy, uint32_t priority, bool reset_on_fork);
 
 /* How long THREAD has run, ns, exact also while it runs. Takes its queue's lock. */
 uint64_t thread_runtime(const struct thread *thread);

@@ -53,6 +53,30 @@ static pid_t execute(char *const *arguments, char *const *environment)
 
 /* ---- exit and wait ---- */
 
+static void child_handler(int signal)
+{
+    (void)signal;
+}
+
+TEST(wait_handler, "a child's end is found though its signal has a handler")
+{
+    struct sigaction action = {.sa_handler = child_handler};
+    CHECK_EQUAL(sigaction(SIGCHLD, &action, NULL), 0);
+    for (int i = 0; i < 50; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        CHECK_EQUAL(waitpid(pid, NULL, 0), pid);
+    }
+    action.sa_flags = SA_NOCLDWAIT;
+    CHECK_EQUAL(sigaction(SIGCHLD, &action, NULL), 0);
+    for (int i = 0; i < 50; i++) {
+        if (fork() == 0)
+            _exit(0);
+        CHECK_ERROR(wait(NULL), ECHILD);
+    }
+}
+
 TEST(exit_statuses, "a parent learns each exit status")
 {
     for (int code = 0; code < 256; code += 17) {

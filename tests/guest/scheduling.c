@@ -30,6 +30,108 @@ TEST(policies, "time-sharing is the policy, with no priorities")
     CHECK(slice.tv_sec >= 0 && slice.tv_nsec >= 0);
 }
 
+static int policy_of(void)
+{
+    return (int)syscall(SYS_sched_getscheduler, 0);
+}
+
+static int priority_of(void)
+{
+    struct sched_param param = {-1};
+    syscall(SYS_sched_getparam, 0, &param);
+    return param.sched_priority;
+}
+
+/* Real-time policies need a right that root lacks in some places. */
+#define NEED_REAL_TIME()                                 \
+    do {                                                 \
+        struct sched_param low = {1};                    \
+        if (syscall(SYS_sched_setscheduler, 0, 1, &low)) \
+            SKIP("no real-time policies here");          \
+    } while (0)
+
+TEST(real_time, "policies with priorities are kept, inherited, and given back")
+{
+    struct sched_param param = {7}, none = {0};
+    NEED_REAL_TIME();
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 2, &param), 0);
+    CHECK_EQUAL(policy_of(), 2);
+    CHECK_EQUAL(priority_of(), 7);
+    param.sched_priority = 99;
+    CHECK_EQUAL(syscall(SYS_sched_setparam, 0, &param), 0);
+    CHECK_EQUAL(policy_of(), 2);
+    CHECK_EQUAL(priority_of(), 99);
+    param.sched_priority = 100;
+    CHECK_ERROR(syscall(SYS_sched_setparam, 0, &param), EINVAL);
+    CHECK_ERROR(syscall(SYS_sched_setparam, 0, &none), EINVAL);
+    CHECK_CHILD(CHILD({
+        CHECK_EQUAL(policy_of(), 2);
+        CHECK_EQUAL(priority_of(), 99);
+    }));
+    param.sched_priority = 5;
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 1 | 0x40000000, &param), 0);
+    CHECK_EQUAL(policy_of(), 1 | 0x40000000);
+    CHECK_CHILD(CHILD({
+        CHECK_EQUAL(policy_of(), 0);
+        CHECK_EQUAL(priority_of(), 0);
+    }));
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 0, &none), 0);
+    CHECK_EQUAL(policy_of(), 0);
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 3, &none), 0);
+    CHECK_EQUAL(policy_of(), 3);
+}
+
+/* On one CPU: the higher runs as soon as it can, equals in order, the rest when these sleep. */
+TEST(real_time_order, "the highest priority runs first")
+{
+    unsigned long one = 1;
+    struct sched_param param = {50};
+    int ends[2], go[2];
+    char order[4] = {0};
+    NEED_REAL_TIME();
+    CHECK_EQUAL(syscall(SYS_sched_setaffinity, 0, sizeof one, &one), 0);
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 1, &param), 0);
+    CHECK_EQUAL(pipe(ends), 0);
+    CHECK_EQUAL(pipe(go), 0);
+    for (int i = 0; i < 3; i++) {
+        if (fork() == 0) {
+            char c, name = (char)('0' + i);
+            close(go[1]);
+            param.sched_priority = 10 + i;
+            syscall(SYS_sched_setscheduler, 0, 1, &param);
+            if (read(go[0], &c, 1) == 0)
+                write(ends[1], &name, 1);
+            _exit(0);
+        }
+    }
+    usleep(100000); /* they wait now */
+    close(go[1]);   /* wakes all three */
+    for (int i = 0; i < 3; i++)
+        CHECK(wait(NULL) > 0);
+    CHECK_EQUAL(read(ends[0], order, 4), 3);
+    CHECK(!strcmp(order, "210"));
+}
+
+/* A thread with a priority that never ends leaves others a part of the CPU. */
+TEST(real_time_hog, "one that never sleeps doesn't stop the others for good")
+{
+    unsigned long one = 1;
+    struct sched_param param = {1};
+    NEED_REAL_TIME();
+    struct sched_param none = {0};
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 0, &none), 0);
+    CHECK_EQUAL(syscall(SYS_sched_setaffinity, 0, sizeof one, &one), 0);
+    pid_t hog = fork();
+    if (hog == 0) {
+        syscall(SYS_sched_setscheduler, 0, 1, &param);
+        for (;;)
+            ;
+    }
+    usleep(10000);
+    kill(hog, SIGKILL);
+    CHECK_EQUAL(waitpid(hog, NULL, 0), hog);
+}
+
 TEST(policy_errors, "policies and priorities that aren't there are refused")
 {
     struct sched_param one = {1}, none = {0};

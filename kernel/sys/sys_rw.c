@@ -33,15 +33,31 @@ static long transfer_at(long number, long buffer, long size, long offset, transf
     return result;
 }
 
-static long transfer_iov(long number, long vector, long count, const int64_t *offset,
-                         uint32_t flags, transfer_fn transfer)
+/* What the file is open for is told before a flag that nobody knows. */
+static long rwf_flags(const struct openfile *file, long flags, transfer_fn transfer, uint32_t *out)
 {
+    if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)) {
+        bool open = transfer == openfile_write ? openfile_writable(file) : openfile_readable(file);
+        return open ? -ABI_EOPNOTSUPP : -ABI_EBADF;
+    }
+    *out = (flags & (RWF_DSYNC | RWF_SYNC) ? VECIO_SYNC : 0) |
+           (flags & RWF_NOWAIT ? VECIO_NONBLOCK : 0) | (flags & RWF_APPEND ? VECIO_APPEND : 0);
+    return 0;
+}
+
+/* RWF: RWF_*; nothing to move is no place to complain of them. */
+static long transfer_iov(long number, long vector, long count, const int64_t *offset, long rwf,
+                         transfer_fn transfer)
+{
+    uint32_t flags = 0;
     struct sluice_uio uio;
     struct user_iov iov;
     struct fd fd = fd_get((int)number);
     if (!fd.file)
         return -ABI_EBADF;
     long result = iov_from_user(&iov, &uio, vector, count);
+    if (!result && uio.left && rwf)
+        result = rwf_flags(fd.file, rwf, transfer, &flags);
     if (!result && (uio.left || !fd.file->socket)) /* a vector of nothing is no datagram */
         result = transfer(fd.file, &uio, offset, flags);
     iov_release(&iov);
@@ -119,26 +135,13 @@ long sys_pwritev(long fd, long vector, long count, long low, long high)
     return low < 0 ? -ABI_EINVAL : transfer_iov(fd, vector, count, &low, 0, openfile_write);
 }
 
-static long rwf_flags(long flags, uint32_t *out)
-{
-    if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND))
-        return -ABI_EOPNOTSUPP;
-    *out = (flags & (RWF_DSYNC | RWF_SYNC) ? VECIO_SYNC : 0) |
-           (flags & RWF_NOWAIT ? VECIO_NONBLOCK : 0) | (flags & RWF_APPEND ? VECIO_APPEND : 0);
-    return 0;
-}
-
 /* Offset -1 means the file's own. */
 static long transfer_iov2(long fd, long vector, long count, long offset, long flags,
                           transfer_fn transfer)
 {
-    uint32_t vecio;
-    long error = rwf_flags(flags, &vecio);
-    if (error)
-        return error;
     if (offset < -1)
         return -ABI_EINVAL;
-    return transfer_iov(fd, vector, count, offset == -1 ? NULL : &offset, vecio, transfer);
+    return transfer_iov(fd, vector, count, offset == -1 ? NULL : &offset, flags, transfer);
 }
 
 long sys_preadv2(long fd, long vector, long count, long low, long high, long flags)

@@ -131,11 +131,27 @@ long sys_kill(long pid, long signal)
     return signal_kill((int32_t)pid, &info);
 }
 
+/* A process that waits to be waited for has no thread any more, and takes signals that do nothing.
+ */
+static long dead_kill(long tgid, long tid, int signal)
+{
+    struct process *process = process_find((int32_t)tid);
+    if (!process)
+        return -ABI_ESRCH;
+    long error = 0;
+    if (tgid > 0 && tgid != tid)
+        error = -ABI_ESRCH;
+    else if (!signal_permitted(process, signal))
+        error = -ABI_EPERM;
+    process_unref(process);
+    return error;
+}
+
 static long thread_kill(long tgid, long tid, const struct abi_siginfo *info)
 {
     struct thread *thread = thread_find((int32_t)tid);
     if (!thread)
-        return -ABI_ESRCH;
+        return dead_kill(tgid, tid, info->si_signo);
     long error = 0;
     if (tgid > 0 && thread->process->pid != (int32_t)tgid)
         error = -ABI_ESRCH;

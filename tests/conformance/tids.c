@@ -55,6 +55,25 @@ static void thread_kills(void)
     SHOW(syscall(SYS_tgkill, 0, self(), SIGUSR1));
 }
 
+/* One that has ended and was not waited for is still there to be told. */
+static void kills_of_the_dead(void)
+{
+    siginfo_t info;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    puts("== tkill of the dead");
+    waitid(P_PID, child, &info, WEXITED | WNOWAIT);
+    SHOW(syscall(SYS_tkill, child, 0));
+    SHOW(syscall(SYS_tkill, child, SIGUSR1));
+    SHOW(syscall(SYS_tkill, child, 65));
+    SHOW(syscall(SYS_tgkill, child, child, SIGUSR1));
+    SHOW(syscall(SYS_tgkill, getpid(), child, SIGUSR1));
+    waitpid(child, NULL, 0);
+    SHOW(syscall(SYS_tkill, child, 0));
+}
+
 static long queue(pid_t group, long thread, int number, int with)
 {
     siginfo_t info;
@@ -168,6 +187,7 @@ int main(void)
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
     thread_kills();
+    kills_of_the_dead();
     queued();
     robust_lists();
     foreign_list();

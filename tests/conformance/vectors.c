@@ -106,6 +106,10 @@ static void flags(int fd)
     SHOW(preadv2(fd, parts, 3, 0, RWF_DSYNC));
     SHOW(preadv2(fd, parts, 3, 0, UNKNOWN_FLAG));
     SHOW(pwritev2(fd, parts, 3, 0, UNKNOWN_FLAG));
+    SHOW(preadv2(-1, parts, 3, 0, UNKNOWN_FLAG));
+    SHOW(preadv2(-1, parts, 3, -2, UNKNOWN_FLAG));
+    SHOW(preadv2(fd, parts, 0, 0, UNKNOWN_FLAG));
+    SHOW(pwritev2(fd, parts, -1, 0, UNKNOWN_FLAG));
     SHOW(place(fd));
 }
 
@@ -147,6 +151,8 @@ static void directions(void)
 
     puts("== directions");
     SHOW(preadv2(writer, parts, 1, 0, 0));
+    SHOW(preadv2(writer, parts, 1, 0, UNKNOWN_FLAG));
+    SHOW(pwritev2(reader, parts, 1, 0, UNKNOWN_FLAG));
     SHOW(pwritev2(reader, parts, 1, 0, 0));
     SHOW(preadv2(-1, parts, 1, 0, 0));
     SHOW(pwritev2(-1, parts, 1, 0, 0));

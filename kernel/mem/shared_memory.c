@@ -1,5 +1,6 @@
 /*
- * Anonymous memory shared by processes (mmap with MAP_SHARED and MAP_ANONYMOUS, kept across forks):
+ * Anonymous memory shared by processes (mmap with MAP_SHARED and MAP_ANONYMOUS, kept across forks;
+ * segments of System V):
  * a pager whose pages come into being when first asked for. They stand in a tree of page-sized
  * tables, as many levels as the size needs.
  *
@@ -19,7 +20,8 @@ struct shared_memory {
     SLUICE_FACE(sluice_pager_t) pager;
     spinlock_t lock;
     uint64_t pages;
-    unsigned levels; /* of tables above the pages; 0: ROOT is the only page */
+    _Atomic uint64_t present; /* of them; grows under the lock */
+    unsigned levels;          /* of tables above the pages; 0: ROOT is the only page */
     void *root;
 };
 
@@ -34,8 +36,11 @@ static oskit_error_t shared_memory_getpage(sluice_pager_t *self, oskit_u64_t ind
     spin_lock(&memory->lock);
     void **slot = &memory->root;
     for (unsigned level = memory->levels;; level--) {
-        if (*slot == NULL)
+        bool missing = *slot == NULL;
+        if (missing)
             *slot = page_alloc(0, PAGES_ZERO | PAGES_USER);
+        if (missing && *slot != NULL && level == 0)
+            atomic_fetch_add_explicit(&memory->present, 1, memory_order_relaxed);
         if (*slot == NULL || level == 0)
             break;
         slot = (void **)*slot + (index >> (FANOUT_SHIFT * (level - 1)) & (FANOUT - 1));
@@ -89,4 +94,9 @@ sluice_pager_t *shared_memory_create(uint64_t size)
         memory->levels++;
     sluice_object_init(&memory->object, &shared_memory_class);
     return &memory->pager.i;
+}
+
+uint64_t shared_memory_pages(sluice_pager_t *memory)
+{
+    return atomic_load(&((struct shared_memory *)SLUICE_OBJECT(memory))->present);
 }

@@ -61,6 +61,9 @@ struct space_source {
 int space_map(struct space *space, uint64_t address, size_t size, int prot, int max_prot, int flags,
               const struct space_source *source, uint64_t *out_address);
 int space_unmap(struct space *space, uint64_t address, size_t size);
+/* Takes away what one space_map of a source whose sealing IS accepts had put at ADDRESS, as far as
+ * it is still there. -ABI_EINVAL: nothing is. */
+int space_detach(struct space *space, uint64_t address, bool (*is)(const sluice_sealing_t *));
 int space_protect(struct space *space, uint64_t address, size_t size, int prot);
 int space_remap(struct space *space, uint64_t old, size_t old_size, size_t new_size, int flags,
                 uint64_t new_address, uint64_t *out_address);                     /* mremap */
@@ -74,6 +77,12 @@ void space_unlock_all(struct space *space);
 int space_sync(struct space *space, uint64_t address, size_t size, int flags); /* msync */
 int space_incore(struct space *space, uint64_t address, size_t size,
                  uint8_t *out); /* mincore; OUT is kernel memory, a byte a page */
+
+/* Anonymous memory that is shared: a pager of SIZE bytes of zeros, with one reference; NULL: no
+ * memory. (shared_memory.c) */
+sluice_pager_t *shared_memory_create(uint64_t size);
+/* How many pages of it there are by now. [any] */
+uint64_t shared_memory_pages(sluice_pager_t *memory);
 
 /* brk: the heap after the image. space_set_break returns the break in force afterwards (the old one
  * when it can't move), as the system call. */

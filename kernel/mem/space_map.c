@@ -160,6 +160,33 @@ int space_unmap(struct space *space, uint64_t address, size_t size)
     return result;
 }
 
+static bool attached_at(const struct region *region, uint64_t address, const sluice_pager_t *pager,
+                        bool (*is)(const sluice_sealing_t *))
+{
+    return region->sealing != NULL && is(region->sealing) &&
+           region->start - address == region->offset && (pager == NULL || pager == region->pager);
+}
+
+int space_detach(struct space *space, uint64_t address, bool (*is)(const sluice_sealing_t *))
+{
+    struct list removed;
+    const sluice_pager_t *pager = NULL;
+    int result = -ABI_EINVAL;
+    list_init(&removed);
+    mutex_lock(&space->mutex);
+    struct region *next, *region = regions_from(&space->regions, address);
+    for (; region != NULL; region = next) {
+        next = regions_after(&space->regions, region);
+        if (!attached_at(region, address, pager, is))
+            continue;
+        pager = region->pager;
+        result = space_take(space, region->start, region->end, &removed); /* whole: can't fail */
+    }
+    mutex_unlock(&space->mutex);
+    space_dispose(&removed);
+    return result;
+}
+
 /* ---- mmap ---- */
 
 struct map_request {

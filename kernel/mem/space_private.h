@@ -74,10 +74,4 @@ void space_enter(struct space *space, struct region *region, struct region *from
 /* Gives back a hold of the structure; the last frees it. */
 void space_drop(struct space *space);
 
-/* ---- shared_memory.c ---- */
-
-/* Anonymous memory that is shared: a pager of SIZE bytes of zeros, with one reference; NULL: no
- * memory. */
-sluice_pager_t *shared_memory_create(uint64_t size);
-
 #endif

@@ -19,6 +19,7 @@
 #include "kernel/abi/reboot.h"
 #include "kernel/abi/resource.h"
 #include "kernel/abi/sched.h"
+#include "kernel/abi/shm.h"
 #include "kernel/abi/signal.h"
 #include "kernel/abi/socket.h"
 #include "kernel/abi/stat.h"

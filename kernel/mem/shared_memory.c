@@ -4,7 +4,7 @@
  * a pager whose pages come into being when first asked for. They stand in a tree of page-sized
  * tables, as many levels as the size needs.
  *
- * Locks: memory->lock (spin), then page_alloc's.
+ * Lock: memory->lock (spin), a leaf.
  */
 #include <sluice/object.h>
 #include "kernel/cpu/spinlock.h"
@@ -25,31 +25,49 @@ struct shared_memory {
     void *root;
 };
 
-static oskit_error_t shared_memory_getpage(sluice_pager_t *self, oskit_u64_t index,
-                                           oskit_u32_t flags, void **out_page)
+/* The page with a reference, or NULL: there is none, or no table on the way to it. What is missing
+ * is SPARE, a page of zeros, if there is one, which is taken then. */
+static void *shared_memory_look(struct shared_memory *memory, uint64_t index, void **spare)
 {
-    struct shared_memory *memory = (struct shared_memory *)SLUICE_OBJECT(self);
-    (void)flags; /* no page is ever clean: there is nothing to write it to */
-    *out_page = NULL;
-    if (index >= memory->pages)
-        return OSKIT_E_INVALIDARG;
     spin_lock(&memory->lock);
     void **slot = &memory->root;
     for (unsigned level = memory->levels;; level--) {
-        bool missing = *slot == NULL;
-        if (missing)
-            *slot = page_alloc(0, PAGES_ZERO | PAGES_USER);
-        if (missing && *slot != NULL && level == 0)
-            atomic_fetch_add_explicit(&memory->present, 1, memory_order_relaxed);
+        if (*slot == NULL && *spare != NULL) {
+            *slot = *spare;
+            *spare = NULL;
+            if (level == 0)
+                atomic_fetch_add_explicit(&memory->present, 1, memory_order_relaxed);
+        }
         if (*slot == NULL || level == 0)
             break;
         slot = (void **)*slot + (index >> (FANOUT_SHIFT * (level - 1)) & (FANOUT - 1));
     }
-    if (*slot != NULL)
-        page_ref(*slot);
-    *out_page = *slot;
+    void *page = *slot;
+    if (page != NULL)
+        page_ref(page);
     spin_unlock(&memory->lock);
-    return *out_page ? OSKIT_SUCCESS : OSKIT_E_OUTOFMEMORY;
+    return page;
+}
+
+/* Allocates without the lock, so that memory can be taken back from caches for it. */
+static oskit_error_t shared_memory_getpage(sluice_pager_t *self, oskit_u64_t index,
+                                           oskit_u32_t flags, void **out_page)
+{
+    struct shared_memory *memory = (struct shared_memory *)SLUICE_OBJECT(self);
+    void *page, *spare = NULL;
+    (void)flags; /* no page is ever clean: there is nothing to write it to */
+    *out_page = NULL;
+    if (index >= memory->pages)
+        return OSKIT_E_INVALIDARG;
+    while ((page = shared_memory_look(memory, index, &spare)) == NULL) {
+        spare = page_alloc(0, PAGES_ZERO | PAGES_USER);
+        if (spare == NULL)
+            return OSKIT_E_OUTOFMEMORY;
+    }
+    if (spare != NULL) /* someone else was quicker */
+        page_unref(spare);
+    *out_page = page;
+    return OSKIT_SUCCESS;
 }
 
 static void tree_free(void *node, unsigned levels)

@@ -226,6 +226,10 @@ static void connect_unasked(bool (*then)(int client, int server))
     write_some("client", client);
     error_of("client", client);
     SHOW(connect(client, (struct sockaddr *)&name, sizeof(name)));
+    SHOW(connect(client, (struct sockaddr *)&name, sizeof(name)));
+    settle();
+    bits("connected anew", client);
+    read_some("connected anew", client);
     close(client);
     close(at);
 }
@@ -247,6 +251,16 @@ static bool then_unread(int client, int server)
     return true;
 }
 
+/* More than is read of it before the connection ends. */
+static bool then_leftovers(int client, int server)
+{
+    char bytes[250] = "";
+
+    (void)client;
+    SHOW(send(server, bytes, sizeof(bytes), 0));
+    return true;
+}
+
 static bool then_urgent(int client, int server)
 {
     char byte;
@@ -265,6 +279,8 @@ static void unasked(void)
     connect_unasked(then_reset);
     puts("# closed with bytes unread");
     connect_unasked(then_unread);
+    puts("# closed, not all of it read");
+    connect_unasked(then_leftovers);
     puts("# urgent");
     connect_unasked(then_urgent);
 }

@@ -264,10 +264,6 @@ static oskit_error_t connect_result(struct tcp_socket *t)
         t->phase = TCP_CONNECTED;
         return OSKIT_SUCCESS;
     }
-    if (t->got_fin) { /* it was, and is over already */
-        t->phase = TCP_CONNECTED;
-        return OSKIT_SUCCESS;
-    }
     oskit_error_t error = socket_error_take(&t->inet.base);
     reset(t);
     tcp_level(t, 0);
@@ -294,6 +290,20 @@ static bool disconnect_resets(enum tcp_state state)
            state == FIN_WAIT_2 || state == CLOSE_WAIT;
 }
 
+/* What came of a connection that is no more isn't the next one's. The reader's part is his till he
+ * gives the mutex back; meanwhile another may have connected. */
+static void leftovers_drop(struct tcp_socket *t)
+{
+    env_mutex_lock(&t->receive_mutex);
+    inet_lock();
+    if (t->phase == TCP_UNCONNECTED) {
+        tcp_receive_drop(t);
+        tcp_level(t, 0);
+    }
+    inet_unlock();
+    env_mutex_unlock(&t->receive_mutex);
+}
+
 /* connect to AF_UNSPEC: the connection is dropped. */
 static oskit_error_t disconnect(struct tcp_socket *t)
 {
@@ -308,14 +318,7 @@ static oskit_error_t disconnect(struct tcp_socket *t)
     reset(t);
     tcp_level(t, READY_HUP);
     inet_unlock();
-    env_mutex_lock(&t->receive_mutex);
-    inet_lock();
-    if (t->phase == TCP_UNCONNECTED) {
-        tcp_receive_drop(t);
-        tcp_level(t, 0);
-    }
-    inet_unlock();
-    env_mutex_unlock(&t->receive_mutex);
+    leftovers_drop(t);
     tcp_listen_release(&gone);
     return OSKIT_SUCCESS;
 }
@@ -334,7 +337,10 @@ static oskit_error_t tcp_socket_connect(struct socket *s, const struct socket_ad
     inet_lock();
     if (OSKIT_SUCCEEDED(err) || t->phase != TCP_UNCONNECTED)
         err = connect_locked(t, &address, port);
+    bool leftovers = t->phase == TCP_UNCONNECTED && t->readable != 0;
     inet_unlock();
+    if (leftovers)
+        leftovers_drop(t);
     return err;
 }
 

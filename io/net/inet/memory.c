@@ -42,12 +42,13 @@ struct supply {
     uint32_t size;
 };
 
-static size_t bytes_live, bytes_limit;
+static size_t bytes_live;
+size_t inet_memory_most;
 static uint32_t blocks_live;
 
 static void *supply_new(uint32_t size)
 {
-    if (bytes_live + size > bytes_limit)
+    if (bytes_live + size > inet_memory_most)
         return NULL;
     void *block = env_alloc(size, ENV_NOSLEEP);
     if (block)
@@ -180,7 +181,7 @@ static uint32_t heap_class(size_t size)
 
 void mem_init(void)
 {
-    bytes_limit = env_page_total() / MEMORY_SHARE * ENV_PAGE_SIZE;
+    inet_memory_most = env_page_total() / MEMORY_SHARE * ENV_PAGE_SIZE;
 }
 
 static struct heap_head *heap_large(size_t size)
@@ -250,11 +251,6 @@ uint32_t inet_memory_live(void)
 size_t inet_memory_bytes(void)
 {
     return bytes_live;
-}
-
-size_t inet_memory_limit(void)
-{
-    return bytes_limit;
 }
 
 void inet_memory_trim(void)

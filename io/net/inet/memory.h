@@ -10,7 +10,11 @@
 uint32_t inet_memory_live(void);
 /* Bytes that all of it takes, and the most that it may. */
 size_t inet_memory_bytes(void);
-size_t inet_memory_limit(void);
+extern size_t inet_memory_most; /* set when the stack starts */
+static inline size_t inet_memory_limit(void)
+{
+    return inet_memory_most;
+}
 /* Gives back what is kept for the next to ask. Core lock held. */
 void inet_memory_trim(void);
 

@@ -23,6 +23,7 @@
 #include "inet_sock.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
+#include "memory.h"
 
 /* What connect has come to, as sockets count it; TCP's own state is the pcb's. */
 enum tcp_phase { TCP_UNCONNECTED, TCP_CONNECTING, TCP_CONNECTED, TCP_LISTENING };
@@ -221,10 +222,17 @@ struct tcp_blocks {
 /* NULL: no memory. [thread] */
 struct tcp_account *tcp_account_new(void);
 void tcp_account_close(struct tcp_account *account); /* NULL: none */
+extern _Atomic size_t tcp_bytes_live;                /* of all connections */
+oskit_u32_t tcp_account_share(const struct tcp_account *account, oskit_u32_t room);
 /* How much of ROOM bytes a connection may still send: when all connections together have an eighth
  * of the machine's memory, only little beside what it has lying somewhere; beyond a quarter, less.
  * [any] */
-oskit_u32_t tcp_account_room(const struct tcp_account *account, oskit_u32_t room);
+static inline oskit_u32_t tcp_account_room(const struct tcp_account *account, oskit_u32_t room)
+{
+    size_t all = atomic_load_explicit(&tcp_bytes_live, memory_order_relaxed);
+
+    return all <= inet_memory_limit() / 2 ? room : tcp_account_share(account, room);
+}
 /* Copies SIZE bytes at most into new blocks of SEGMENT bytes, the first of FIRST (0: like the
  * others); *MOVED bytes. On an error there may be some. [thread] */
 oskit_error_t tcp_blocks_copy(struct tcp_blocks *blocks, struct sluice_uio *uio, size_t size,

@@ -46,7 +46,7 @@ struct tcp_account {
     _Atomic size_t live;
 };
 
-static _Atomic size_t bytes_live; /* of all */
+_Atomic size_t tcp_bytes_live;
 
 struct tcp_account *tcp_account_new(void)
 {
@@ -74,23 +74,24 @@ static void count(struct tcp_account *account, size_t size)
     if (account == NULL)
         return;
     atomic_fetch_add_explicit(&account->live, size, memory_order_relaxed);
-    atomic_fetch_add_explicit(&bytes_live, size, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tcp_bytes_live, size, memory_order_relaxed);
 }
 
 static void uncount(struct tcp_account *account, size_t size)
 {
     if (account == NULL)
         return;
-    atomic_fetch_sub_explicit(&bytes_live, size, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&tcp_bytes_live, size, memory_order_relaxed);
     account_sub(account, size);
 }
 
-oskit_u32_t tcp_account_room(const struct tcp_account *account, oskit_u32_t room)
+/* While there is much. */
+oskit_u32_t tcp_account_share(const struct tcp_account *account, oskit_u32_t room)
 {
-    size_t all = atomic_load_explicit(&bytes_live, memory_order_relaxed);
+    size_t all = atomic_load_explicit(&tcp_bytes_live, memory_order_relaxed);
     size_t limit = inet_memory_limit();
 
-    if (all <= limit / 2 || account == NULL)
+    if (account == NULL)
         return room;
     size_t most = all <= limit ? CROWDED : OVERCROWDED;
     size_t live = atomic_load_explicit(&account->live, memory_order_relaxed);

@@ -330,9 +330,10 @@ static const struct socket_kind udp6_kind = UDP_KIND("UDP socket (IPv6)", SOCKET
 
 oskit_error_t udp_socket_create(oskit_s32_t family, oskit_s32_t protocol, sluice_socket_t **out)
 {
-    struct udp_socket *u = env_alloc(sizeof *u, ENV_ZERO);
-
     *out = NULL;
+    if (protocol == INET_SOL_UDPLITE && OSKIT_FAILED(udp_lite_start()))
+        return OSKIT_ENOBUFS;
+    struct udp_socket *u = env_alloc(sizeof *u, ENV_ZERO);
     if (u == NULL)
         return OSKIT_ENOBUFS;
     u->account = inet_account_new(&u->inet);

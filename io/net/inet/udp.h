@@ -61,6 +61,9 @@ static inline struct inet_port_table *udp_port_table(const struct udp_socket *u)
 
 /* ---- udp_input.c ---- */
 void udp_hash_init(void);
+/* For the first socket of UDP-Lite, since whatever arrives passes by all of lwIP's raw pcbs; till
+ * udp_stop. OSKIT_ENOBUFS. */
+oskit_error_t udp_lite_start(void);
 void udp_hash_add(struct udp_socket *u); /* by its local port */
 void udp_hash_remove(struct udp_socket *u);
 /* DATAGRAM, whose p has the payload alone, to every socket that it is for. false: there is none,

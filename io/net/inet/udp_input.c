@@ -296,11 +296,17 @@ oskit_error_t udp_start(void)
     udp_hash_init();
     inet_lock();
     input = input_new(IP_PROTO_UDP, NULL);
-    lite_input = input_new(IP_PROTO_UDPLITE, &tables[1]);
-    bool started = input != NULL && lite_input != NULL;
     inet_unlock();
-    if (!started)
-        udp_stop();
+    return input != NULL ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
+}
+
+oskit_error_t udp_lite_start(void)
+{
+    inet_lock();
+    if (lite_input == NULL)
+        lite_input = input_new(IP_PROTO_UDPLITE, &tables[1]);
+    bool started = lite_input != NULL;
+    inet_unlock();
     return started ? OSKIT_SUCCESS : OSKIT_ENOBUFS;
 }
 

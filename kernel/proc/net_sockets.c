@@ -63,53 +63,22 @@ static oskit_error_t show_sockets(struct synth_text *text, oskit_s32_t family, o
     return OSKIT_SUCCESS;
 }
 
-oskit_error_t proc_show_net_tcp(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_STREAM, ANY_PROTOCOL);
-}
+/* What shows the sockets of a file. */
+#define SHOW(file, family, type, protocol)                                       \
+    oskit_error_t proc_show_net_##file(oskit_u64_t key, struct synth_text *text) \
+    {                                                                            \
+        (void)key;                                                               \
+        return show_sockets(text, family, type, protocol);                       \
+    }
 
-oskit_error_t proc_show_net_tcp6(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_STREAM, ANY_PROTOCOL);
-}
-
-oskit_error_t proc_show_net_udp(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_DGRAM, UDP);
-}
-
-oskit_error_t proc_show_net_udp6(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_DGRAM, UDP);
-}
-
-oskit_error_t proc_show_net_udplite(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_DGRAM, UDPLITE);
-}
-
-oskit_error_t proc_show_net_udplite6(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_DGRAM, UDPLITE);
-}
-
-oskit_error_t proc_show_net_raw(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET, SOCKET_RAW, ANY_PROTOCOL);
-}
-
-oskit_error_t proc_show_net_raw6(oskit_u64_t key, struct synth_text *text)
-{
-    (void)key;
-    return show_sockets(text, SOCKET_INET6, SOCKET_RAW, ANY_PROTOCOL);
-}
+SHOW(tcp, SOCKET_INET, SOCKET_STREAM, ANY_PROTOCOL)
+SHOW(tcp6, SOCKET_INET6, SOCKET_STREAM, ANY_PROTOCOL)
+SHOW(udp, SOCKET_INET, SOCKET_DGRAM, UDP)
+SHOW(udp6, SOCKET_INET6, SOCKET_DGRAM, UDP)
+SHOW(udplite, SOCKET_INET, SOCKET_DGRAM, UDPLITE)
+SHOW(udplite6, SOCKET_INET6, SOCKET_DGRAM, UDPLITE)
+SHOW(raw, SOCKET_INET, SOCKET_RAW, ANY_PROTOCOL)
+SHOW(raw6, SOCKET_INET6, SOCKET_RAW, ANY_PROTOCOL)
 
 struct totals {
     unsigned all, waiting, lite;

@@ -7,6 +7,7 @@
 #include "lwip/etharp.h"
 #include "lwip/nd6.h"
 #include "lwip/priv/nd6_priv.h"
+#include "lwip/sys.h"
 #include "lwip/tcp.h"
 
 #define NUD_INCOMPLETE 0x01
@@ -15,6 +16,8 @@
 #define NUD_DELAY      0x08
 #define NUD_PROBE      0x10
 
+#define ASK_INTERVAL 1000u /* ms */
+
 static oskit_u16_t state6(uint8_t state)
 {
     static const oskit_u16_t states[] = {
@@ -22,6 +25,19 @@ static oskit_u16_t state6(uint8_t state)
         [ND6_DELAY] = NUD_DELAY,           [ND6_PROBE] = NUD_PROBE,
     };
     return states[state];
+}
+
+/* Thousands of connections may lead to one neighbour who is gone. */
+static bool asked_just_now(const ip4_addr_t *to)
+{
+    static ip4_addr_t last;
+    static u32_t since;
+
+    if (last.addr == to->addr && sys_now() - since < ASK_INTERVAL)
+        return true;
+    last = *to;
+    since = sys_now();
+    return false;
 }
 
 /* Nobody sums ARP's frames: a damaged one leaves a wrong address, which would stay for minutes. Who
@@ -36,7 +52,7 @@ void inet_neighbour_ask(const struct tcp_pcb *pcb)
         return;
     if (!ip4_addr_netcmp(to, netif_ip4_addr(netif), netif_ip4_netmask(netif)))
         to = inet_hook_gateway4(netif, to);
-    if (to)
+    if (to && !asked_just_now(to))
         etharp_request(netif, to);
 }
 

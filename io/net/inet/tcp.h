@@ -117,6 +117,7 @@ struct tcp_socket {
 
     oskit_u32_t retransmits, drops;
     oskit_u32_t progress; /* tcp_ticks when the peer last acknowledged something new */
+    oskit_u8_t asked;     /* what pcb->nrtx was when the neighbour was thought of last */
     bool lingering;
     oskit_u64_t linger_until;
 };

@@ -247,6 +247,14 @@ static bool timed_out(const struct tcp_socket *t)
     return t->options.user_timeout != 0 && waited > t->options.user_timeout;
 }
 
+/* Once for each time that it is sent: a neighbour who is gone isn't asked for all the while. */
+static void ask_neighbour(struct tcp_socket *t, const struct tcp_pcb *pcb)
+{
+    if (pcb->nrtx >= UNANSWERED && pcb->nrtx != t->asked)
+        inet_neighbour_ask(pcb);
+    t->asked = pcb->nrtx;
+}
+
 static err_t event_poll(void *arg, struct tcp_pcb *pcb)
 {
     struct tcp_socket *t = arg;
@@ -262,8 +270,7 @@ static err_t event_poll(void *arg, struct tcp_pcb *pcb)
         tcp_over(t, error);
         return ERR_ABRT;
     }
-    if (pcb->nrtx >= UNANSWERED)
-        inet_neighbour_ask(pcb);
+    ask_neighbour(t, pcb);
     if (t->deferred &&
         (tcp_ticks - t->deferred_since) * TCP_SLOW_INTERVAL >= t->options.defer_accept * 1000u) {
         t->deferred = false;

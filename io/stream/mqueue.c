@@ -118,11 +118,13 @@ oskit_error_t mqueue_receive(struct mqueue *queue, bool *waiting, struct mqueue_
     return OSKIT_SUCCESS;
 }
 
-void mqueue_give_up(struct mqueue *queue, bool *waiting)
+bool mqueue_give_up(struct mqueue *queue, bool *waiting)
 {
     env_spin_lock(&queue->lock);
+    bool left = *waiting && queue->count != 0 && queue->count == queue->waiting;
     waiting_set(queue, waiting, false);
     env_spin_unlock(&queue->lock);
+    return left;
 }
 
 size_t mqueue_count(struct mqueue *queue)

@@ -22,6 +22,33 @@ static mutex_t queues_mutex;
 static spinlock_t queues_lock;
 static struct list queues = LIST_INIT(queues);
 
+/* ---- Registrations ---- */
+
+static void cookie_send(struct notification *notification, uint8_t why)
+{
+    notification->cookie[ABI_NOTIFY_COOKIE_LEN - 1] = why;
+    netlink_tell(notification->socket->socket, notification->cookie, ABI_NOTIFY_COOKIE_LEN);
+}
+
+/* Not from a spinlock's inside: last references may go. */
+void notification_drop(struct notification *notification)
+{
+    if (notification->socket)
+        openfile_unref(notification->socket);
+    if (notification->process)
+        process_unref(notification->process);
+    memset(notification, 0, sizeof *notification);
+}
+
+/* One that was registered. The C library frees what belongs to it when the cookie comes: so none
+ * comes of one that was refused, which it freed already. */
+static void notification_remove(struct notification *notification)
+{
+    if (notification->socket)
+        cookie_send(notification, ABI_NOTIFY_REMOVED);
+    notification_drop(notification);
+}
+
 /* ---- The object ---- */
 
 static struct readiness *queue_readiness(sluice_pollable_t *self)
@@ -40,7 +67,7 @@ static void queue_destroy(struct sluice_object *object)
     spin_lock(&queues_lock);
     list_remove(&queue->link);
     spin_unlock(&queues_lock);
-    notification_drop(&queue->told);
+    notification_remove(&queue->told);
     mqueue_fini(&queue->messages);
     sluice_object_fini(object);
     heap_free(queue);
@@ -62,6 +89,19 @@ struct queue *queue_of(const struct openfile *file)
 }
 
 /* ---- Making ---- */
+
+static int64_t lesser(_Atomic uint32_t *one, _Atomic uint32_t *other)
+{
+    uint32_t a = atomic_load(one), b = atomic_load(other);
+    return a < b ? a : b;
+}
+
+static struct abi_mq_attr attributes_default(void)
+{
+    return (struct abi_mq_attr){
+        .mq_maxmsg = lesser(&queue_limits.messages, &queue_limits.default_messages),
+        .mq_msgsize = lesser(&queue_limits.size, &queue_limits.default_size)};
+}
 
 static long attributes_check(const struct abi_mq_attr *attributes)
 {
@@ -188,8 +228,7 @@ static long queue_open_existing(struct queue *queue, long flags, struct queue **
 long queue_open(const char *name, long flags, long mode, const struct abi_mq_attr *attributes,
                 struct queue **out)
 {
-    struct abi_mq_attr defaults = {.mq_maxmsg = atomic_load(&queue_limits.default_messages),
-                                   .mq_msgsize = atomic_load(&queue_limits.default_size)};
+    struct abi_mq_attr defaults = attributes_default();
     long error = name_check(name);
     if (error)
         return error;
@@ -236,24 +275,6 @@ static struct notification notification_take(struct queue *queue)
     return taken;
 }
 
-static void cookie_send(struct notification *notification, uint8_t why)
-{
-    notification->cookie[ABI_NOTIFY_COOKIE_LEN - 1] = why;
-    netlink_tell(notification->socket->socket, notification->cookie, ABI_NOTIFY_COOKIE_LEN);
-}
-
-/* Not from a spinlock's inside: last references may go. */
-void notification_drop(struct notification *notification)
-{
-    if (notification->socket) {
-        cookie_send(notification, ABI_NOTIFY_REMOVED);
-        openfile_unref(notification->socket);
-    }
-    if (notification->process)
-        process_unref(notification->process);
-    memset(notification, 0, sizeof *notification);
-}
-
 long queue_tell_set(struct queue *queue, struct notification *notification)
 {
     spin_lock(&queue->lock);
@@ -274,7 +295,7 @@ void queue_tell_remove(struct queue *queue)
     if (queue->told.process == current_process())
         taken = notification_take(queue);
     spin_unlock(&queue->lock);
-    notification_drop(&taken);
+    notification_remove(&taken);
 }
 
 void queue_descriptor_closed(const struct fdtab *table, const struct openfile *file)
@@ -287,7 +308,7 @@ void queue_descriptor_closed(const struct fdtab *table, const struct openfile *f
     if (queue->told.fds == table)
         taken = notification_take(queue);
     spin_unlock(&queue->lock);
-    notification_drop(&taken);
+    notification_remove(&taken);
 }
 
 static void notification_signal(const struct notification *notification)
@@ -309,10 +330,7 @@ void queue_tell(struct queue *queue)
         return;
     if (taken.event.sigev_notify == ABI_SIGEV_SIGNAL && taken.event.sigev_signo)
         notification_signal(&taken);
-    if (taken.socket) {
+    if (taken.socket)
         cookie_send(&taken, ABI_NOTIFY_WOKENUP);
-        openfile_unref(taken.socket);
-        taken.socket = NULL;
-    }
     notification_drop(&taken);
 }

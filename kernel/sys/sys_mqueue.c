@@ -38,7 +38,7 @@ long sys_mq_unlink(long user_name)
 struct transfer {
     struct mqueue *messages;
     struct mqueue_message *message;
-    bool unexpected, waiting;
+    bool unexpected, waiting, nonblock;
 };
 
 /* An absolute time on the real clock, or NULL: for ever. A time that is over: no wait. */
@@ -139,17 +139,18 @@ long sys_mq_timedsend(long number, long user, long size, long priority, long use
 static oskit_error_t receive_try(void *arg)
 {
     struct transfer *transfer = arg;
-    return mqueue_receive(transfer->messages, &transfer->waiting, &transfer->message);
+    return mqueue_receive(transfer->messages, transfer->nonblock ? NULL : &transfer->waiting,
+                          &transfer->message);
 }
 
 static long queue_receive(struct queue *queue, bool nonblock, uint64_t deadline,
                           struct mqueue_message **out)
 {
-    struct transfer transfer = {.messages = &queue->messages};
+    struct transfer transfer = {.messages = &queue->messages, .nonblock = nonblock};
     oskit_error_t error = wait_loop(&queue->messages.readiness, READY_READ, nonblock, deadline,
                                     receive_try, &transfer);
-    if (error)
-        mqueue_give_up(&queue->messages, &transfer.waiting);
+    if (error && mqueue_give_up(&queue->messages, &transfer.waiting))
+        queue_tell(queue);
     *out = transfer.message;
     return transfer_error(error);
 }

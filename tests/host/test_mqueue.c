@@ -115,9 +115,33 @@ static void test_unexpected(void **state)
     mqueue_message_free(message);
     take(&queue);
     assert_int_equal(mqueue_receive(&queue, &other, &message), OSKIT_EWOULDBLOCK);
-    mqueue_give_up(&queue, &other);
-    mqueue_give_up(&queue, &other);
+    assert_false(mqueue_give_up(&queue, &other));
+    assert_false(mqueue_give_up(&queue, &other));
     assert_true(surprise(&queue));
+    mqueue_fini(&queue);
+}
+
+/* A message for somebody who gives up before taking it is one that nobody expects. */
+static void test_given_up(void **state)
+{
+    bool one = false, other = false;
+    struct mqueue_message *message;
+    struct mqueue queue;
+
+    (void)state;
+    assert_int_equal(mqueue_init(&queue, 10, 4), 0);
+    assert_int_equal(mqueue_receive(&queue, &one, &message), OSKIT_EWOULDBLOCK);
+    assert_int_equal(mqueue_receive(&queue, &other, &message), OSKIT_EWOULDBLOCK);
+    assert_false(surprise(&queue));
+    assert_false(mqueue_give_up(&queue, &one)); /* the other takes it */
+    assert_true(mqueue_give_up(&queue, &other));
+    assert_false(mqueue_give_up(&queue, &other)); /* told once */
+    assert_int_equal(mqueue_receive(&queue, &one, &message), 0);
+    mqueue_message_free(message);
+    assert_int_equal(mqueue_receive(&queue, &one, &message), OSKIT_EWOULDBLOCK);
+    assert_false(surprise(&queue));
+    assert_true(surprise(&queue));
+    assert_false(mqueue_give_up(&queue, &one)); /* the second told already */
     mqueue_fini(&queue);
 }
 
@@ -186,8 +210,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        HARNESS_TEST(test_order),     HARNESS_TEST(test_bounds),  HARNESS_TEST(test_unexpected),
-        HARNESS_TEST(test_no_memory), HARNESS_TEST(test_threads),
+        HARNESS_TEST(test_order),    HARNESS_TEST(test_bounds),    HARNESS_TEST(test_unexpected),
+        HARNESS_TEST(test_given_up), HARNESS_TEST(test_no_memory), HARNESS_TEST(test_threads),
     };
 
     return cmocka_run_group_tests_name("mqueue", tests, NULL, NULL);

@@ -56,10 +56,11 @@ oskit_error_t mqueue_send(struct mqueue *queue, struct mqueue_message *message, 
 /*
  * *OUT is the caller's from now on. OSKIT_EWOULDBLOCK: there is none. WAITING, which may be NULL,
  * is false at the first try of who is going to wait, and then the queue's; mqueue_give_up ends it
- * unless a message did. [any]
+ * unless a message did. true: a message that came for who gives up is one that nobody expects now.
+ * [any]
  */
 oskit_error_t mqueue_receive(struct mqueue *queue, bool *waiting, struct mqueue_message **out);
-void mqueue_give_up(struct mqueue *queue, bool *waiting); /* [any] */
+bool mqueue_give_up(struct mqueue *queue, bool *waiting);
 
 size_t mqueue_count(struct mqueue *queue); /* [any] */
 

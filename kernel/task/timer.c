@@ -77,17 +77,45 @@ static bool timer_detach(struct timer_state *state)
     return false;
 }
 
-void timer_start(ktimer_t *timer, uint64_t deadline)
+static bool timer_runs_on(const struct timer_queue *queue, const struct timer_state *state)
 {
-    struct timer_state *state = timer_state(timer);
-    timer_detach(state);
-    preempt_disable();
-    struct timer_queue *queue = this_cpu()->timer_queue;
-    spin_lock(&queue->lock);
+    return queue && *(struct timer_state *volatile const *)&queue->running == state;
+}
+
+/* QUEUE locked. */
+static void timer_insert(struct timer_queue *queue, struct timer_state *state, uint64_t deadline)
+{
     state->node.key = deadline;
     pheap_insert(&queue->pending, &state->node);
     state->last = queue;
     atomic_store(&state->queue, queue);
+}
+
+/* A timer whose callback runs now is left to the CPU that runs it, which looks at its heap again
+ * afterwards: so timer_stop has one callback to wait for. */
+static bool timer_restart(struct timer_state *state, uint64_t deadline)
+{
+    struct timer_queue *queue = state->last;
+    if (!timer_runs_on(queue, state))
+        return false;
+    spin_lock(&queue->lock);
+    bool runs = timer_runs_on(queue, state);
+    if (runs)
+        timer_insert(queue, state, deadline);
+    spin_unlock(&queue->lock);
+    return runs;
+}
+
+void timer_start(ktimer_t *timer, uint64_t deadline)
+{
+    struct timer_state *state = timer_state(timer);
+    timer_detach(state);
+    if (timer_restart(state, deadline))
+        return;
+    preempt_disable();
+    struct timer_queue *queue = this_cpu()->timer_queue;
+    spin_lock(&queue->lock);
+    timer_insert(queue, state, deadline);
     spin_unlock(&queue->lock);
     timer_arm(queue, deadline);
     preempt_enable();
@@ -98,7 +126,7 @@ bool timer_stop(ktimer_t *timer)
     struct timer_state *state = timer_state(timer);
     bool was_pending = timer_detach(state);
     struct timer_queue *last = state->last;
-    while (last && *(struct timer_state *volatile *)&last->running == state)
+    while (timer_runs_on(last, state))
         cpu_pause();
     return was_pending;
 }

@@ -4,7 +4,7 @@
  * Locks:
  *   setting           one settime at a time: it stops the timer, which can't be done with `lock`
  *     real_lock       the list of timers on the real clock
- *       lock          all else of a timer; the callback takes it, and starting the host's timer is
+ *       lock          all else of a timer; the callback takes it, and starting the clock's timer is
  *                     allowed under it
  * Waiters are told without any.
  */
@@ -12,6 +12,7 @@
 
 #include <oskit/com/stream.h>
 #include <oskit/io/asyncio.h>
+#include <sluice/clock_timer.h>
 #include <sluice/env.h>
 #include <sluice/object.h>
 #include <sluice/readiness.h>
@@ -27,7 +28,7 @@ struct timerfd {
     SLUICE_FACE(sluice_timerfd_t) timerfd;
     enum timerfd_clock clock;
     struct env_mutex setting;
-    struct env_timer timer;
+    struct clock_timer timer;
     struct readiness readiness;
     struct listener_set listeners;
 
@@ -60,16 +61,11 @@ static int64_t timer_now(const struct timerfd *timer)
     return timer->on_real ? env_time_real() : (int64_t)env_time_monotonic();
 }
 
-/* Sets the host's timer to the deadline, which may be past. */
+/* The deadline may be past. */
 static void timer_start(struct timerfd *timer)
 {
-    uint64_t now = env_time_monotonic();
-    int64_t left = 0;
-
-    if (__builtin_sub_overflow(timer->deadline, timer_now(timer), &left))
-        left = INT64_MAX;
     timer->running = true;
-    env_timer_start(&timer->timer, left > 0 ? now + (uint64_t)left : now);
+    clock_timer_start(&timer->timer, timer->deadline, timer->on_real);
 }
 
 /* Counts the periods that have passed since the expiry and goes on with the next. */
@@ -88,7 +84,7 @@ static void timer_go_on(struct timerfd *timer)
     timer_start(timer);
 }
 
-/* An early call comes from a setting that is no more, or the real clock was set back. */
+/* An early call comes from a setting that is no more, or of the clock. */
 static void timer_fire(void *arg)
 {
     struct timerfd *timer = arg;
@@ -151,7 +147,7 @@ static oskit_error_t timerfd_settime(sluice_timerfd_t *self, oskit_u32_t flags,
     env_spin_unlock(&timer->lock);
     /* One that expires at once may have done so by now. */
     if (time->value == 0)
-        env_timer_stop(&timer->timer);
+        clock_timer_stop(&timer->timer);
     env_mutex_unlock(&timer->setting);
     return canceled ? OSKIT_ECANCELED : OSKIT_SUCCESS;
 }
@@ -172,13 +168,11 @@ static struct sluice_timerfd_ops timerfd_timerfd_ops = {
     .gettime = timerfd_gettime,
 };
 
-/* ---- The real clock ---- */
+/* ---- Canceling: at once, whenever the timer itself comes to know ---- */
 
 static bool timer_clock_set(struct timerfd *timer)
 {
     env_spin_lock(&timer->lock);
-    if (timer->on_real && timer->running)
-        timer_start(timer);
     bool canceled = timer->cancels;
     if (canceled) {
         timer->canceled = true;
@@ -356,7 +350,7 @@ static void timerfd_destroy(struct sluice_object *object)
     env_spin_lock(&timer->lock);
     timer->running = false;
     env_spin_unlock(&timer->lock);
-    env_timer_stop(&timer->timer);
+    clock_timer_stop(&timer->timer);
     listener_set_fini(&timer->listeners);
     sluice_object_fini(object);
     env_free(timer, sizeof *timer);
@@ -383,7 +377,7 @@ oskit_error_t timerfd_new(enum timerfd_clock clock, oskit_iunknown_t **out)
     timer->clock = clock;
     readiness_init(&timer->readiness, 0);
     listener_set_init(&timer->listeners, &timer->readiness);
-    env_timer_init(&timer->timer, timer_fire, timer);
+    clock_timer_init(&timer->timer, timer_fire, timer);
     sluice_object_init(&timer->object, &timerfd_class);
     list_init(&timer->real_link);
     env_spin_lock(&real_lock);

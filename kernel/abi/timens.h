@@ -11,6 +11,12 @@
 /* A delay beyond this (73 years) never ends; a clock's time and two of them have a sum. */
 #define TIME_FAR (INT64_MAX / 4)
 
+/* A clock that clock_settime moves, among those that can be waited for. */
+static inline bool clock_is_real(int32_t clock)
+{
+    return clock == ABI_CLOCK_REALTIME || clock == ABI_CLOCK_TAI;
+}
+
 /* Times before 1970 have negative seconds, and a fraction that is not negative. */
 static inline struct abi_timespec timespec_from_ns(int64_t ns)
 {

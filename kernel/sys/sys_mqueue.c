@@ -1,7 +1,6 @@
 /* mq_open and its family: POSIX message queues by descriptor. */
 #include "kernel/abi/socket.h"
 #include "kernel/abi/timens.h"
-#include "kernel/cpu/clock.h"
 #include "kernel/sys/mqueue.h"
 
 long sys_mq_open(long user_name, long flags, long mode, long user_attributes)
@@ -41,19 +40,18 @@ struct transfer {
     bool unexpected, waiting, nonblock;
 };
 
-/* An absolute time on the real clock, or NULL: for ever. A time that is over: no wait. */
-static long deadline_absolute(long user, uint64_t *out)
+/* An absolute time on the real clock, or NULL: for ever. */
+static long deadline_absolute(long user, struct deadline *out)
 {
     struct abi_timespec spec;
-    *out = ENV_FOREVER;
+    *out = (struct deadline){ENV_FOREVER, false};
     if (!user)
         return 0;
     if (get_user(&spec, user, sizeof spec))
         return -ABI_EFAULT;
     if (!timespec_valid(&spec))
         return -ABI_EINVAL;
-    int64_t left = timespec_ns(&spec) - clock_real();
-    *out = clock_monotonic() + (uint64_t)(left > 0 ? left : 0);
+    *out = (struct deadline){(uint64_t)timespec_ns(&spec), true};
     return 0;
 }
 
@@ -89,11 +87,11 @@ static oskit_error_t send_try(void *arg)
 }
 
 static long queue_send(struct queue *queue, bool nonblock, struct mqueue_message *message,
-                       uint64_t deadline)
+                       struct deadline deadline)
 {
     struct transfer transfer = {.messages = &queue->messages, .message = message};
-    oskit_error_t error =
-        wait_loop(&queue->messages.readiness, READY_WRITE, nonblock, deadline, send_try, &transfer);
+    oskit_error_t error = wait_loop_until(&queue->messages.readiness, READY_WRITE, nonblock,
+                                          deadline, send_try, &transfer);
     if (error)
         mqueue_message_free(message);
     else if (transfer.unexpected)
@@ -119,7 +117,7 @@ long sys_mq_timedsend(long number, long user, long size, long priority, long use
     struct mqueue_message *message;
     struct queue *queue;
     struct fd fd;
-    uint64_t deadline;
+    struct deadline deadline;
     long error = deadline_absolute(user_timeout, &deadline);
     if (!error && (uint32_t)priority >= MQUEUE_PRIORITIES)
         error = -ABI_EINVAL;
@@ -143,12 +141,12 @@ static oskit_error_t receive_try(void *arg)
                           &transfer->message);
 }
 
-static long queue_receive(struct queue *queue, bool nonblock, uint64_t deadline,
+static long queue_receive(struct queue *queue, bool nonblock, struct deadline deadline,
                           struct mqueue_message **out)
 {
     struct transfer transfer = {.messages = &queue->messages, .nonblock = nonblock};
-    oskit_error_t error = wait_loop(&queue->messages.readiness, READY_READ, nonblock, deadline,
-                                    receive_try, &transfer);
+    oskit_error_t error = wait_loop_until(&queue->messages.readiness, READY_READ, nonblock,
+                                          deadline, receive_try, &transfer);
     if (error && mqueue_give_up(&queue->messages, &transfer.waiting))
         queue_tell(queue);
     *out = transfer.message;
@@ -171,7 +169,7 @@ long sys_mq_timedreceive(long number, long user, long size, long user_priority, 
     struct mqueue_message *message;
     struct queue *queue;
     struct fd fd;
-    uint64_t deadline;
+    struct deadline deadline;
     long error = deadline_absolute(user_timeout, &deadline);
     if (!error)
         error = queue_get(number, openfile_readable, &fd, &queue);

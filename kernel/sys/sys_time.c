@@ -1,4 +1,5 @@
 /* Clocks, sleeping, interval timers. */
+#include <sluice/clock_timer.h>
 #include <sluice/timerfd.h>
 #include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
@@ -68,6 +69,7 @@ static long set_real(int64_t seconds, int64_t ns)
     if (!cred_is_root())
         return -ABI_EPERM;
     clock_set_real(seconds * NS_PER_S + ns);
+    clock_timers_set();
     timerfd_clock_set();
     return 0;
 }
@@ -123,12 +125,12 @@ long sys_time(long user)
 
 /* ---- Sleeping ---- */
 
-static long sleep_until(uint64_t deadline)
+static long sleep_until(struct deadline deadline)
 {
     int slept = 0;
     while (!slept) {
         thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
-        slept = thread_sleep(deadline);
+        slept = thread_sleep_until(deadline);
         thread_sleep_finish();
     }
     return slept == -ABI_ETIMEDOUT ? 0 : -ABI_EINTR;
@@ -146,7 +148,7 @@ static long sleep_again(const long data[4])
  * deadline. */
 static long sleep_relative(uint64_t deadline, long user_left)
 {
-    if (!sleep_until(deadline))
+    if (!sleep_until((struct deadline){deadline, false}))
         return 0;
     uint64_t now = clock_monotonic();
     if (user_left && put_timespec(user_left, deadline > now ? (int64_t)(deadline - now) : 0))
@@ -185,10 +187,10 @@ static long sleep_absolute(long clock, long user)
     long error = clock_read(clock, &now);
     if (error)
         return error;
-    int64_t target = timespec_ns(&spec);
-    if (target <= now)
+    struct deadline deadline = {(uint64_t)timespec_ns(&spec), clock_is_real((int32_t)clock)};
+    if ((int64_t)deadline.time <= now)
         return 0;
-    return sleep_until(clock_monotonic() + (uint64_t)(target - now)) ? -ERESTARTNOHAND : 0;
+    return sleep_until(deadline) ? -ERESTARTNOHAND : 0;
 }
 
 /* ---- Sleeping while a process computes ---- */

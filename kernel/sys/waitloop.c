@@ -24,12 +24,12 @@ static bool loop_notify(struct readiness_waiter *waiter, uint32_t events)
     return true;
 }
 
-static oskit_error_t loop_sleep(struct loop_waiter *self, uint64_t deadline)
+static oskit_error_t loop_sleep(struct loop_waiter *self, struct deadline deadline)
 {
     int error = 0;
     thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
     if (!atomic_load(&self->told))
-        error = thread_sleep(deadline);
+        error = thread_sleep_until(deadline);
     thread_sleep_finish();
     if (atomic_load(&self->told))
         return 0;
@@ -37,7 +37,7 @@ static oskit_error_t loop_sleep(struct loop_waiter *self, uint64_t deadline)
 }
 
 static oskit_error_t wait_loop_sleeping(struct readiness *readiness, uint32_t mask,
-                                        uint64_t deadline, oskit_error_t (*try)(void *arg),
+                                        struct deadline deadline, oskit_error_t (*try)(void *arg),
                                         void *arg)
 {
     struct loop_waiter self = {
@@ -62,8 +62,8 @@ static oskit_error_t wait_loop_sleeping(struct readiness *readiness, uint32_t ma
     return error;
 }
 
-oskit_error_t wait_loop(struct readiness *readiness, uint32_t mask, bool nonblock,
-                        uint64_t deadline, oskit_error_t (*try)(void *arg), void *arg)
+oskit_error_t wait_loop_until(struct readiness *readiness, uint32_t mask, bool nonblock,
+                              struct deadline deadline, oskit_error_t (*try)(void *arg), void *arg)
 {
     oskit_error_t error = try(arg);
     if (__builtin_expect(error != OSKIT_EWOULDBLOCK, 1) || nonblock || !readiness)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <oskit/error.h>
 #include "kernel/sys/openfile.h"
+#include "kernel/task/thread.h"
 
 /* A waiter that wakes a thread. */
 struct thread_waiter {
@@ -21,8 +22,13 @@ struct thread_waiter {
  * OSKIT_EWOULDBLOCK (nonblocking), OSKIT_ETIMEDOUT (DEADLINE passed), OSKIT_EINTR (a signal; the
  * caller chooses the restart code).
  */
-oskit_error_t wait_loop(struct readiness *readiness, uint32_t mask, bool nonblock,
-                        uint64_t deadline, oskit_error_t (*try)(void *arg), void *arg);
+oskit_error_t wait_loop_until(struct readiness *readiness, uint32_t mask, bool nonblock,
+                              struct deadline deadline, oskit_error_t (*try)(void *arg), void *arg);
+static inline oskit_error_t wait_loop(struct readiness *readiness, uint32_t mask, bool nonblock,
+                                      uint64_t deadline, oskit_error_t (*try)(void *arg), void *arg)
+{
+    return wait_loop_until(readiness, mask, nonblock, (struct deadline){deadline, false}, try, arg);
+}
 
 /* OSKit errors to negative ABI errnos, the one place. 0 stays 0. */
 long errno_from_oskit(oskit_error_t error);

@@ -155,20 +155,20 @@ static bool futex_unqueue(struct futex_waiter *waiter)
     return true;
 }
 
-static int futex_sleep(struct futex_waiter *waiter, uint64_t deadline)
+static int futex_sleep(struct futex_waiter *waiter, struct deadline deadline)
 {
     int error = 0;
     while (atomic_load(&waiter->bucket) && !error) {
         thread_sleep_prepare(SLEEP_INTERRUPTIBLE);
         if (atomic_load(&waiter->bucket))
-            error = thread_sleep(deadline);
+            error = thread_sleep_until(deadline);
         thread_sleep_finish();
     }
     return error;
 }
 
 static long futex_wait(uint64_t address, bool private_, uint32_t value, uint32_t bitset,
-                       uint64_t deadline)
+                       struct deadline deadline)
 {
     struct futex_waiter waiter = {.bitset = bitset, .thread = current_thread()};
     if (!bitset)
@@ -181,9 +181,9 @@ static long futex_wait(uint64_t address, bool private_, uint32_t value, uint32_t
     int slept = futex_sleep(&waiter, deadline);
     if (futex_unqueue(&waiter))
         return 0;
-    return slept == -ABI_ETIMEDOUT   ? -ABI_ETIMEDOUT
-           : deadline == ENV_FOREVER ? -ERESTARTSYS
-                                     : -ERESTARTNOHAND;
+    return slept == -ABI_ETIMEDOUT        ? -ABI_ETIMEDOUT
+           : deadline.time == ENV_FOREVER ? -ERESTARTSYS
+                                          : -ERESTARTNOHAND;
 }
 
 /* ---- Requeueing ---- */
@@ -345,27 +345,21 @@ static long futex_wake_op(uint64_t address, uint64_t address2, bool private_, ui
 
 /* ---- The call ---- */
 
-static long futex_deadline(uint64_t timeout, int operation, uint64_t *out)
+/* TIMEOUT is from now on where RELATIVE, else a time on the real or the monotonic clock. */
+static long futex_deadline(uint64_t timeout, bool relative, bool real, struct deadline *out)
 {
     struct abi_timespec spec;
-    *out = ENV_FOREVER;
+    *out = (struct deadline){ENV_FOREVER, false};
     if (!timeout)
         return 0;
     if (copy_from_user(&spec, (const void *)timeout, sizeof spec))
         return -ABI_EFAULT;
     if (!timespec_valid(&spec))
         return -ABI_EINVAL;
-    if (timespec_ns(&spec) == INT64_MAX)
-        return 0;
-    uint64_t ns = (uint64_t)timespec_ns(&spec), now = clock_monotonic();
-    if ((operation & ABI_FUTEX_CMD_MASK) == ABI_FUTEX_WAIT) {
-        *out = now + ns; /* relative */
-    } else if (operation & ABI_FUTEX_CLOCK_REALTIME) {
-        uint64_t real = (uint64_t)clock_real();
-        *out = ns > real ? now + (ns - real) : now;
-    } else {
-        *out = ns;
-    }
+    if (relative)
+        *out = (struct deadline){clock_monotonic() + timespec_delay(&spec), false};
+    else
+        *out = (struct deadline){(uint64_t)timespec_ns(&spec), real};
     return 0;
 }
 
@@ -374,17 +368,16 @@ long futex_call(uint64_t address, int operation, uint32_t value, uint64_t timeou
 {
     bool private_ = operation & ABI_FUTEX_PRIVATE_FLAG;
     uint32_t value2 = (uint32_t)timeout;
-    uint64_t deadline;
+    bool real = operation & ABI_FUTEX_CLOCK_REALTIME;
+    struct deadline deadline;
     long error;
     switch (operation & ABI_FUTEX_CMD_MASK) {
     case ABI_FUTEX_WAIT:
+        error = futex_deadline(timeout, true, false, &deadline);
+        return error ? error : futex_wait(address, private_, value, ~0u, deadline);
     case ABI_FUTEX_WAIT_BITSET:
-        error = futex_deadline(timeout, operation, &deadline);
-        if (error)
-            return error;
-        if ((operation & ABI_FUTEX_CMD_MASK) == ABI_FUTEX_WAIT)
-            value3 = ~0u;
-        return futex_wait(address, private_, value, value3, deadline);
+        error = futex_deadline(timeout, false, real, &deadline);
+        return error ? error : futex_wait(address, private_, value, value3, deadline);
     case ABI_FUTEX_WAKE:
         return futex_wake(address, value, ~0u, !private_);
     case ABI_FUTEX_WAKE_BITSET:

@@ -2,20 +2,20 @@
  * POSIX timers. A timer has at most one signal pending: what expires meanwhile counts as its
  * overrun, which signal.c adds to the pending one. Numbers aren't reused within a process.
  *
- * Time is kept on the monotonic clock, into which an absolute time of another clock is converted
- * when it is set; that of a timer on CPU time is kept on its own clock.
+ * Time is kept on the monotonic clock, save an absolute time of the real one, which moves when that
+ * is set, and that of a timer on CPU time, each of which is kept on its own clock.
  *
- * Lock order: posix_timers.lock -> timer_queue.lock, process->alarm_lock, process->signal_lock (to
- * read CPU time). Signals are sent after it was released.
+ * Lock order: posix_timers.lock -> those of clock timers, process->alarm_lock, process->signal_lock
+ * (to read CPU time). Signals are sent after it was released.
  */
 #include "kernel/task/posix_timer.h"
+#include <sluice/clock_timer.h>
 #include "kernel/abi/errno.h"
 #include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/task/cpu_clock.h"
 #include "kernel/task/signal.h"
-#include "kernel/task/timer.h"
 
 struct posix_timers {
     spinlock_t lock;
@@ -30,9 +30,10 @@ struct posix_timer {
     struct thread *thread;   /* with a reference: SIGEV_THREAD_ID; or NULL */
     int32_t number, clock;
     struct abi_sigevent event;
-    ktimer_t timer;
+    struct clock_timer timer;
     struct cpu_alarm alarm;      /* instead of it, on a clock of CPU time: then it has a process */
     uint64_t deadline, interval; /* ns; deadline 0: not armed */
+    bool on_real;                /* the deadline is */
     int32_t overrun;             /* of the last signal taken */
 };
 
@@ -58,7 +59,9 @@ static bool timer_on_cpu(const struct posix_timer *timer)
 /* On the timer's own scale. */
 static uint64_t timer_now(const struct posix_timer *timer)
 {
-    return timer_on_cpu(timer) ? cpu_clock_read(&timer->alarm.clock) : clock_monotonic();
+    if (timer_on_cpu(timer))
+        return cpu_clock_read(&timer->alarm.clock);
+    return timer->on_real ? (uint64_t)clock_real() : clock_monotonic();
 }
 
 /* Lock held, as firing starts it too. */
@@ -67,15 +70,17 @@ static void timer_arm(struct posix_timer *timer)
     if (timer_on_cpu(timer))
         cpu_alarm_start(&timer->alarm, timer->deadline);
     else
-        timer_start(&timer->timer, timer->deadline);
+        clock_timer_start(&timer->timer, (int64_t)timer->deadline, timer->on_real);
 }
 
+/* Called early when the timer or the real clock has been set. */
 static void posix_timer_fire(void *arg)
 {
     struct posix_timer *timer = arg;
     struct posix_timers *timers = timer->process->posix_timers;
-    uint64_t now = timer_now(timer), more = 0;
+    uint64_t more = 0;
     spin_lock(&timers->lock);
+    uint64_t now = timer_now(timer);
     bool due = timer->deadline && timer->deadline <= now;
     if (due && timer->interval) {
         more = (now - timer->deadline) / timer->interval;
@@ -83,6 +88,8 @@ static void posix_timer_fire(void *arg)
         timer_arm(timer);
     } else if (due) {
         timer->deadline = 0;
+    } else if (timer->deadline) {
+        timer_arm(timer);
     }
     spin_unlock(&timers->lock);
     if (due && timer->event.sigev_notify != ABI_SIGEV_NONE)
@@ -148,7 +155,7 @@ static void timer_dispose(struct posix_timer *timer)
     if (timer_on_cpu(timer))
         cpu_alarm_stop(&timer->alarm);
     else
-        timer_stop(&timer->timer);
+        clock_timer_stop(&timer->timer);
     cpu_clock_close(&timer->alarm.clock);
     if (timer->thread)
         thread_unref(timer->thread);
@@ -237,7 +244,7 @@ static long timer_create(int32_t clock, const struct abi_sigevent *event, bool n
     timer->thread = thread;
     timer->clock = clock;
     timer->event = *event;
-    timer_init(&timer->timer, posix_timer_fire, timer);
+    clock_timer_init(&timer->timer, posix_timer_fire, timer);
     cpu_alarm_init(&timer->alarm, posix_timer_alarm);
     timer->alarm.clock = *cpu;
     long number = timer_enlist(timers, timer, named);
@@ -271,16 +278,15 @@ long posix_timer_create(int32_t clock, const struct abi_sigevent *event, int32_t
 
 /* ---- Setting ---- */
 
-/* The deadline for a first time that isn't 0, NOW on the timer's scale; one that is past is now. */
-static uint64_t deadline_of(int32_t clock, bool absolute, uint64_t first, uint64_t now)
+/* Sets the deadline, which is armed by whoever calls this. FIRST isn't 0. Lock held. */
+static void timer_set_deadline(struct posix_timer *timer, bool absolute, uint64_t first)
 {
+    timer->on_real = absolute && clock_is_real(timer->clock);
+    uint64_t now = timer_now(timer);
     if (!absolute)
-        return now + first;
-    if (clock == ABI_CLOCK_REALTIME || clock == ABI_CLOCK_TAI) {
-        uint64_t real = (uint64_t)clock_real();
-        return first > real ? now + (first - real) : now;
-    }
-    return first > now ? first : now;
+        timer->deadline = now + first;
+    else
+        timer->deadline = first > now ? first : now;
 }
 
 /* Armed never reads as zero, which would mean disarmed. Lock held. */
@@ -303,9 +309,11 @@ long posix_timer_set(int32_t number, bool absolute, const struct abi_itimerspec 
     struct posix_timer *timer = timer_lock(timers, number);
     if (!timer)
         return -ABI_EINVAL;
-    uint64_t first = timespec_delay(&value->it_value), now = timer_now(timer);
-    timer_describe(timer, now, old);
-    timer->deadline = first ? deadline_of(timer->clock, absolute, first, now) : 0;
+    uint64_t first = timespec_delay(&value->it_value);
+    timer_describe(timer, timer_now(timer), old);
+    timer->deadline = 0;
+    if (first)
+        timer_set_deadline(timer, absolute, first);
     timer->interval = first ? timespec_delay(&value->it_interval) : 0;
     timer->overrun = 0;
     /* One that is disarmed stays queued; nothing is due when it fires. */

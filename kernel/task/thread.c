@@ -1,5 +1,6 @@
 /* Threads: making, starting, ending them. */
 #include "kernel/task/thread.h"
+#include <sluice/clock_timer.h>
 #include <sluice/string.h>
 #include "kernel/abi/errno.h"
 #include "kernel/cpu/clock.h"
@@ -188,6 +189,26 @@ int thread_sleep(uint64_t deadline)
             return thread_sleep_broken(self) ? -ABI_EINTR : -ABI_ETIMEDOUT;
     }
     return thread_sleep_broken(self) ? -ABI_EINTR : 0;
+}
+
+static int thread_sleep_real(int64_t time)
+{
+    struct thread *self = current_thread();
+    struct clock_timer timer;
+    if (thread_sleep_broken(self) || clock_real() >= time) {
+        thread_sleep_finish();
+    } else {
+        clock_timer_init(&timer, thread_sleep_timeout, self);
+        clock_timer_start(&timer, time, true);
+        thread_sleep_switch();
+        clock_timer_stop(&timer);
+    }
+    return thread_sleep_broken(self) ? -ABI_EINTR : clock_real() >= time ? -ABI_ETIMEDOUT : 0;
+}
+
+int thread_sleep_until(struct deadline deadline)
+{
+    return deadline.real ? thread_sleep_real((int64_t)deadline.time) : thread_sleep(deadline.time);
 }
 
 void thread_interrupt(struct thread *thread, bool fatal)

@@ -143,6 +143,12 @@ void thread_sleep_prepare(enum sleep_kind kind);
 /* 0: woken (or spurious); -ABI_ETIMEDOUT: DEADLINE (clock_monotonic, ENV_FOREVER for none) passed;
  * -ABI_EINTR: a signal as KIND allows. */
 int thread_sleep(uint64_t deadline);
+/* The same with a deadline on either clock; one on clock_real moves when that is set. */
+struct deadline {
+    uint64_t time;
+    bool real;
+};
+int thread_sleep_until(struct deadline deadline);
 void thread_sleep_finish(void);
 /* Makes THREAD runnable if it sleeps or is about to. true when this call did it. [any] */
 bool thread_wake(struct thread *thread);

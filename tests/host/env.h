@@ -87,6 +87,8 @@ void env_test_join_threads(void);
  */
 void env_test_clock_manual(bool manual);
 void env_test_clock_advance(uint64_t nanoseconds);
+/* Sets the manual clock's date; nobody is told. */
+void env_test_clock_move_real(int64_t nanoseconds);
 /* Pending timers. */
 size_t env_test_timers(void);
 /* Sleepers in env_sleep now, to wait for "the thread has gone to sleep". */

@@ -45,6 +45,7 @@ static struct timer *running;
 static bool timer_thread_started;
 static atomic_bool manual;
 static atomic_ullong manual_now;
+static atomic_llong manual_moved; /* the real clock, by the test */
 static atomic_size_t sleepers;
 
 __attribute__((constructor)) static void clock_open(void)
@@ -77,7 +78,8 @@ uint64_t env_time_monotonic(void)
 int64_t env_time_real(void)
 {
     if (atomic_load(&manual))
-        return MANUAL_EPOCH * (int64_t)SECOND + (int64_t)atomic_load(&manual_now);
+        return MANUAL_EPOCH * (int64_t)SECOND + (int64_t)atomic_load(&manual_now) +
+               atomic_load(&manual_moved);
     return (int64_t)host_time(CLOCK_REALTIME);
 }
 
@@ -244,10 +246,16 @@ void env_test_clock_manual(bool on)
     pthread_mutex_lock(&clock_lock);
     if (on && !atomic_load(&manual))
         atomic_store(&manual_now, SECOND);
+    atomic_store(&manual_moved, 0);
     atomic_store(&manual, on);
     pthread_cond_broadcast(&clock_changed);
     pthread_mutex_unlock(&clock_lock);
     wake_all_buckets();
+}
+
+void env_test_clock_move_real(int64_t nanoseconds)
+{
+    atomic_fetch_add(&manual_moved, nanoseconds);
 }
 
 /* The deadline of the first timer, at most LIMIT. */

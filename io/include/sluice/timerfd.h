@@ -48,8 +48,8 @@ extern const struct oskit_guid sluice_timerfd_iid; /* SLUICE_GUID(0x5ac10031) */
 
 /* OSKIT_ENOMEM. [thread] */
 oskit_error_t timerfd_new(enum timerfd_clock clock, oskit_iunknown_t **out);
-/* The host's real clock has been set: moves absolute timers on it, cancels those that asked. Not
- * for a clock that is merely slewed. [thread, no lock held] */
+/* The host's real clock has been set: cancels those that asked. What moves absolute timers is
+ * clock_timers_set. [thread, no lock held] */
 void timerfd_clock_set(void);
 
 #endif

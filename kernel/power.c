@@ -45,11 +45,15 @@ void power_off(int status)
     power_halt();
 }
 
-/* By the chipset's reset register, then the keyboard controller, then a fault without handlers. */
+/* Told before, so that it is not taken for a triple fault. By the chipset's reset register, then
+ * the keyboard controller, then a fault without handlers. */
 void power_reset(void)
 {
+    capture_finish();
     interrupts_save();
     smp_stop_others();
+    log_drain();
+    debug_console("reset\n");
     port_out8(0xcf9, 0x02);
     port_out8(0xcf9, 0x06);
     for (int i = 0; i < 10000 && port_in8(0x64) & 2; i++)

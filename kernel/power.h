@@ -8,6 +8,7 @@
  * (FADT PM1a), then halts.
  */
 _Noreturn void power_off(int status);
+/* Orderly, too: writes "reset" and a newline to the debug console, then resets the machine. */
 _Noreturn void power_reset(void);
 _Noreturn void power_halt(void);
 /* The panic's end: 0x11 to isa-debug-exit, else halt. Other CPUs were stopped. */

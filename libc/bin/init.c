@@ -13,6 +13,7 @@
 
      plain       output passes byte for byte and input is not echoed: OPOST and ECHO* are cleared
      tty         the terminal stays as the kernel set it up (the default)
+     utf8        the terminal is edited by characters of UTF-8, not by bytes: IUTF8 is set
      noctty      the session gets no controlling terminal, so no byte of its input raises a signal
      noinput     descriptor 0 is /dev/null instead of the console
      login=TTY   a login shell runs on /dev/TTY too, in a session of its own, and again when it
@@ -30,7 +31,10 @@
    init exits with the session's exit status, with 128 + N when signal N killed it, with 127 when
    the program was not found and 126 when it could not be run. The kernel then powers the machine
    off with that status. Before that init ends whatever still runs: SIGHUP, SIGTERM and SIGCONT, two
-   seconds of grace, SIGKILL. init writes nothing unless something fails. */
+   seconds of grace, SIGKILL. init writes nothing unless something fails.
+
+   busybox's poweroff, halt and reboot (without -f) ask it by a signal to end the machine now:
+   SIGUSR2 and SIGUSR1 switch it off with status 0, SIGTERM starts it anew. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -40,6 +44,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -63,6 +68,7 @@ struct login {
 
 struct session {
     bool plain;
+    bool utf8;
     bool noctty;
     bool noinput;
     const char *start_word; /* or NULL */
@@ -71,6 +77,11 @@ struct session {
     const char *directory;
     char **arguments; /* NULL-terminated, as execve(2) wants it */
     size_t argument_count;
+};
+
+struct signals {
+    sigset_t awaited; /* by wait_for, and blocked meanwhile */
+    sigset_t before;  /* what children begin with */
 };
 
 static char *shell_arguments[] = {"/bin/sh", "-l", NULL};
@@ -173,6 +184,8 @@ static bool parse_options(struct session *session, char *options)
     for (char *word = strtok_r(options, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         if (strcmp(word, "plain") == 0)
             session->plain = true;
+        else if (strcmp(word, "utf8") == 0)
+            session->utf8 = true;
         else if (strcmp(word, "noctty") == 0)
             session->noctty = true;
         else if (strcmp(word, "noinput") == 0)
@@ -257,6 +270,16 @@ static void make_plain(int fd)
     tcsetattr(fd, TCSANOW, &settings);
 }
 
+static void make_utf8(int fd)
+{
+    struct termios settings;
+
+    if (tcgetattr(fd, &settings) < 0)
+        return;
+    settings.c_iflag |= IUTF8;
+    tcsetattr(fd, TCSANOW, &settings);
+}
+
 static int open_terminal(const struct session *session, const char *path)
 {
     int fd = open(path, O_RDWR | O_NOCTTY);
@@ -267,6 +290,8 @@ static int open_terminal(const struct session *session, const char *path)
         complain("controlling terminal");
     if (session->plain)
         make_plain(fd);
+    if (session->utf8)
+        make_utf8(fd);
     for (int standard = 0; standard <= 2; standard++)
         if (fd != standard)
             dup2(fd, standard);
@@ -366,20 +391,38 @@ static void renew_login(const struct session *session, pid_t ended, int status,
     }
 }
 
-/* Reaps orphans with the rest, and keeps the logins going; returns the wait status of pid. */
-static int wait_for(pid_t pid, const struct session *session, const sigset_t *mask)
+/* Reaps what has ended, orphans too, and keeps the logins going. True with the wait status of pid
+ * when that was among them. */
+static bool reap_session(pid_t pid, const struct session *session, const sigset_t *mask,
+                         int *session_status)
 {
     pid_t ended;
     int status;
 
+    while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (ended == pid) {
+            *session_status = status;
+            return true;
+        }
+        renew_login(session, ended, status, mask);
+    }
+    return false;
+}
+
+/* Until the session ends, or a signal asks for the machine's end: that signal, else 0. */
+static int wait_for(pid_t pid, const struct session *session, const struct signals *signals,
+                    int *status)
+{
+    int signal;
+
     for (size_t i = 0; i < session->login_count; i++)
-        start_login(&session->logins[i], mask);
-    do {
-        ended = waitpid(-1, &status, 0);
-        if (ended > 0)
-            renew_login(session, ended, status, mask);
-    } while (ended != pid && (ended >= 0 || errno == EINTR));
-    return ended == pid ? status : EXIT_CANNOT_RUN << 8;
+        start_login(&session->logins[i], &signals->before);
+    while (!reap_session(pid, session, &signals->before, status)) {
+        signal = sigwaitinfo(&signals->awaited, NULL);
+        if (signal > 0 && signal != SIGCHLD)
+            return signal;
+    }
+    return 0;
 }
 
 /* True when no process is left to reap. */
@@ -432,12 +475,43 @@ static int exit_status(int status)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* All are blocked, so that one that comes between a look and a wait is not lost. */
+static void await_signals(struct signals *signals)
+{
+    sigemptyset(&signals->awaited);
+    sigaddset(&signals->awaited, SIGCHLD);
+    sigaddset(&signals->awaited, SIGTERM);
+    sigaddset(&signals->awaited, SIGUSR1);
+    sigaddset(&signals->awaited, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &signals->awaited, &signals->before);
+}
+
+/* Runs the session to its end, or to the machine's; returns init's exit status. */
+static int session_run(const struct session *session, const struct signals *signals)
+{
+    int status = EXIT_CANNOT_RUN << 8, signal = 0;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        run_session(session, &signals->before);
+    if (pid < 0)
+        complain("fork");
+    else
+        signal = wait_for(pid, session, signals, &status);
+    end_everything();
+    if (signal == SIGTERM) {
+        tcdrain(STDOUT_FILENO);
+        if (reboot(RB_AUTOBOOT) < 0)
+            complain("reboot");
+    }
+    return signal ? 0 : exit_status(status);
+}
+
 int main(void)
 {
     struct session session = {.directory = "/"};
-    sigset_t child, mask;
-    int status = EXIT_CANNOT_RUN << 8;
-    pid_t pid;
+    struct signals signals;
+    int status = EXIT_CANNOT_RUN;
 
     if (getpid() != 1) {
         fprintf(stderr, "init: not process 1; it would end every process at its end\n");
@@ -454,19 +528,9 @@ int main(void)
     symlink("/proc/net/pnp", "/etc/resolv.conf");
     open_standard_files();
     set_default_environment();
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &child, &mask);
-    if (load_session(&session)) {
-        pid = fork();
-        if (pid == 0)
-            run_session(&session, &mask);
-        if (pid < 0)
-            complain("fork");
-        else
-            status = wait_for(pid, &session, &mask);
-        end_everything();
-    }
+    await_signals(&signals);
+    if (load_session(&session))
+        status = session_run(&session, &signals);
     tcdrain(STDOUT_FILENO);
-    return exit_status(status);
+    return status;
 }

@@ -15,6 +15,18 @@ def test_a_program_hears_of_a_new_size(console):
     console.command(f"stty rows {ROWS} cols {COLUMNS}")
 
 
+def test_resize_takes_the_size_that_the_terminal_tells(console):
+    if ON_HOST:
+        return
+    console.type("resize\r")
+    console.wait_for(r"\x1b\[6n\x1b8")
+    console.type("\x1b[40;110R")
+    console.wait_for("40 rows, 110 columns")
+    console.wait_for_prompt()
+    same(console.command("stty size"), "40 110\n")
+    console.command(f"stty rows {ROWS} cols {COLUMNS}")
+
+
 def test_echo_off_hides_what_is_typed(console):
     console.start("stty -echo; echo ready; read a; stty echo; echo \"($a)\"")
     console.wait_for("ready\r\n")
@@ -134,6 +146,24 @@ def test_end_of_file_ends_the_shell(console):
 def test_exit_gives_its_status(console):
     console.type("exit 7\r")
     same(console.ended(), 7, "the status of scripts/run")
+
+
+def test_poweroff_ends_the_machine(console):
+    if ON_HOST:
+        return
+    console.type("poweroff\r")
+    same(console.ended(), 0, "the status of scripts/run")
+
+
+def test_reboot_starts_the_machine_anew(console):
+    if ON_HOST:
+        return
+    console.type("reboot\r")
+    console.wait_for("the machine starts anew")
+    console.wait_for("Leave with")
+    console.wait_for(r"[#$] (\x1b\[6n)?$")
+    console.type("exit 9\r")
+    same(console.ended(), 9, "the status of scripts/run")
 
 
 def test_control_a_x_ends_the_machine(console):

@@ -61,6 +61,13 @@ def test_a_missing_command_gives_127():
     assert b"no-such-command" in output, output
 
 
+def test_a_machine_that_goes_off_or_restarts_by_itself_gives_0():
+    for words in ("poweroff", "poweroff -f", "reboot", "reboot -f"):
+        status, _, log = shell(f"{words}; sleep 1000")
+        same(status, 0, words)
+        assert not last_line(log).startswith("run:"), log
+
+
 def test_time_over_gives_124_and_says_so():
     status, _, log = shell("sleep 1000", timeout=15)
     same(status, 124, "status")

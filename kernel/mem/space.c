@@ -189,6 +189,7 @@ void space_usage(struct space *space, struct space_usage *out)
     out->total = space->regions.bytes / PAGE_SIZE;
     out->resident = space->tables.resident;
     out->shared = space->tables.resident - space->tables.copies;
+    out->tables = space->tables.below;
     out->text = (page_ceil(image->code_end) - page_floor(image->code_start)) / PAGE_SIZE;
     out->locked = space_locked(space) / PAGE_SIZE;
     out->minor_faults = space->minor_faults;
@@ -198,9 +199,9 @@ void space_usage(struct space *space, struct space_usage *out)
     mutex_unlock(&space->mutex);
 }
 
-uint64_t space_resident(const struct space *space)
+uint64_t space_weight(const struct space *space)
 {
-    return space->tables.resident;
+    return space->tables.resident + space->tables.below;
 }
 
 static const char *region_label(const struct region *region)

@@ -110,12 +110,13 @@ int space_pin(struct space *space, uint64_t address, size_t count, bool write, v
 
 /* Numbers for /proc, in pages. */
 struct space_usage {
-    uint64_t total, resident, shared, text, data, stack, locked;
+    uint64_t total, resident, shared, text, data, stack, locked, tables;
     uint64_t minor_faults, major_faults;
 };
 void space_usage(struct space *space, struct space_usage *out);
-/* Pages held, read without the mutex: for choosing a victim when memory ran out. [any] */
-uint64_t space_resident(const struct space *space);
+/* Pages held, and the tables that lead to them or to zeros, read without the mutex: for choosing a
+ * victim when memory ran out. [any] */
+uint64_t space_weight(const struct space *space);
 
 /* Calls SHOW for each region in address order, with no lock held; for /proc/PID/maps. */
 struct space_region_info {
@@ -153,6 +154,10 @@ int space_futex_key(struct space *space, uint64_t address, bool private_, struct
  * no locks]
  */
 bool process_out_of_memory(void);
+
+/* Likewise: whether the current process was killed, so that nobody needs the rest of what takes
+ * long. [thread] */
+bool process_is_ending(void);
 
 /* Likewise: bytes that the current process may lock; UINT64_MAX when there is no limit to it. */
 uint64_t process_lock_limit(void);

@@ -71,7 +71,7 @@ static bool lock_populate(struct space *space, uint64_t start, uint64_t end)
         if (access == 0)
             return false;
         for (; at < stop; at += PAGE_SIZE)
-            if (space_fault_in(space, at, access) != FAULT_DONE)
+            if (process_is_ending() || space_fault_in(space, at, access) != FAULT_DONE)
                 return false;
     }
     return true;
@@ -105,7 +105,8 @@ static bool lock_allowed(struct space *space, uint64_t start, uint64_t end)
     if (limit == SPACE_UNLIMITED)
         return true;
     uint64_t others = space_locked(space) - locked_bytes(space, start, end);
-    return end - start + others <= page_floor(limit);
+    limit = page_floor(limit);
+    return others <= limit && end - start <= limit - others;
 }
 
 int space_lock(struct space *space, uint64_t address, size_t size, bool populate)
@@ -161,7 +162,7 @@ static void lock_populate_each(struct space *space)
         uint64_t start = region != NULL ? region->start : 0;
         at = region != NULL ? region->end : 0;
         mutex_unlock(&space->mutex);
-        if (at == 0)
+        if (at == 0 || process_is_ending())
             return;
         lock_populate(space, start, at);
     }

@@ -331,7 +331,7 @@ int space_map(struct space *space, uint64_t address, size_t size, int prot, int 
 void space_populate(struct space *space, uint64_t start, uint64_t end, int access)
 {
     for (uint64_t at = start; at < end; at += PAGE_SIZE)
-        if (space_fault_in(space, at, access) != FAULT_DONE)
+        if (process_is_ending() || space_fault_in(space, at, access) != FAULT_DONE)
             return;
 }
 

@@ -81,7 +81,7 @@ bool user_tables_init(struct user_tables *tables)
         return false;
     tables->hardware.root = page_physical(tables->top);
     atomic_store(&tables->hardware.cpus, 0);
-    tables->resident = tables->copies = 0;
+    tables->resident = tables->copies = tables->below = 0;
     return true;
 }
 
@@ -97,6 +97,7 @@ uint64_t *user_entry(struct user_tables *tables, uint64_t address, bool create)
             entry_set(entry,
                       page_physical(below) | PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
             table_record(entry)->used++;
+            tables->below++;
         }
         table = table_of(*entry);
     }
@@ -246,6 +247,7 @@ static void prune(struct user_tables *tables, uint64_t address, struct gathering
             return;
         entry_set(path[level], 0);
         table_record(path[level])->used--;
+        tables->below--;
         gathering_add(tables, gathering, below + 1, address);
     }
 }

@@ -22,6 +22,7 @@ struct user_tables {
     uint64_t *top;
     size_t resident; /* pages held */
     size_t copies;   /* of these, private ones: the others are pagers' */
+    size_t below;    /* tables, the top one not counted */
 };
 
 /* Entries that hold a page but lack PTE_PRESENT are those of PROT_NONE. */

@@ -98,15 +98,13 @@ oskit_error_t proc_show_limits(oskit_u64_t key, struct synth_text *text)
 
 /* ---- Out of memory ---- */
 
-#define OOM_ADJUST_MAX 1000
-
 /* Thousandths of memory in use, moved by the adjustment. */
 static oskit_error_t show_oom_score(const struct subject *subject, struct synth_text *text)
 {
     int64_t score = subject->process->oom_adjust;
     struct space *space = process_space_get(subject->process);
     if (space) {
-        score += (int64_t)(space_resident(space) * OOM_ADJUST_MAX / pages_total());
+        score += (int64_t)(space_weight(space) * PROCESS_OOM_ADJUST_MAX / pages_total());
         space_unref(space);
     }
     synth_printf(text, "%ld\n", (long)(score < 0 ? 0 : score));
@@ -137,7 +135,7 @@ static oskit_error_t oom_adjust_store(oskit_u64_t key, const char *text, size_t 
     for (size_t i = 0; i < size && i < sizeof word - 1 && text[i] != '\n'; i++)
         word[i] = text[i];
     bool negative = word[0] == '-';
-    if (!number_parse(word + negative, &value) || value > OOM_ADJUST_MAX)
+    if (!number_parse(word + negative, &value) || value > PROCESS_OOM_ADJUST_MAX)
         return OSKIT_E_INVALIDARG;
     if (!subject_get(key, &subject))
         return OSKIT_ESRCH;

@@ -111,7 +111,7 @@ static void show_memory(struct process *process, struct synth_text *text)
     show_size(text, "VmStk", u.stack);
     show_size(text, "VmExe", u.text);
     show_size(text, "VmLib", 0);
-    show_size(text, "VmPTE", 0);
+    show_size(text, "VmPTE", u.tables);
     show_size(text, "VmSwap", 0);
 }
 

@@ -84,6 +84,11 @@ uint64_t process_limit(unsigned resource)
     return current_process()->limits[resource].rlim_cur;
 }
 
+bool process_is_ending(void)
+{
+    return atomic_load_explicit(&current_thread()->work, memory_order_relaxed) & WORK_EXIT;
+}
+
 uint64_t process_lock_limit(void)
 {
     return cred_is_root() ? ABI_RLIM_INFINITY : process_limit(ABI_RLIMIT_MEMLOCK);

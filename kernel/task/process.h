@@ -31,7 +31,8 @@ struct itimers;
 struct posix_timers;
 struct space;
 
-#define GROUPS_MAX 65536
+#define GROUPS_MAX             65536
+#define PROCESS_OOM_ADJUST_MAX 1000
 
 /* Credentials; immutable once installed, replaced as a whole (copy, change, swap). */
 struct cred {
@@ -127,7 +128,7 @@ struct process {
     struct list cpu_alarms; /* on clocks of this process and its threads */
     bool dumpable;
     uint32_t personality; /* ABI_ADDR_NO_RANDOMIZE counts; the rest is only remembered */
-    int32_t oom_adjust;
+    int32_t oom_adjust;   /* thousandths of memory that it counts for more; -1000: never it */
     struct list all_link; /* every process, for /proc; pid_lock */
 };
 

@@ -292,6 +292,29 @@ TEST(lazy, "a mapping much larger than memory costs only what is touched")
     CHECK(munmap(area, size) == 0);
 }
 
+/* Touches in one call so much that it would take minutes. */
+TEST(populating_killed, "a process is killed also while it faults in what it asked for")
+{
+    size_t size = 1ul << 36;
+    struct rusage usage;
+    int ends[2], status;
+    char c;
+
+    CHECK(pipe(ends) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        write(ends[1], "", 1);
+        mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_POPULATE, -1,
+             0);
+        _exit(0);
+    }
+    CHECK(read(ends[0], &c, 1) == 1);
+    usleep(50000); /* a chance for it to be amid that */
+    CHECK(kill(child, SIGKILL) == 0);
+    CHECK(wait4(child, &status, 0, &usage) == child);
+    CHECK((size_t)usage.ru_minflt < size / PAGE);
+}
+
 TEST(given_back, "MADV_DONTNEED makes anonymous memory zero again")
 {
     char *area = anonymous(4 * PAGE, PROT_READ | PROT_WRITE);

@@ -1,5 +1,5 @@
 # Programs that the network's tests and the bench run in the guest: a web server that Debian doesn't have as a static
-# file, and our own plain peer. Sets NET_PROGRAMS (build/programs/NAME...). The other strangers are Debian's own files,
+# file, and our own plain peer; and one that takes memory and processors. Sets NET_PROGRAMS (build/programs/NAME...). The other strangers are Debian's own files,
 # put into the guest with their libraries by the tests.
 ifndef PROGRAMS_MK
 PROGRAMS_MK := 1
@@ -12,9 +12,11 @@ LIGHTTPD_LACKS := pcre2 pcre zlib bzip2 brotli zstd
 
 NETPEER        := $(BUILD)/programs/netpeer
 
-NET_PROGRAMS   := $(LIGHTTPD) $(NETPEER)
+PRESSURE       := $(BUILD)/programs/pressure
 
-$(NETPEER): tests/programs/netpeer.c tests/programs/programs.mk
+NET_PROGRAMS   := $(LIGHTTPD) $(NETPEER) $(PRESSURE)
+
+$(NETPEER) $(PRESSURE): $(BUILD)/programs/%: tests/programs/%.c tests/programs/programs.mk
 	@printf '  %-7s %s\n' CC $@
 	@mkdir -p $(@D)
 	@$(CC) -std=gnu17 -O2 -g $(WARNINGS) -static -o $@ $<

@@ -1,4 +1,5 @@
-/* The window that a connection begins with, on the wire: no more than the socket has room for. */
+/* The window that a connection begins with, on the wire: no more than the socket has room for; and
+ * what else the two say before they are connected. */
 #include "net_case.h"
 #include "wire_ipv4.h"
 
@@ -108,6 +109,51 @@ static void test_who_listens(void **state)
     net_end();
 }
 
+/* A SYN with the SIZE bytes of OPTIONS, in pieces of at most PIECE bytes; true: it is answered. */
+static bool syn_answered(uint16_t from, const char *options, uint32_t size, uint32_t piece)
+{
+    uint8_t bytes[ETHERNET + 80], *tcp = ip_begin(bytes, our_ip, 6, 20 + size);
+    struct fake_frame sent;
+    bool answered = false;
+
+    memset(tcp, 0, 20);
+    put16(tcp, from);
+    put16(tcp + 2, OUR_PORT);
+    tcp[12] = (uint8_t)((20 + size) / 4 << 4);
+    tcp[13] = SYN;
+    put16(tcp + 14, 0xffff);
+    memcpy(tcp + 20, options, size);
+    fake_card_arrive(net_card, bytes, ETHERNET + 40 + size, piece, PACKET_SUM_GOOD);
+    while (fake_card_take(net_card, &sent)) {
+        answered |= sent.bytes[ETHERNET + 9] == 6 && (sent.bytes[ETHERNET + 20 + 13] & SYN);
+        free(sent.bytes);
+    }
+    return answered;
+}
+
+/* What follows an option's kind isn't looked for behind the packet's end; the sanitizer sees it. */
+static void test_options_cut_off(void **state)
+{
+    static const char *const options[] = {"\1\1\1\2",   "\1\1\1\3", "\1\1\1\10", "\1\1\1\4",
+                                          "\1\1\1\377", "\1\3\2\2", "\7\3\2\5",  "\2\4\5\264"};
+    static const uint32_t pieces[] = {0, ETHERNET + 42, ETHERNET + 43, ETHERNET + 40};
+    struct socket_address name = name_of(our_ip, OUR_PORT);
+    uint16_t from = PEER_PORT;
+
+    (void)state;
+    net_begin();
+    fake_card_arrive(net_card, frame, arp_make(frame, 2), 0, 0);
+    sluice_socket_t *s = open_of(0);
+    assert_int_equal(s->ops->bind(s, &name), 0);
+    assert_int_equal(s->ops->listen(s, 5), 0);
+    fake_card_clear(net_card);
+    for (size_t i = 0; i < SLUICE_COUNT(options); i++)
+        for (size_t k = 0; k < SLUICE_COUNT(pieces); k++)
+            assert_true(syn_answered(++from, options[i], 4, pieces[k]));
+    sluice_socket_release(s);
+    net_end();
+}
+
 /* How many of the frames sent ask who has the peer's address. */
 static unsigned neighbour_asked(void)
 {
@@ -149,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_who_connects),
         HARNESS_TEST(test_who_listens),
+        HARNESS_TEST(test_options_cut_off),
         HARNESS_TEST(test_no_answer_asks_for_the_neighbour),
     };
     return cmocka_run_group_tests_name("tcp window", tests, NULL, NULL);

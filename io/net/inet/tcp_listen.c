@@ -14,6 +14,7 @@
 #include "hooks.h"
 #include "secret.h"
 #include "tcp.h"
+#include "lwip/priv/tcp_priv.h"
 
 #define HALF_OPEN_MAX 255u /* what lwIP's count holds */
 
@@ -118,8 +119,41 @@ static void window_ajar(struct tcp_pcb *pcb)
     t->credit_owed++;
 }
 
-err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header)
+static u8_t *option_byte(struct tcp_hdr *header, const struct segment_options *options, u32_t at)
 {
+    return at < options->first ? (u8_t *)(header + 1) + at
+                               : options->second + (at - options->first);
+}
+
+/* If an option's kind is the last byte, lwIP looks for its length behind it, where the packet may
+ * be over: an end is put in its place. */
+static void options_end(struct tcp_hdr *header, const struct segment_options *options)
+{
+    u32_t at = 0;
+
+    while (at + 1 < options->size) {
+        u8_t kind = *option_byte(header, options, at);
+        u8_t length = *option_byte(header, options, at + 1);
+        if (kind == LWIP_TCP_OPT_EOL || (kind != LWIP_TCP_OPT_NOP && length < 2))
+            return;
+        at += kind == LWIP_TCP_OPT_NOP ? 1 : length;
+    }
+    if (at + 1 == options->size)
+        *option_byte(header, options, at) = LWIP_TCP_OPT_EOL;
+}
+
+/* As nearly all segments have them: two of nothing and time stamps. */
+static bool only_stamps(const struct tcp_hdr *header, const struct segment_options *options)
+{
+    return options->size == 12 && options->first == 12 &&
+           __builtin_memcmp(header + 1, "\1\1\10\12", 4) == 0;
+}
+
+err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header,
+                           struct segment_options options)
+{
+    if (options.size != 0 && !only_stamps(header, &options))
+        options_end(header, &options);
     switch (pcb->state) {
     case LISTEN:
         return packet_for_listener((struct tcp_pcb_listen *)pcb, header);

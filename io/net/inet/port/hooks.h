@@ -13,9 +13,16 @@ struct tcp_hdr;
 /* RFC 6528. */
 u32_t inet_hook_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote,
                     u16_t remote_port);
+/* SIZE bytes of a segment's options: FIRST of them lie behind its header, the rest at SECOND. */
+struct segment_options {
+    u8_t *second;
+    u16_t size, first;
+};
+
 /* A segment, its header in host order, is about to go to PCB (also a listening one); other than
  * ERR_OK: it is not. tcp_listen.c. */
-err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header);
+err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header,
+                           struct segment_options options);
 /* P, an IPv6 packet, has come by NETIF: nonzero if lwIP is not to see it, and it is freed then.
  * header6.c. */
 int inet_hook_input6(struct pbuf *p, struct netif *netif);

@@ -87,8 +87,8 @@ struct unix_message {
     oskit_u32_t length;
     oskit_u32_t pages; /* 0: the bytes lie behind */
     union {
-        void *page[1]; /* and more */
-        oskit_u8_t bytes[sizeof(void *)];
+        void *page[1];       /* and more */
+        oskit_u8_t bytes[1]; /* and more */
     } u;
 };
 

@@ -171,7 +171,7 @@ static void alarms_fire(struct process *process, struct thread *thread)
     }
 }
 
-/* ---- RLIMIT_CPU ---- */
+/* ---- RLIMIT_CPU and RLIMIT_RTTIME ---- */
 
 static void limit_signal(struct process *process, int signal)
 {
@@ -180,23 +180,37 @@ static void limit_signal(struct process *process, int signal)
     signal_send_process(process, &info);
 }
 
-/* Beyond the soft limit a signal each second, for which the limit moves, as Linux has it; at the
- * hard one the end. */
-static void limit_check(struct process *process)
+static bool limit_set(const struct process *process, unsigned resource)
 {
-    struct abi_rlimit *limit = &process->limits[ABI_RLIMIT_CPU];
-    uint64_t user, system;
-    process_times(process, &user, &system);
-    uint64_t seconds = (user + system) / NS_PER_S;
+    const struct abi_rlimit *limit = &process->limits[resource];
+    return limit->rlim_cur != ABI_RLIM_INFINITY || limit->rlim_max != ABI_RLIM_INFINITY;
+}
+
+/* Beyond the soft limit a signal each SECOND, for which the limit moves, as Linux has it; at the
+ * hard one the end. */
+static void limit_check(struct process *process, unsigned resource, uint64_t used, uint64_t second)
+{
+    struct abi_rlimit *limit = &process->limits[resource];
     spin_lock(&process->signal_lock);
-    int signal = seconds >= limit->rlim_max   ? ABI_SIGKILL
-                 : seconds >= limit->rlim_cur ? ABI_SIGXCPU
-                                              : 0;
+    int signal = used >= limit->rlim_max ? ABI_SIGKILL : used >= limit->rlim_cur ? ABI_SIGXCPU : 0;
     if (signal == ABI_SIGXCPU)
-        limit->rlim_cur++;
+        limit->rlim_cur += second;
     spin_unlock(&process->signal_lock);
     if (signal)
         limit_signal(process, signal);
+}
+
+static void limits_check(struct process *process)
+{
+    const struct thread *self = current_thread();
+    uint64_t user, system;
+    if (limit_set(process, ABI_RLIMIT_CPU)) {
+        process_times(process, &user, &system);
+        limit_check(process, ABI_RLIMIT_CPU, (user + system) / NS_PER_S, 1);
+    }
+    if (self->priority && limit_set(process, ABI_RLIMIT_RTTIME))
+        limit_check(process, ABI_RLIMIT_RTTIME, (self->cpu_time - self->urgent_from) / NS_PER_US,
+                    NS_PER_S / NS_PER_US);
 }
 
 void cpu_clock_tick(struct process *process)
@@ -206,7 +220,5 @@ void cpu_clock_tick(struct process *process)
         alarms_fire(process, current_thread());
         alarms_fire(process, NULL);
     }
-    if (process->limits[ABI_RLIMIT_CPU].rlim_cur != ABI_RLIM_INFINITY ||
-        process->limits[ABI_RLIMIT_CPU].rlim_max != ABI_RLIM_INFINITY)
-        limit_check(process);
+    limits_check(process);
 }

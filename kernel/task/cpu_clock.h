@@ -40,8 +40,8 @@ void cpu_alarm_start(struct cpu_alarm *alarm, uint64_t deadline); /* starts or m
 /* After it FIRE isn't running and won't. Not from FIRE, nor with a lock that FIRE takes. */
 void cpu_alarm_stop(struct cpu_alarm *alarm);
 
-/* At a scheduler's tick of one of PROCESS's threads: all that waits for CPU time to pass, and
- * RLIMIT_CPU. */
+/* At a scheduler's tick of the current thread, one of PROCESS: all that waits for CPU time to pass,
+ * RLIMIT_CPU and RLIMIT_RTTIME. */
 void cpu_clock_tick(struct process *process);
 
 #endif

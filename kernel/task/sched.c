@@ -265,6 +265,8 @@ bool thread_wake(struct thread *thread)
     bool nowhere = sleeping && queue->current != thread && !thread->queued;
     if (sleeping)
         atomic_store(&thread->state, THREAD_RUNNING);
+    if (nowhere)
+        thread->urgent_from = thread->cpu_time;
     spin_unlock(&queue->lock);
     if (nowhere)
         sched_enqueue(thread, sched_place(thread));
@@ -642,6 +644,8 @@ void thread_set_policy(struct thread *thread, int policy, uint32_t priority, boo
         run_queue_remove(queue, thread);
     if (!priority && thread->priority && thread->virtual_time < queue->least_virtual)
         thread->virtual_time = queue->least_virtual;
+    if (!thread->priority)
+        thread->urgent_from = thread->cpu_time;
     thread->policy = policy;
     thread->priority = priority;
     thread->takes_turns = policy == ABI_SCHED_RR;

@@ -79,6 +79,7 @@ struct thread {
     bool reset_on_fork;    /* children begin with neither */
     uint64_t virtual_time; /* fair ordering, ns scaled by weight */
     uint64_t cpu_time;     /* ns run in all; user and system parts below */
+    uint64_t urgent_from;  /* what that was when it last woke with a priority, or was given one */
     uint64_t user_ticks, system_ticks; /* samples */
     uint64_t switched_at;              /* when it last got the CPU or changed mode */
     uint64_t voluntary, involuntary;   /* switches */

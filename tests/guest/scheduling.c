@@ -1,5 +1,6 @@
 /* Scheduling policies and membarrier. */
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include "ktap.h"
 
@@ -130,6 +131,66 @@ TEST(real_time_hog, "one that never sleeps doesn't stop the others for good")
     usleep(10000);
     kill(hog, SIGKILL);
     CHECK_EQUAL(waitpid(hog, NULL, 0), hog);
+}
+
+static int told[2];
+
+static void tell(int sig)
+{
+    char c = (char)sig;
+    write(told[1], &c, 1);
+}
+
+/* Runs until the clock of its own CPU time has gone on by so much. */
+static void burn(long milliseconds)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    long end = now.tv_sec * 1000 + now.tv_nsec / 1000000 + milliseconds;
+    do
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < end);
+}
+
+static void limit_real_time(rlim_t soft, rlim_t hard)
+{
+    struct rlimit limit = {soft, hard};
+    struct sched_param param = {1};
+    signal(SIGXCPU, tell);
+    CHECK_EQUAL(setrlimit(RLIMIT_RTTIME, &limit), 0);
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 1, &param), 0);
+}
+
+TEST(real_time_limit, "RLIMIT_RTTIME ends who runs with a priority and never sleeps")
+{
+    char c;
+    int status;
+    NEED_REAL_TIME();
+    struct sched_param none = {0};
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 0, &none), 0);
+    CHECK_EQUAL(pipe(told), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        limit_real_time(100000, 1900000);
+        for (;;)
+            ;
+    }
+    CHECK_EQUAL(waitpid(child, &status, 0), child);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    close(told[1]);
+    CHECK_EQUAL(read(told[0], &c, 1), 1);
+    CHECK_EQUAL(c, SIGXCPU);
+    /* Who sleeps begins anew; and who has no priority isn't counted. */
+    CHECK_CHILD(CHILD({
+        struct timespec moment = {0, 5000000};
+        limit_real_time(3000000, 3000000);
+        for (int i = 0; i < 40; i++) {
+            burn(80);
+            nanosleep(&moment, NULL);
+        }
+        CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 0, &none), 0);
+        burn(3100);
+    }));
 }
 
 TEST(policy_errors, "policies and priorities that aren't there are refused")

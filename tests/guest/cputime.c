@@ -97,6 +97,7 @@ TEST(others, "another process's clock goes while that computes")
     struct timespec spec;
     CHECK_ERROR(do_get(clock, &spec), EINVAL);
     pid_t idle = CHILD(pause());
+    ktap_await_asleep(idle);
     long still = now(clock_of(idle, SCHED));
     ktap_sleep(30);
     CHECK(now(clock_of(idle, SCHED)) - still < 20 * MS);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 
 static int watch(int set, int fd, uint32_t events)
@@ -14,11 +15,13 @@ static int watch(int set, int fd, uint32_t events)
     return epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* Bytes that have come into FD after everybody had time to send. */
-static int count_bytes(int fd)
+/* Bytes that have come into FD, when WANTED are there and others had time to send, too. */
+static int count_bytes(int fd, int wanted)
 {
     char bytes[64];
 
+    for (int there = 0; there < wanted; ktap_sleep(1))
+        CHECK(ioctl(fd, FIONREAD, &there) == 0);
     ktap_sleep(100);
     CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
     ssize_t count = read(fd, bytes, sizeof(bytes));
@@ -38,10 +41,11 @@ TEST(shared_set, "of processes that wait for one set, an edge wakes one")
             CHECK(epoll_wait(set, &event, 1, -1) == 1);
             CHECK(write(woken[1], "x", 1) == 1);
         });
-    ktap_sleep(100);
+    for (int i = 0; i < 4; i++)
+        ktap_await_asleep(children[i]);
     for (int i = 1; i <= 4; i++) {
         CHECK(write(ends[1], "x", 1) == 1);
-        CHECK_EQUAL(count_bytes(woken[0]), 1);
+        CHECK_EQUAL(count_bytes(woken[0], 1), 1);
     }
     for (int i = 0; i < 4; i++)
         CHECK_CHILD(children[i]);
@@ -63,13 +67,14 @@ TEST(exclusive_sets, "of sets that watch exclusively, an event wakes one; of oth
             CHECK(write(woken[1], "x", 1) == 1);
             pause();
         });
-    ktap_sleep(150);
+    for (int i = 0; i < 8; i++)
+        ktap_await_asleep(children[i]);
     CHECK(write(ends[1], "x", 1) == 1);
-    CHECK_EQUAL(count_bytes(woken[0]), 5);
+    CHECK_EQUAL(count_bytes(woken[0], 5), 5);
     CHECK(read(ends[0], &byte, 1) == 1);
     for (int i = 0; i < 3; i++) {
         CHECK(write(ends[1], "x", 1) == 1);
-        CHECK(count_bytes(woken[0]) >= 1);
+        CHECK(count_bytes(woken[0], 1) >= 1);
         CHECK(read(ends[0], &byte, 1) == 1);
     }
     for (int i = 0; i < 8; i++) {

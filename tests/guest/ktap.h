@@ -18,6 +18,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -159,6 +160,34 @@ __attribute__((unused)) static void ktap_sleep(long milliseconds)
 
     while (nanosleep(&wanted, &wanted) < 0 && errno == EINTR)
         continue;
+}
+
+/* R, S, D and so on of a process or thread; 0: there is none. */
+__attribute__((unused)) static char ktap_state(pid_t id)
+{
+    char path[40], text[512];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)id);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    const char *at = strrchr(text, ')');
+    return at ? at[2] : '\0';
+}
+
+/* Until a process or thread waits, and not for a moment only: what comes then finds it there. */
+__attribute__((unused)) static void ktap_await_asleep(pid_t id)
+{
+    for (int seen = 0; seen < 3; ktap_sleep(1))
+        seen = ktap_state(id) == 'S' ? seen + 1 : 0;
+}
+
+/* A child that sends SIGNAL as soon as its parent waits. */
+__attribute__((unused)) static pid_t ktap_interrupt(int signal)
+{
+    return CHILD(ktap_await_asleep(getppid()); CHECK(kill(getppid(), signal) == 0));
 }
 
 /* A new file of that content in the working directory. */

@@ -97,7 +97,7 @@ TEST(waiting, "a waiting lock gets its turn, and a signal ends the wait")
         CHECK(lock(fd, F_SETLKW, F_WRLCK, 0, 0) == 0);
     });
     CHECK(read(pipes[0], &c, 1) == 1);
-    ktap_sleep(20);
+    ktap_await_asleep(pid);
     CHECK(lock(fd, F_SETLK, F_UNLCK, 0, 0) == 0);
     CHECK_CHILD(pid);
     close(fd);
@@ -117,7 +117,7 @@ TEST(deadlock, "two who would wait for each other: EDEADLK for the second")
         CHECK(lock(fd, F_SETLKW, F_WRLCK, 0, 1) == 0);
     });
     CHECK(read(to_parent[0], &c, 1) == 1);
-    ktap_sleep(100);
+    ktap_await_asleep(pid);
     CHECK(lock(fd, F_SETLKW, F_WRLCK, 1, 1) == -1 && errno == EDEADLK);
     CHECK(lock(fd, F_SETLK, F_UNLCK, 0, 1) == 0);
     CHECK_CHILD(pid);

@@ -461,6 +461,7 @@ TEST(many_timeout, "recvmmsg's time is looked at after each message")
     many_begin(many, pieces, text, 4);
     CHECK_EQUAL(write(pair[0], "a", 1), 1);
     pid_t pid = CHILD({
+        ktap_await_asleep(getppid());
         ktap_sleep(80);
         CHECK_EQUAL(write(pair[0], "b", 1), 1);
     });

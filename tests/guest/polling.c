@@ -172,10 +172,12 @@ TEST(interrupted, "a signal ends poll and select with EINTR, SA_RESTART or not")
     struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
 
     CHECK(sigaction(SIGALRM, &action, NULL) == 0);
-    ualarm(50000, 0);
-    CHECK_ERROR(poll(NULL, 0, 5000), EINTR);
-    ualarm(50000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
+    CHECK_ERROR(poll(NULL, 0, -1), EINTR);
+    CHECK_CHILD(pid);
+    pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(select(0, NULL, NULL, NULL, NULL), EINTR);
+    CHECK_CHILD(pid);
     CHECK_EQUAL(count, 2);
 }
 

@@ -76,15 +76,10 @@ static long stat_field(const char *line, int n)
     return n == 3 ? *at : strtol(at, NULL, 10);
 }
 
-static char state_of(pid_t pid)
-{
-    return (char)stat_field(of_process(pid, "stat"), 3);
-}
-
 /* Waits until the state of PID is WANTED. */
 static void await_state(pid_t pid, char wanted)
 {
-    while (state_of(pid) != wanted)
+    while (ktap_state(pid) != wanted)
         ktap_sleep(5);
 }
 

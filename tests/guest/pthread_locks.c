@@ -449,8 +449,9 @@ TEST(semaphores, "they count, wait, know deadlines, signals and their bounds")
     CHECK_ERROR(sem_post(&items), EOVERFLOW);
     CHECK_EQUAL(sem_init(&items, 0, 0), 0);
     sigaction(SIGALRM, &action, NULL);
-    ualarm(10000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(sem_wait(&items), EINTR);
+    CHECK_CHILD(pid);
     CHECK(sem_destroy(&items) == 0);
 }
 

@@ -221,9 +221,10 @@ TEST(suspending, "sigsuspend waits with another mask and restores the old one")
 TEST(pausing, "pause ends with a handled signal")
 {
     on(SIGALRM, note, SA_RESTART);
-    ualarm(50000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(pause(), EINTR);
     CHECK_EQUAL(count, 1);
+    CHECK_CHILD(pid);
 }
 
 /* ---- information ---- */
@@ -326,11 +327,12 @@ TEST(interrupted_read, "without SA_RESTART a waiting read ends with EINTR, with 
 
     CHECK(pipe(ends) == 0);
     on(SIGALRM, note, 0);
-    ualarm(50000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(read(ends[0], &c, 1), EINTR);
+    CHECK_CHILD(pid);
     on(SIGALRM, note, SA_RESTART);
-    ualarm(50000, 0);
-    pid_t pid = CHILD(ktap_sleep(150); write(ends[1], "x", 1));
+    pid = CHILD(ktap_await_asleep(getppid()); kill(getppid(), SIGALRM); ktap_sleep(50);
+                write(ends[1], "x", 1));
     CHECK_EQUAL(read(ends[0], &c, 1), 1);
     CHECK_EQUAL(count, 2);
     CHECK_CHILD(pid);
@@ -338,24 +340,30 @@ TEST(interrupted_read, "without SA_RESTART a waiting read ends with EINTR, with 
 
 TEST(interrupted_wait, "wait is interrupted, or restarted, likewise")
 {
-    pid_t pid = CHILD(ktap_sleep(150));
+    int status;
+    pid_t pid = CHILD(pause());
 
     on(SIGALRM, note, 0);
-    ualarm(50000, 0);
+    pid_t other = ktap_interrupt(SIGALRM);
     CHECK_ERROR(waitpid(pid, NULL, 0), EINTR);
+    CHECK_CHILD(other);
     on(SIGALRM, note, SA_RESTART);
-    ualarm(20000, 0);
-    CHECK_CHILD(pid);
+    other = CHILD(ktap_await_asleep(getppid()); kill(getppid(), SIGALRM); ktap_sleep(50);
+                  kill(pid, SIGKILL));
+    CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+    CHECK(WIFSIGNALED(status) && count == 2);
+    CHECK_CHILD(other);
 }
 
 TEST(interrupted_sleep, "nanosleep tells what is left, with SA_RESTART too")
 {
-    struct timespec wanted = {1, 0}, left = {0, 0};
+    struct timespec wanted = {60, 0}, left = {0, 0};
 
     on(SIGALRM, note, SA_RESTART);
-    ualarm(50000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(nanosleep(&wanted, &left), EINTR);
-    CHECK(left.tv_sec == 0 && left.tv_nsec > 500000000);
+    CHECK(left.tv_sec < 60 && left.tv_sec > 10);
+    CHECK_CHILD(pid);
 }
 
 TEST(stop_does_not_interrupt, "stopping and continuing doesn't end a sleep or a read early")
@@ -382,10 +390,11 @@ TEST(partial_write, "a write interrupted after some bytes tells how many")
 
     CHECK(pipe(ends) == 0);
     on(SIGALRM, note, 0);
-    ualarm(100000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     long n = write(ends[1], block_of_bytes, sizeof(block_of_bytes));
     CHECK(n > 0 && n < (long)sizeof(block_of_bytes));
     CHECK_EQUAL(count, 1);
+    CHECK_CHILD(pid);
 }
 
 /* ---- faults ---- */

@@ -368,8 +368,9 @@ TEST(connect_waits, "a full queue holds connects back, unless they may not wait"
     int third = socket(AF_UNIX, SOCK_STREAM, 0), fourth = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK(connect_to(third, "node") == 0);
     CHECK(set_timeout(fourth, SO_SNDTIMEO, 20000) == 0);
-    ualarm(50000, 0);
+    pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(connect_to(fourth, "node"), EINTR);
+    CHECK_CHILD(pid);
 }
 
 /* ---- Waiting ---- */
@@ -408,8 +409,7 @@ static int interrupted(int flags, int limit, long (*call)(int fd), int fd)
         handle(SIGALRM, flags);
         if (limit)
             CHECK(set_timeout(fd, SO_RCVTIMEO, 20000) == 0);
-        struct itimerval once = {.it_value.tv_usec = 30000};
-        CHECK(setitimer(ITIMER_REAL, &once, NULL) == 0);
+        ktap_interrupt(SIGALRM);
         _exit(call(fd) < 0 ? errno : 0);
     }
     int status;
@@ -475,8 +475,9 @@ TEST(waitall, "MSG_WAITALL waits for all of it, and gives what there is at the e
     CHECK_EQUAL(recv(pair[0], text, 8, MSG_WAITALL | MSG_DONTWAIT), 3);
     CHECK(write(pair[1], "xyz", 3) == 3);
     handle(SIGALRM, SA_RESTART);
-    ualarm(50000, 0);
+    pid = ktap_interrupt(SIGALRM);
     CHECK_EQUAL(recv(pair[0], text, 8, MSG_WAITALL), 3);
+    CHECK_CHILD(pid);
     CHECK(set_timeout(pair[0], SO_RCVTIMEO, 50) == 0);
     CHECK(write(pair[1], "xyz", 3) == 3);
     CHECK_EQUAL(recv(pair[0], text, 8, MSG_WAITALL), 3);
@@ -501,12 +502,12 @@ TEST(peeking, "MSG_PEEK leaves the bytes where they are")
     CHECK_EQUAL(recv(pair[0], text, 8, 0), 1);
     CHECK_ERROR(recv(pair[0], text, 8, MSG_PEEK | MSG_DONTWAIT), EAGAIN);
     pid_t pid = CHILD({
+        ktap_await_asleep(getppid());
         CHECK(write(pair[1], "1", 1) == 1);
-        ktap_sleep(50);
-        CHECK(write(pair[1], "2", 1) == 1);
     });
     CHECK_EQUAL(recv(pair[0], text, 2, MSG_PEEK | MSG_WAITALL), 1); /* of UNIX sockets */
     CHECK_CHILD(pid);
+    CHECK(write(pair[1], "2", 1) == 1);
     CHECK_EQUAL(recv(pair[0], text, 8, 0), 2);
 }
 

@@ -107,15 +107,18 @@ TEST(connect_limits, "a connect that has begun goes on when its time is over or 
     CHECK(fd >= 0);
     CHECK_ERROR(connect_server(fd), EALREADY); /* waits once more, in vain */
     handle(SIGALRM, SA_RESTART);
-    ualarm(50000, 0);
+    set_timeout(fd, SO_SNDTIMEO, 20000);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(connect_server(fd), EINTR);
+    CHECK_CHILD(pid);
     CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
     CHECK_ERROR(connect_server(fd), EALREADY);
     CHECK(fcntl(fd, F_SETFL, 0) == 0);
     set_timeout(fd, SO_SNDTIMEO, 0);
     handle(SIGALRM, 0);
-    ualarm(50000, 0);
+    pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(connect_server(fd), EINTR);
+    CHECK_CHILD(pid);
     close(listening);
 }
 
@@ -127,16 +130,18 @@ TEST(accept_limits, "accept ends with its time, with a signal, and with a connec
     CHECK_ERROR(accept(fd, NULL, NULL), EAGAIN);
     set_timeout(fd, SO_RCVTIMEO, 0);
     handle(SIGALRM, 0);
-    ualarm(50000, 0);
+    pid_t pid = ktap_interrupt(SIGALRM);
     CHECK_ERROR(accept(fd, NULL, NULL), EINTR);
-    pid_t pid = CHILD({
-        ktap_sleep(100);
+    CHECK_CHILD(pid);
+    handle(SIGALRM, SA_RESTART);
+    pid = CHILD({
+        ktap_await_asleep(getppid());
+        CHECK(kill(getppid(), SIGALRM) == 0);
+        ktap_sleep(50);
         int client = socket(AF_INET, SOCK_STREAM, 0);
         CHECK(connect_server(client) == 0);
         ktap_sleep(100);
     });
-    handle(SIGALRM, SA_RESTART);
-    ualarm(50000, 0);
     struct sockaddr_in peer;
     socklen_t length = sizeof(peer);
     int client = accept(fd, (struct sockaddr *)&peer, &length);

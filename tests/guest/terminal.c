@@ -395,7 +395,7 @@ TEST(interrupted_by_key, "^C ends a waiting read with EINTR")
     sigaction(SIGINT, &action, NULL);
     need_typing();
     set_mode(ISIG | ICANON, 1, 0);
-    pid_t pid = CHILD(ktap_sleep(50); signal(SIGINT, SIG_IGN); type("\003"));
+    pid_t pid = CHILD(ktap_await_asleep(getppid()); signal(SIGINT, SIG_IGN); type("\003"));
     long n = read(STDIN_FILENO, &c, 1);
     int error = errno;
     restore();

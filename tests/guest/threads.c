@@ -183,7 +183,6 @@ TEST(futex_values, "a futex waits only while the word is as told, and as long")
 static int wait_on_word(void *argument)
 {
     (void)argument;
-    __sync_fetch_and_add(&ready, 1);
     while (word == 0)
         raw(SYS_futex, (long)&word, WAIT | 128, 0, 0);
     __sync_fetch_and_add(&counter, 1);
@@ -196,9 +195,8 @@ TEST(waking, "a wake reaches as many waiters as it says")
 
     for (int n = 0; n < 5; n++)
         start(&threads[n], wait_on_word, NULL);
-    while (ready < 5)
-        sched_yield();
-    ktap_sleep(100);
+    for (int n = 0; n < 5; n++)
+        ktap_await_asleep(threads[n].tid);
     word = 1;
     long woken = futex(&word, WAKE | 128, 2, NULL, NULL, 0);
     CHECK_EQUAL(woken, 2);
@@ -214,7 +212,6 @@ static volatile int second;
 static int wait_once(void *argument)
 {
     (void)argument;
-    __sync_fetch_and_add(&ready, 1);
     raw(SYS_futex, (long)&word, WAIT, 0, 0);
     __sync_fetch_and_add(&counter, 1);
     return 0;
@@ -226,9 +223,8 @@ TEST(requeueing, "waiters can be moved to another futex")
 
     for (int n = 0; n < 4; n++)
         start(&threads[n], wait_once, NULL);
-    while (ready < 4)
-        sched_yield();
-    ktap_sleep(100);
+    for (int n = 0; n < 4; n++)
+        ktap_await_asleep(threads[n].tid);
     CHECK_ERROR(syscall(SYS_futex, &word, CMP_REQUEUE, 1, 10, &second, 99), EAGAIN);
     CHECK_EQUAL(syscall(SYS_futex, &word, CMP_REQUEUE, 1, 10, &second, 0), 4);
     CHECK_EQUAL(futex(&word, WAKE, 10, NULL, NULL, 0), 0);

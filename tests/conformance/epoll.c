@@ -208,6 +208,14 @@ static void alarm_in(long milliseconds)
     setitimer(ITIMER_REAL, &value, NULL);
 }
 
+/* Again and again, 0: no more. The first may come before the wait that it is to end. */
+static void alarm_every(long milliseconds)
+{
+    struct itimerval value = {{0, milliseconds * 1000}, {0, milliseconds * 1000}};
+
+    setitimer(ITIMER_REAL, &value, NULL);
+}
+
 static long timed_wait(int timeout)
 {
     long start = milliseconds(), result = epoll_wait(set, out, 8, timeout), error = errno;
@@ -236,8 +244,9 @@ static void waits(void)
     SHOW(epoll_pwait2(set, out, 8, &time, NULL));
     SHOW(epoll_pwait2(set, out, 8, &bad, NULL));
     SHOW(syscall(SYS_epoll_pwait2, set, out, 8, 8l, NULL, 8l));
-    alarm_in(30);
+    alarm_every(30);
     SHOW(epoll_wait(set, out, 8, -1));
+    alarm_every(0);
     alarm_in(30);
     SHOW(epoll_pwait(set, out, 8, 100, &all));
     SHOW(epoll_wait(set, out, 8, 0));

@@ -88,7 +88,7 @@ static const char *const scripts[] = {
     "w$i) & "
     "done; wait; cat w?",
     "sh -c 'trap \"echo caught; exit 4\" TERM; sleep 0.2; while :; do sleep 0.05; done' & p=$!; "
-    "sleep 0.4; kill $p; wait $p 2>/dev/null; echo $?",
+    "sleep 1; kill $p; wait $p 2>/dev/null; echo $?",
     "kill -l 9; kill -0 $$; echo $?; kill -0 999999; echo $?; sleep 100 & kill -STOP $!; kill "
     "-CONT $!; kill $!; wait $! 2>/dev/null; echo $?",
     "cat /proc/self/comm; readlink /proc/self/cwd | grep -c /; ls /proc/self/fd | wc -l; tr '\\0' "

@@ -12,6 +12,9 @@ long sys_mq_open(long user_name, long flags, long mode, long user_attributes)
     if (user_attributes && get_user(&attributes, user_attributes, sizeof attributes))
         return -ABI_EFAULT;
     long error = path_get(&name, user_name);
+    /* Nothing is made for who couldn't have it; only that a name is none is told before. */
+    if (!error && name.text[0] && !fdtab_has_room(current_process()->fds))
+        error = -ABI_EMFILE;
     if (!error)
         error = queue_open(name.text, flags, mode, user_attributes ? &attributes : NULL, &queue);
     path_free(&name);

@@ -88,11 +88,13 @@ static long clone_thread(const struct clone_request *request, const struct trap_
     clone_frame(child, request, frame);
     child->signal_mask = self->signal_mask;
     child->nice = self->nice;
-    if (!self->reset_on_fork) {
+    bool reset = self->reset_on_fork;
+    if (!reset || !self->priority)
         child->policy = self->policy;
+    if (!reset) {
         child->priority = self->priority;
         child->takes_turns = self->takes_turns;
-    } else if (child->nice < 0) {
+    } else if (self->priority || child->nice < 0) {
         child->nice = 0;
     }
     child->affinity = self->affinity;

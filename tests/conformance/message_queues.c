@@ -96,6 +96,20 @@ static void try_names(void)
     SHOW(mq_unlink(NAME));
 }
 
+/* No descriptor is to be had: then no queue is made either. */
+static void try_full(void)
+{
+    struct rlimit limit, none;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    none = (struct rlimit){0, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    SHOW_OK(mq_open("", O_RDWR | O_CREAT, 0600, &small));
+    SHOW_OK(mq_open(NAME "/x", O_RDWR | O_CREAT, 0600, &small));
+    SHOW_OK(mq_open(NAME, O_RDWR | O_CREAT, 0600, &small));
+    SHOW(mq_unlink(NAME));
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void try_attributes(void)
 {
     static const long messages[] = {-1, 0, 1, 10, 11, 65536, 65537};
@@ -489,6 +503,7 @@ int main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     umask(022);
     try_names();
+    try_full();
     as_plain_user(try_attributes);
     as_plain_user(try_limit);
     try_permissions();

@@ -80,6 +80,8 @@ TEST(real_time, "policies with priorities are kept, inherited, and given back")
     CHECK_EQUAL(policy_of(), 0);
     CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 3, &none), 0);
     CHECK_EQUAL(policy_of(), 3);
+    CHECK_EQUAL(syscall(SYS_sched_setscheduler, 0, 3 | 0x40000000, &none), 0);
+    CHECK_CHILD(CHILD({ CHECK_EQUAL(policy_of(), 3); }));
 }
 
 /* On one CPU: the higher runs as soon as it can, equals in order, the rest when these sleep. */

@@ -116,7 +116,7 @@ static struct page *slab_with_room(struct class *class)
 }
 
 /* Moves up to a batch from slabs to MAGAZINE. */
-static void magazine_fill(struct magazine *magazine, unsigned number)
+static __attribute__((noinline)) void magazine_fill(struct magazine *magazine, unsigned number)
 {
     struct class *class = &classes[number];
     spin_lock(&class->lock);
@@ -162,7 +162,7 @@ static struct page *slab_put(struct class *class, struct block *block)
     return slab;
 }
 
-static void magazine_drain(struct magazine *magazine, unsigned number)
+static __attribute__((noinline)) void magazine_drain(struct magazine *magazine, unsigned number)
 {
     struct class *class = &classes[number];
     struct list empty;
@@ -199,7 +199,34 @@ static struct heap_cache *cache_get(void)
     return cpu->heap_cache;
 }
 
-static void *small_alloc(unsigned class)
+static inline bool magazine_full(const struct magazine *magazine)
+{
+    return magazine->count >= 2 * magazine->batch;
+}
+
+/* Takes the first block of CLASS; there is one. Preemption off. */
+static inline struct block *cache_take(struct heap_cache *cache, unsigned class)
+{
+    struct magazine *magazine = &cache->magazines[class];
+    struct block *block = magazine->blocks;
+    magazine->blocks = block->next;
+    magazine->count--;
+    cache->used += class_sizes[class];
+    return block;
+}
+
+/* Preemption off. */
+static inline void cache_give(struct heap_cache *cache, unsigned class, struct block *block)
+{
+    struct magazine *magazine = &cache->magazines[class];
+    block->next = magazine->blocks;
+    magazine->blocks = block;
+    magazine->count++;
+    cache->used -= class_sizes[class];
+}
+
+/* When this CPU has no list, or none of the class. */
+static __attribute__((noinline)) void *small_alloc_slow(unsigned class)
 {
     struct block *block = NULL;
     preempt_disable();
@@ -208,31 +235,57 @@ static void *small_alloc(unsigned class)
         struct magazine *magazine = &cache->magazines[class];
         if (magazine->blocks == NULL)
             magazine_fill(magazine, class);
-        block = magazine->blocks;
-        if (block != NULL) {
-            magazine->blocks = block->next;
-            magazine->count--;
-            cache->used += class_sizes[class];
-        }
+        if (magazine->blocks != NULL)
+            block = cache_take(cache, class);
     }
     preempt_enable();
     return block;
 }
 
-static void small_free(struct block *block, unsigned class)
+/* Almost every allocation ends here, with nothing called. */
+static inline void *small_alloc(unsigned class)
+{
+    preempt_disable();
+    struct heap_cache *cache = this_cpu()->heap_cache;
+    if (__builtin_expect(cache == NULL || cache->magazines[class].blocks == NULL, 0)) {
+        preempt_enable();
+        return small_alloc_slow(class);
+    }
+    struct block *block = cache_take(cache, class);
+    preempt_enable();
+    return block;
+}
+
+/* When this CPU has no lists, or enough of the class. */
+static __attribute__((noinline)) void small_free_slow(struct block *block, unsigned class)
 {
     preempt_disable();
     struct heap_cache *cache = cache_get();
-    /* Without memory for a cache this CPU can't have allocated; it can still free. */
-    struct magazine alone = {.batch = 1};
-    struct magazine *magazine = cache ? &cache->magazines[class] : &alone;
-    block->next = magazine->blocks;
-    magazine->blocks = block;
-    magazine->count++;
-    if (cache != NULL)
-        cache->used -= class_sizes[class];
-    if (cache == NULL || magazine->count > 2 * magazine->batch)
-        magazine_drain(magazine, class);
+    if (cache == NULL) {
+        /* Without memory for a cache this CPU can't have allocated; it can still free. */
+        struct magazine alone = {.blocks = block, .count = 1, .batch = 1};
+        block->next = NULL;
+        magazine_drain(&alone, class);
+    } else {
+        struct magazine *magazine = &cache->magazines[class];
+        bool full = magazine_full(magazine);
+        cache_give(cache, class, block);
+        if (full)
+            magazine_drain(magazine, class);
+    }
+    preempt_enable();
+}
+
+static inline void small_free(struct block *block, unsigned class)
+{
+    preempt_disable();
+    struct heap_cache *cache = this_cpu()->heap_cache;
+    if (__builtin_expect(cache == NULL || magazine_full(&cache->magazines[class]), 0)) {
+        preempt_enable();
+        small_free_slow(block, class);
+        return;
+    }
+    cache_give(cache, class, block);
     preempt_enable();
 }
 
@@ -267,12 +320,17 @@ static void large_free(void *block)
     page_unref(page_address(page));
 }
 
-void *heap_raw_alloc(size_t size)
+static inline void *raw_alloc(size_t size)
 {
     return size <= SMALL_MAX ? small_alloc(class_find(size)) : large_alloc(size);
 }
 
-void heap_raw_free(void *block)
+void *heap_raw_alloc(size_t size)
+{
+    return raw_alloc(size);
+}
+
+static inline void raw_free(void *block)
 {
     unsigned state = page_of(block)->state;
     if (state >= PAGE_SLAB && state < PAGE_SLAB + CLASS_COUNT)
@@ -283,15 +341,19 @@ void heap_raw_free(void *block)
         panic("heap_free(%p): not a heap block", block);
 }
 
+void heap_raw_free(void *block)
+{
+    raw_free(block);
+}
+
 /* ---- The interface ---- */
 
 void *heap_alloc_for(size_t size, unsigned flags, const void *caller)
 {
-    void *block =
-        __builtin_expect(debug, 0) ? heap_debug_alloc(size, caller) : heap_raw_alloc(size);
-    if (block != NULL && (flags & HEAP_ZERO))
-        memset(block, 0, size);
-    return block;
+    void *block = __builtin_expect(debug, 0) ? heap_debug_alloc(size, caller) : raw_alloc(size);
+    if (block == NULL || !(flags & HEAP_ZERO))
+        return block;
+    return memset(block, 0, size);
 }
 
 void *heap_alloc(size_t size, unsigned flags)
@@ -306,7 +368,7 @@ void heap_free(void *block)
     if (__builtin_expect(debug, 0))
         heap_debug_free(block, __builtin_return_address(0));
     else
-        heap_raw_free(block);
+        raw_free(block);
 }
 
 size_t heap_used(void)

@@ -10,6 +10,7 @@
 #include "lwip/dns.h"
 #include "lwip/ip4_addr.h"
 #include "lwip/nd6.h"
+#include "path.h"
 
 enum method { METHOD_NONE, METHOD_STATIC, METHOD_DHCP };
 
@@ -181,6 +182,7 @@ static void changed6(struct netif *netif, const ip_addr_t *which, u8_t old_state
 static void changed(struct netif *netif, netif_nsc_reason_t reason,
                     const netif_ext_callback_args_t *args)
 {
+    inet_paths_forget();
     if (reason & LWIP_NSC_IPV4_SETTINGS_CHANGED)
         changed4(netif, args->ipv4_changed.old_address);
     if (reason & LWIP_NSC_IPV6_ADDR_STATE_CHANGED) {

@@ -113,7 +113,7 @@ void inet_neighbour_ask(const struct tcp_pcb *pcb);
 /* An address of ours, on any interface; NULL: none. */
 struct netif *inet_local4(const ip4_addr_t *address);
 struct netif *inet_local6(const ip6_addr_t *address);
-/* Forgets the routes through NETIF, which goes. */
+/* Forgets the routes through NETIF, which goes; the caller forgets the paths. */
 void inet_route_forget(struct netif *netif);
 
 /* Bits of a netmask, which is ones and then zeros. */

@@ -4,6 +4,7 @@
 #include <sluice/string.h>
 #include "core_private.h"
 #include "lwip/ip.h"
+#include "path.h"
 #include "route.h"
 
 #define CONTROL_HEADER 16u /* of a cmsg: length, level, type */
@@ -100,15 +101,12 @@ static oskit_error_t control_one(const struct inet_sock *sock, oskit_s32_t level
     return level == 1 ? OSKIT_E_INVALIDARG : OSKIT_SUCCESS; /* others' levels are not ours */
 }
 
-oskit_error_t inet_output_control(const struct inet_sock *sock,
-                                  const struct socket_message *message, struct inet_output *output)
+oskit_error_t inet_output_control_read(const struct inet_sock *sock,
+                                       const struct socket_control *control,
+                                       struct inet_output *output)
 {
-    const struct socket_control *control = message->control;
     struct control_header header;
 
-    output->direct = message->flags & SOCKET_MSG_DONTROUTE;
-    if (control == NULL)
-        return OSKIT_SUCCESS;
     for (oskit_u64_t at = 0; at + CONTROL_HEADER <= control->length;) {
         memcpy(&header, control->bytes + at, sizeof header);
         if (header.length < CONTROL_HEADER || header.length > control->length - at)
@@ -176,13 +174,18 @@ static void lifetime(const struct inet_sock *sock, struct inet_output *output)
         output->tos = v6 ? ip->tclass : ip->tos;
 }
 
-oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output *output)
+/* The interface, and whether it is a broadcast there; false: no route. */
+static bool interface_find(struct inet_output *output, oskit_u32_t interface,
+                           const ip_addr_t *source)
 {
-    const ip_addr_t *source = source_given(sock, output);
-    oskit_u32_t interface = interface_of(sock, output);
-
-    if (source != NULL && IP_GET_TYPE(source) != IP_GET_TYPE(&output->destination))
-        return OSKIT_ENETUNREACH;
+    if (interface == 0 && IP_IS_V4_VAL(output->destination)) {
+        const struct inet_path *path = inet_path(ip_2_ip4(&output->destination));
+        if (path != NULL) {
+            output->netif = path->netif;
+            output->broadcast = path->broadcast;
+            return true;
+        }
+    }
     if (interface != 0)
         output->netif = inet_netif(interface);
     else
@@ -190,6 +193,20 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
             ip_route(source != NULL ? source : IP46_ADDR_ANY(IP_GET_TYPE(&output->destination)),
                      &output->destination);
     if (output->netif == NULL)
+        return false;
+    output->broadcast = ip_addr_isbroadcast(&output->destination, output->netif) &&
+                        !ip_addr_ismulticast(&output->destination);
+    return true;
+}
+
+oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output *output)
+{
+    const ip_addr_t *source = source_given(sock, output);
+    oskit_u32_t interface = interface_of(sock, output);
+
+    if (source != NULL && IP_GET_TYPE(source) != IP_GET_TYPE(&output->destination))
+        return OSKIT_ENETUNREACH;
+    if (!interface_find(output, interface, source))
         return OSKIT_ENETUNREACH;
     if ((output->direct || SOCKET_OPTION(&sock->base, dontroute)) &&
         !inet_route_direct(output->netif, &output->destination))
@@ -202,8 +219,6 @@ oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output
     if (IP_IS_V6_VAL(output->destination) &&
         ip6_addr_lacks_zone(ip_2_ip6(&output->destination), IP6_UNKNOWN))
         ip6_addr_assign_zone(ip_2_ip6(&output->destination), IP6_UNKNOWN, output->netif);
-    output->broadcast = ip_addr_isbroadcast(&output->destination, output->netif) &&
-                        !ip_addr_ismulticast(&output->destination);
     if (output->broadcast && !SOCKET_OPTION(&sock->base, broadcast))
         return OSKIT_EACCES;
     lifetime(sock, output);

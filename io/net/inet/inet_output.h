@@ -20,9 +20,21 @@ struct inet_output {
     bool broadcast; /* the destination, on that net */
 };
 
-/* Reads MESSAGE's control data. OSKIT_E_INVALIDARG. [thread] */
-oskit_error_t inet_output_control(const struct inet_sock *sock,
-                                  const struct socket_message *message, struct inet_output *output);
+/* Reads CONTROL. OSKIT_E_INVALIDARG. [thread] */
+oskit_error_t inet_output_control_read(const struct inet_sock *sock,
+                                       const struct socket_control *control,
+                                       struct inet_output *output);
+/* What MESSAGE says of it: flags, control data. OSKIT_E_INVALIDARG. [thread] */
+static inline oskit_error_t inet_output_control(const struct inet_sock *sock,
+                                                const struct socket_message *message,
+                                                struct inet_output *output)
+{
+    output->direct = message->flags & SOCKET_MSG_DONTROUTE;
+    if (message->control == NULL)
+        return OSKIT_SUCCESS;
+    return inet_output_control_read(sock, message->control, output);
+}
+
 /* Finds interface, source, ttl, tos, and whether it is a broadcast. OSKIT_ENETUNREACH, OSKIT_EACCES
  * (broadcast without SO_BROADCAST), OSKIT_EADDRNOTAVAIL. Core lock held. */
 oskit_error_t inet_output_route(const struct inet_sock *sock, struct inet_output *output);

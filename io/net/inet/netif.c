@@ -18,6 +18,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/snmp.h"
+#include "path.h"
 
 #define SUMS_RECEIVED (NETIF_CHECKSUM_CHECK_UDP | NETIF_CHECKSUM_CHECK_TCP)
 #define COPY_BELOW    96u /* headers lie in one piece from there on */
@@ -304,6 +305,7 @@ static void stack_added(struct interface *interface)
         inet_configure_added(n);
     }
     netif_follow(n);
+    inet_paths_forget(); /* its number, and that it is the loopback, came after lwIP told of it */
     inet_unlock();
     netlink_link_changed(interface->index);
 }
@@ -321,6 +323,7 @@ static void stack_removed(struct interface *interface)
     inet_loopback_drop(&n->netif);
     if (inet_loopback_netif == &n->netif)
         inet_loopback_netif = NULL;
+    inet_paths_forget(); /* lwIP told of it before it was gone, and sent resets in between */
     interface->stack = NULL;
     inet_unlock();
     netlink_link_removed(interface->index, interface->name);
@@ -338,6 +341,7 @@ static void stack_changed(struct interface *interface)
         if (n->netif.hwaddr_len)
             memcpy(n->netif.hwaddr, interface->address, ETH_HWADDR_LEN);
         netif_follow(n);
+        inet_paths_forget(); /* lwIP told of its going down before it was */
     }
     inet_unlock();
     netlink_link_changed(interface->index);

@@ -14,6 +14,7 @@
 #include "lwip/ip6.h"
 #include "lwip/nd6.h"
 #include "lwip/priv/nd6_priv.h"
+#include "path.h"
 
 #define ROUTES_MAX 1024u /* bounded memory, and a walk that ends */
 
@@ -119,7 +120,7 @@ static struct netif *default4(bool anywhere)
     return some;
 }
 
-struct netif *inet_hook_route4(const ip4_addr_t *src, const ip4_addr_t *dest)
+struct netif *inet_route_search4(const ip4_addr_t *src, const ip4_addr_t *dest)
 {
     bool many = ip4_addr_ismulticast(dest) || dest->addr == IPADDR_BROADCAST;
     struct netif *netif = many && src ? inet_local4(src) : inet_local4(dest);
@@ -306,6 +307,7 @@ static oskit_error_t table_add(struct route *route)
     }
     table_enter(route);
     nd6_clear_destination_cache();
+    inet_paths_forget();
     return OSKIT_SUCCESS;
 }
 
@@ -387,6 +389,7 @@ oskit_error_t inet_route_remove(const struct inet_route *wanted)
     struct route *route = table_take(&cut);
     bool removed = route || default_take(&cut);
     nd6_clear_destination_cache();
+    inet_paths_forget();
     inet_unlock();
     if (route)
         cut = route->is;

@@ -6,6 +6,10 @@
 #include "lwip/ip_addr.h"
 #include "lwip/netif.h"
 
+/* The interface towards DEST; SRC, which may be NULL, counts for groups and broadcasts. NULL: no
+ * route. Who asks for each packet asks inet_hook_route4, which remembers. */
+struct netif *inet_route_search4(const ip4_addr_t *src, const ip4_addr_t *dest);
+
 /* Whether what goes to DEST by NETIF, where the routes lead, needs no gateway. */
 bool inet_route_direct(struct netif *netif, const ip_addr_t *dest);
 

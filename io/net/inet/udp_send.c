@@ -8,9 +8,11 @@
 #include "inet_output.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
+#include "lwip/ip4_frag.h"
 #include "lwip/prot/udp.h"
 #include "lwip/stats.h"
 #include "udp.h"
+#include "words.h"
 
 #define FLAGS_KNOWN                                                                     \
     (SOCKET_MSG_DONTROUTE | SOCKET_MSG_DONTWAIT | SOCKET_MSG_EOR | SOCKET_MSG_CONFIRM | \
@@ -74,6 +76,14 @@ static bool too_long(const struct udp_socket *u, const struct inet_output *outpu
            length + UDP_HEADER + (v6 ? 40u : 20u) > output->netif->mtu;
 }
 
+/* SUM, of words of up to 32 bits, in 16. */
+static u16_t sum_fold(oskit_u64_t sum)
+{
+    sum = (sum >> 32) + (sum & UINT32_MAX);
+    sum = (sum >> 16) + (sum & UINT16_MAX);
+    return (u16_t)((sum >> 16) + (sum & UINT16_MAX));
+}
+
 /* The checksum of a datagram in one piece, pseudo header included. */
 static u16_t datagram_sum(const struct inet_output *output, struct pbuf *p)
 {
@@ -82,10 +92,7 @@ static u16_t datagram_sum(const struct inet_output *output, struct pbuf *p)
     oskit_u64_t sum = (oskit_u64_t)ip_2_ip4(&output->source)->addr +
                       ip_2_ip4(&output->destination)->addr + PP_HTONS(IP_PROTO_UDP) +
                       lwip_htons(p->tot_len) + inet_sum(p->payload, p->len);
-    sum = (sum >> 32) + (sum & UINT32_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    sum = (sum >> 16) + (sum & UINT16_MAX);
-    return (u16_t)~sum;
+    return (u16_t)~sum_fold(sum);
 }
 
 /* UDP-Lite: of the beginning of it, and never left out. No card knows how. */
@@ -165,17 +172,50 @@ static oskit_error_t output_result(const struct udp_socket *u, err_t err)
     return err == ERR_RTE ? OSKIT_EHOSTUNREACH : inet_error(err);
 }
 
-/* IPv4 is told the source, and needn't look whether it has to find one. */
+/* In front of the datagram. Identifications are each protocol's own (RFC 6864), so UDP counts its
+ * datagrams itself. */
+static void header_fill4(const struct inet_output *output, struct pbuf *p, u8_t protocol)
+{
+    static u16_t identification;
+    struct ip_hdr *ip = inet_buffer_prepend(p, IP_HLEN);
+
+    IPH_VHL_SET(ip, 4, IP_HLEN / 4);
+    IPH_TOS_SET(ip, (u8_t)output->tos);
+    IPH_LEN_SET(ip, lwip_htons(p->tot_len));
+    IPH_ID_SET(ip, lwip_htons(identification));
+    identification++;
+    IPH_OFFSET_SET(ip, 0);
+    IPH_TTL_SET(ip, (u8_t)output->ttl);
+    IPH_PROTO_SET(ip, protocol);
+    IPH_CHKSUM_SET(ip, 0);
+    ip4_addr_copy(ip->src, *ip_2_ip4(&output->source));
+    ip4_addr_copy(ip->dest, *ip_2_ip4(&output->destination));
+    IPH_CHKSUM_SET(ip, (u16_t)~sum_fold((oskit_u64_t)load32(ip) + load32((const char *)ip + 4) +
+                                        load32((const char *)ip + 8) + (oskit_u64_t)ip->src.addr +
+                                        ip->dest.addr));
+}
+
+/* What lwIP's own output would do, which asks whether there are options and a header already. */
+static err_t hand_over4(const struct inet_output *output, struct pbuf *p, u8_t protocol)
+{
+    struct netif *netif = output->netif;
+
+    MIB2_STATS_INC(mib2.ipoutrequests);
+    header_fill4(output, p, protocol);
+    IP_STATS_INC(ip.xmit);
+    if (netif->mtu != 0 && p->tot_len > netif->mtu)
+        return ip4_frag(p, netif, ip_2_ip4(&output->destination));
+    return netif->output(netif, p, ip_2_ip4(&output->destination));
+}
+
 static err_t hand_over(const struct udp_socket *u, const struct inet_output *output, struct pbuf *p)
 {
-    u8_t ttl = (u8_t)output->ttl, tos = (u8_t)output->tos;
     u8_t protocol = (u8_t)u->inet.base.protocol;
 
     if (IP_IS_V4_VAL(output->destination))
-        return ip4_output_if_src(p, ip_2_ip4(&output->source), ip_2_ip4(&output->destination), ttl,
-                                 tos, protocol, output->netif);
-    return ip6_output_if(p, ip_2_ip6(&output->source), ip_2_ip6(&output->destination), ttl, tos,
-                         protocol, output->netif);
+        return hand_over4(output, p, protocol);
+    return ip6_output_if(p, ip_2_ip6(&output->source), ip_2_ip6(&output->destination),
+                         (u8_t)output->ttl, (u8_t)output->tos, protocol, output->netif);
 }
 
 /* BUFFER goes to OUTPUT; it is taken over. Core lock held. */

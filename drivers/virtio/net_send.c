@@ -82,7 +82,8 @@ static bool frame_good(const struct net_send *send, const struct packet *packet,
     const struct net *net = send->net;
     uint32_t most =
         packet->offload.gso ? FRAME_LARGE : net->info.mtu + ETHERNET_HEADER + ETHERNET_TAG;
-    if (length < ETHERNET_HEADER || length > most || count >= send->virtqueue->descriptors_max)
+    if (length < ETHERNET_HEADER || length > most || !count ||
+        count >= send->virtqueue->descriptors_max)
         return false;
     return !(packet->offload.flags | packet->offload.gso) || offload_good(net, packet, length);
 }
@@ -114,18 +115,18 @@ static enum verdict frame_send(struct net_send *send, struct packet *packet)
     }
     if (!frame_good(send, packet, length, count))
         return REFUSED;
-    uint32_t slot = virtqueue_slot_take(virtqueue, count + 1, packet);
-    if (slot == VIRTQUEUE_NONE)
+    struct virtqueue_slot *slot = virtqueue_slot_get(virtqueue, count + 1, packet);
+    if (!slot)
         return NO_CREDIT;
-    header_put(virtqueue_slot_memory(virtqueue, slot), &packet->offload);
-    struct virtqueue_chain chain = virtqueue_chain_begin(virtqueue, slot);
-    virtqueue_chain_put(&chain, virtqueue_slot_address(virtqueue, slot), send->net->header_size, 0);
-    for (const struct packet *p = packet; p; p = p->more)
-        for (uint32_t i = 0; i < p->segment_count; i++)
-            virtqueue_chain_put(&chain, env_dma_address(p->segments[i].base), p->segments[i].length,
-                                0);
-    virtqueue_chain_end(virtqueue, slot, count + 1, 0);
-    virtqueue_push(virtqueue, slot);
+    header_put(slot->memory, &packet->offload);
+    struct virtqueue_chain chain = virtqueue_slot_chain(virtqueue, slot);
+    virtqueue_chain_put(&chain, slot->address, send->net->header_size, 0);
+    for (const struct packet *p = packet; p; p = p->more) {
+        const struct sg_segment *end = p->segments + p->segment_count;
+        for (const struct sg_segment *at = p->segments; at < end; at++)
+            virtqueue_chain_put(&chain, env_dma_address(at->base), at->length, 0);
+    }
+    virtqueue_chain_push(virtqueue, slot, &chain, count + 1, 0);
     send->packets++;
     send->bytes += length;
     return SENT;

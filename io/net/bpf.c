@@ -276,7 +276,7 @@ oskit_error_t bpf_create_from_user(const void *value, oskit_u32_t length, struct
     if (length != sizeof request)
         return OSKIT_E_INVALIDARG;
     memcpy(&request, value, sizeof request);
-    if (request.count == 0 || request.count > BPF_LENGTH_MAX)
+    if (request.count == 0 || request.count > BPF_LENGTH_MAX || request.code == 0)
         return OSKIT_E_INVALIDARG;
     struct bpf_program *program = program_alloc(request.count);
     if (program == NULL)
@@ -318,6 +318,8 @@ static oskit_u8_t byte_at(const struct bpf_view *view, oskit_u32_t offset)
         return view->bytes[offset];
     if (view->packet != NULL)
         packet_chain_read(view->packet, offset, &byte, 1);
+    else if (view->read != NULL)
+        view->read(view->rest, offset - view->piece, &byte, 1);
     return byte;
 }
 

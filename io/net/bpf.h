@@ -45,9 +45,12 @@ struct bpf_view {
     const oskit_u8_t *bytes;     /* the frame's first piece */
     oskit_u32_t piece;           /* its length */
     const struct packet *packet; /* what holds all of it; NULL: there is only the piece */
-    oskit_u32_t length;          /* of the frame */
-    oskit_u32_t start;           /* where offset 0 of the program is */
-    oskit_u32_t link, network;   /* where the headers are */
+    /* Or what comes after the piece: SIZE bytes from OFFSET of it to TO. NULL: as above. */
+    void (*read)(const void *rest, oskit_u32_t offset, void *to, oskit_u32_t size);
+    const void *rest;
+    oskit_u32_t length;        /* of the frame */
+    oskit_u32_t start;         /* where offset 0 of the program is */
+    oskit_u32_t link, network; /* where the headers are */
     /* What SKF_AD_OFF reaches. */
     oskit_u16_t protocol; /* host order */
     oskit_u8_t kind;      /* PACKET_HOST ... */

@@ -4,6 +4,7 @@
 #include <sluice/netlink.h>
 #include <sluice/string.h>
 #include "io/net/family.h"
+#include "io/net/socket_filter.h"
 #include "io/net/socket_private.h"
 
 #define NETLINK_ROUTE 0
@@ -276,9 +277,20 @@ static oskit_error_t netlink_overrun(struct netlink_socket *ns)
     return OSKIT_ENOBUFS;
 }
 
+/* How much of a message a filter wants; false: nothing of it. */
+static bool filter(struct netlink_socket *ns, const void *bytes, oskit_u32_t *size)
+{
+    struct bpf_view view = {
+        .bytes = bytes, .piece = *size, .length = *size, .protocol = NETLINK_ROUTE};
+
+    return socket_filter_run(&ns->socket, &view, size);
+}
+
 oskit_error_t netlink_deliver(struct netlink_socket *ns, const void *bytes, oskit_u32_t size,
                               const struct netlink_info *info, oskit_u64_t limit)
 {
+    if (socket_filtered(&ns->socket) && !filter(ns, bytes, &size))
+        return OSKIT_SUCCESS;
     struct message *message = message_alloc(size, ENV_NOSLEEP);
 
     if (message == NULL)
@@ -479,6 +491,7 @@ static void netlink_destroy(struct socket *s)
 static const struct socket_kind netlink_kind = {
     .name = "netlink",
     .family = SOCKET_NETLINK,
+    .filters = true,
     .bind = netlink_bind,
     .connect = netlink_connect,
     .shutdown = netlink_no_shutdown,

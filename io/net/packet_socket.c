@@ -239,7 +239,6 @@ static void packet_socket_destroy(struct socket *s)
     packet_members_drop(ps);
     message_queue_fini(&ps->queue);
     packet_ring_destroy(ps->ring);
-    bpf_put(ps->filter);
     socket_fini(s);
     env_free(ps, sizeof *ps);
 }
@@ -247,6 +246,7 @@ static void packet_socket_destroy(struct socket *s)
 static const struct socket_kind packet_socket_kind = {
     .name = "packet",
     .family = SOCKET_PACKET,
+    .filters = true,
     .bind = packet_socket_bind,
     .connect = packet_socket_no_connect,
     .shutdown = packet_socket_no_shutdown,

@@ -7,13 +7,12 @@
  *
  * Lock order: socket.mutex -> socket.lock, queue.lock (spinlocks, leaves).
  *   mutex   binding, memberships, making and ending the ring
- *   lock    filter, ring and its head, counts, what the options say
+ *   lock    ring and its head, counts, what the options say
  * index and protocol are constant while the tap is there.
  */
 #ifndef IO_NET_PACKET_SOCKET_H
 #define IO_NET_PACKET_SOCKET_H
 
-#include "io/net/bpf.h"
 #include "io/net/interface.h"
 #include "io/net/message_queue.h"
 #include "io/net/socket_base.h"
@@ -123,8 +122,6 @@ struct packet_socket {
     oskit_u16_t protocol; /* host order; 0: none, nothing is received */
     struct list members;
     struct env_spinlock lock;
-    struct bpf_program *filter;
-    bool filter_locked;
     struct packet_ring *ring;
     oskit_u32_t version, reserve; /* for the ring that comes */
     oskit_u32_t packets, drops;   /* since PACKET_STATISTICS */

@@ -1,56 +1,7 @@
-/* Packet sockets: options of SOL_PACKET, and the filter. See packet_socket.h. */
+/* Packet sockets: options of SOL_PACKET. See packet_socket.h. */
 #include "io/net/packet_socket.h"
 
 #include <sluice/string.h>
-
-/* ---- The filter ---- */
-
-/* NULL takes it away. OSKIT_EPERM when it is locked; ENOENT when there is none to take away. */
-static oskit_error_t filter_set(struct packet_socket *ps, struct bpf_program *filter)
-{
-    env_spin_lock(&ps->lock);
-    struct bpf_program *old = ps->filter;
-    bool locked = ps->filter_locked;
-    if (!locked)
-        ps->filter = filter;
-    env_spin_unlock(&ps->lock);
-    bpf_put(locked ? filter : old);
-    if (locked)
-        return OSKIT_EPERM;
-    return filter == NULL && old == NULL ? OSKIT_ENOENT : OSKIT_SUCCESS;
-}
-
-static oskit_error_t filter_attach(struct packet_socket *ps, const void *value, oskit_u32_t length)
-{
-    struct bpf_program *filter;
-    oskit_error_t err = bpf_create_from_user(value, length, &filter);
-
-    return OSKIT_SUCCEEDED(err) ? filter_set(ps, filter) : err;
-}
-
-static oskit_error_t filter_lock(struct packet_socket *ps, oskit_s32_t on)
-{
-    env_spin_lock(&ps->lock);
-    bool locked = ps->filter_locked;
-    ps->filter_locked = locked || on != 0;
-    env_spin_unlock(&ps->lock);
-    return locked && on == 0 ? OSKIT_EPERM : OSKIT_SUCCESS;
-}
-
-static oskit_error_t common_set(struct packet_socket *ps, oskit_s32_t name, const void *value,
-                                oskit_u32_t length)
-{
-    oskit_s32_t number;
-
-    if (name == SOCKET_SO_ATTACH_FILTER)
-        return filter_attach(ps, value, length);
-    if (name != SOCKET_SO_DETACH_FILTER && name != SOCKET_SO_LOCK_FILTER)
-        return OSKIT_ENOPROTOOPT;
-    oskit_error_t err = option_int(value, length, &number);
-    if (OSKIT_FAILED(err))
-        return err;
-    return name == SOCKET_SO_DETACH_FILTER ? filter_set(ps, NULL) : filter_lock(ps, number);
-}
 
 /* ---- The ring ---- */
 
@@ -162,8 +113,6 @@ oskit_error_t packet_socket_set(struct socket *s, oskit_s32_t level, oskit_s32_t
     struct packet_socket *ps = packet_socket_of(s);
     oskit_s32_t number;
 
-    if (level == SOCKET_SOL_SOCKET)
-        return common_set(ps, name, value, length);
     if (level != SOL_PACKET)
         return OSKIT_ENOPROTOOPT;
     switch (name) {
@@ -239,11 +188,5 @@ oskit_error_t packet_socket_get(struct socket *s, oskit_s32_t level, oskit_s32_t
 {
     struct packet_socket *ps = packet_socket_of(s);
 
-    if (level == SOL_PACKET)
-        return packet_get(ps, name, value, length);
-    if (level != SOCKET_SOL_SOCKET)
-        return OSKIT_ENOPROTOOPT;
-    if (name == SOCKET_SO_LOCK_FILTER)
-        return option_put_int(value, length, ps->filter_locked);
-    return OSKIT_ENOPROTOOPT;
+    return level == SOL_PACKET ? packet_get(ps, name, value, length) : OSKIT_ENOPROTOOPT;
 }

@@ -2,6 +2,7 @@
 #include "io/net/packet_socket.h"
 
 #include <sluice/string.h>
+#include "io/net/socket_filter.h"
 
 /* ---- What a frame is ---- */
 
@@ -73,19 +74,12 @@ static bool frame_look(struct packet_frame *frame, const struct interface *inter
 
 /* ---- The tap ---- */
 
-/* How much of the frame, from START on, the socket's filter wants. It runs without the lock. */
+/* How much of the frame, from START on, the socket's filter wants. */
 static oskit_u32_t frame_filter(struct packet_socket *ps, const struct packet_frame *frame,
                                 oskit_u32_t start)
 {
-    oskit_u32_t keep = frame->length - start;
-
-    env_spin_lock(&ps->lock);
-    struct bpf_program *filter = ps->filter;
-    if (filter != NULL)
-        bpf_ref(filter);
-    env_spin_unlock(&ps->lock);
-    if (filter == NULL)
-        return keep;
+    if (!socket_filtered(&ps->socket))
+        return frame->length - start;
     const struct sg_segment *first = &frame->packet->segments[0];
     struct bpf_view view = {
         .bytes = first->base,
@@ -99,9 +93,11 @@ static oskit_u32_t frame_filter(struct packet_socket *ps, const struct packet_fr
         .interface = frame->info.interface,
         .hardware = frame->info.hardware,
     };
-    oskit_u32_t wanted = bpf_run(filter, &view);
-    bpf_put(filter);
-    return wanted < keep ? wanted : keep;
+
+    oskit_u32_t keep;
+
+    socket_filter_run(&ps->socket, &view, &keep);
+    return keep;
 }
 
 /* Linux counts what it drops among the packets, too. Called with the lock held. */

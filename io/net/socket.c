@@ -6,6 +6,7 @@
  */
 #include "socket_private.h"
 #include "capture.h"
+#include "socket_filter.h"
 
 #include <limits.h>
 #include <sluice/refuse.h>
@@ -30,7 +31,8 @@ void socket_init(struct socket *s, const struct socket_kind *kind, oskit_s32_t t
         .receive_low = 1,
     };
     atomic_init(&s->error, OSKIT_SUCCESS);
-    s->errors_queued = s->listening = false;
+    s->errors_queued = s->listening = s->filter_locked = false;
+    s->filter = NULL;
     s->ino = atomic_fetch_add_explicit(&last_ino, 1, memory_order_relaxed) + 1;
     s->born = env_time_real();
     s->mode = OSKIT_S_IFSOCK | 0777;
@@ -39,6 +41,7 @@ void socket_init(struct socket *s, const struct socket_kind *kind, oskit_s32_t t
 
 void socket_fini(struct socket *s)
 {
+    socket_filter_fini(s);
     listener_set_fini(&s->listeners);
     sluice_object_fini(&s->object);
 }

@@ -20,6 +20,7 @@
 #include <sluice/vecio.h>
 #include "socket_option.h"
 
+struct bpf_program;
 struct socket;
 
 /*
@@ -29,6 +30,7 @@ struct socket;
 struct socket_kind {
     const char *name;
     oskit_s32_t family, type;
+    bool filters; /* takes SO_ATTACH_FILTER: socket_filter.h */
     oskit_error_t (*bind)(struct socket *s, const struct socket_address *name);
     oskit_error_t (*connect)(struct socket *s, const struct socket_address *name);
     oskit_error_t (*listen)(struct socket *s, oskit_s32_t backlog); /* NULL: EOPNOTSUPP */
@@ -114,6 +116,8 @@ struct socket {
     _Atomic oskit_error_t error; /* pending: SO_ERROR reads and clears it; changed under lock */
     bool errors_queued;          /* the kind has an error queue with something in it: ERR stays */
     bool listening;              /* SO_ACCEPTCONN: the base sets it after the kind's listen */
+    bool filter_locked;          /* SO_LOCK_FILTER */
+    struct bpf_program *filter;  /* SO_ATTACH_FILTER; NULL: none; socket_filter.h */
     oskit_u64_t ino;
     oskit_s64_t born;
     oskit_u32_t mode, uid, gid; /* of who made or accepted it; the file's, what fstat shows */

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <sluice/string.h>
 #include "interface.h"
+#include "socket_filter.h"
 
 /* ---- Values ---- */
 
@@ -364,6 +365,8 @@ oskit_error_t socket_option_set(struct socket *s, oskit_s32_t level, oskit_s32_t
 
     if (level == SOCKET_SOL_SOCKET)
         err = common_set(s, name, value, length);
+    if (level == SOCKET_SOL_SOCKET && err == OSKIT_ENOPROTOOPT)
+        err = socket_filter_set(s, name, value, length);
     if (err == OSKIT_ENOPROTOOPT && s->kind->setsockopt != NULL)
         err = s->kind->setsockopt(s, level, name, value, length);
     return err;
@@ -515,6 +518,8 @@ oskit_error_t socket_option_get(struct socket *s, oskit_s32_t level, oskit_s32_t
 
     if (level == SOCKET_SOL_SOCKET)
         err = common_get(s, name, value, length);
+    if (level == SOCKET_SOL_SOCKET && err == OSKIT_ENOPROTOOPT)
+        err = socket_filter_get(s, name, value, length);
     if (err == OSKIT_ENOPROTOOPT && s->kind->getsockopt != NULL)
         err = s->kind->getsockopt(s, level, name, value, length);
     return err;

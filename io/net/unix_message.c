@@ -10,6 +10,7 @@
 #include "unix_private.h"
 
 #include <sluice/string.h>
+#include "socket_filter.h"
 
 /* As Linux counts: a message costs its bookkeeping too, so that empty ones are bounded. */
 #define MESSAGE_CHARGE 768u
@@ -22,7 +23,8 @@
 
 static size_t message_size(const struct unix_message *message)
 {
-    size_t rest = message->pages != 0 ? message->pages * sizeof(void *) : (size_t)message->length;
+    size_t rest = message->pages != 0 ? message->pages * sizeof(void *)
+                                      : (size_t)message->charge - MESSAGE_CHARGE;
 
     return offsetof(struct unix_message, u) + (rest > sizeof message->u ? rest : sizeof message->u);
 }
@@ -76,7 +78,8 @@ static oskit_error_t message_copy_out(const struct unix_message *message, size_t
 
 static struct unix_message *message_alloc(struct unix_socket *self, size_t length)
 {
-    struct unix_message shape = {.length = (oskit_u32_t)length};
+    struct unix_message shape = {.length = (oskit_u32_t)length,
+                                 .charge = (oskit_u32_t)length + MESSAGE_CHARGE};
 
     if (length > INLINE_MAX)
         shape.pages = (oskit_u32_t)((length + ENV_PAGE_SIZE - 1) / ENV_PAGE_SIZE);
@@ -87,7 +90,6 @@ static struct unix_message *message_alloc(struct unix_socket *self, size_t lengt
     memset(message->u.page, 0, shape.pages * sizeof(void *));
     inbox_ref(self->inbox);
     message->sender = self->inbox;
-    message->charge = (oskit_u32_t)length + MESSAGE_CHARGE;
     return message;
 }
 
@@ -235,6 +237,46 @@ static void message_enqueue(struct unix_inbox *inbox, struct unix_message *messa
     inbox->queued += message->length;
 }
 
+static void message_look(const void *rest, oskit_u32_t offset, void *to, oskit_u32_t size)
+{
+    const struct unix_message *message = rest;
+    oskit_u8_t *bytes = to;
+
+    for (; size > 0; size--, offset++)
+        *bytes++ =
+            ((const oskit_u8_t *)message->u.page[offset / ENV_PAGE_SIZE])[offset % ENV_PAGE_SIZE];
+}
+
+/* What OWNER's filter wants of MESSAGE, cut to that; false: nothing. It looks at the bytes. */
+static bool message_filter(struct unix_socket *owner, struct unix_message *message)
+{
+    struct bpf_view view = {.length = message->length};
+
+    if (message->pages == 0) {
+        view.bytes = message->u.bytes;
+        view.piece = message->length;
+    } else {
+        view.read = message_look;
+        view.rest = message;
+    }
+    return socket_filter_run(&owner->socket, &view, &message->length);
+}
+
+/* Nobody hears of a message that the receiver's filter drops: to its sender it is as received, and
+ * so it is before anything stands in its way. */
+static bool message_tossed(struct unix_inbox *inbox, struct unix_message *message)
+{
+    bool tossed = false;
+
+    if (!socket_filters_any())
+        return false;
+    env_mutex_lock(&inbox->mutex);
+    if (inbox->owner != NULL && socket_filtered(&inbox->owner->socket))
+        tossed = !message_filter(inbox->owner, message);
+    env_mutex_unlock(&inbox->mutex);
+    return tossed;
+}
+
 static oskit_error_t deliver(struct unix_socket *self, struct unix_inbox *inbox,
                              struct unix_message *message, bool waits)
 {
@@ -298,17 +340,20 @@ static oskit_error_t message_dispatch(struct unix_socket *self, struct unix_inbo
                                       oskit_error_t err)
 {
     size_t length = message->length, charge = message->charge;
+    bool tossed = OSKIT_SUCCEEDED(err) && message_tossed(inbox, message);
 
-    if (OSKIT_SUCCEEDED(err))
+    if (OSKIT_SUCCEEDED(err) && !tossed)
         err = deliver(self, inbox, message, !(in->flags & SOCKET_MSG_DONTWAIT));
-    if (OSKIT_FAILED(err)) {
+    if (OSKIT_FAILED(err) || tossed) {
         unix_flight_cancel(message->flight);
         message_free(message);
         account_give(self, charge);
-        return err;
     }
+    if (OSKIT_FAILED(err))
+        return err;
     uio_skip(in->uio, length);
-    in->rights = NULL;
+    if (!tossed)
+        in->rights = NULL;
     return OSKIT_SUCCESS;
 }
 

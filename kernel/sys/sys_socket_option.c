@@ -68,17 +68,25 @@ static void option_translate(struct option *option, long level, long name)
     __builtin_memcpy(option->value, &code, sizeof code);
 }
 
+/* A filter's length is told in instructions, not in bytes. */
+static oskit_u32_t option_unit(long level, long name)
+{
+    return level == ABI_SOL_SOCKET && name == ABI_SO_GET_FILTER ? 8 : 1;
+}
+
 static long option_get(const struct openfile *file, long level, long name, long user,
                        long user_length)
 {
     struct option option;
+    oskit_u32_t unit = option_unit(level, name);
     int32_t length;
     if (get_user(&length, user_length, sizeof length))
         return -ABI_EFAULT;
     if (length < 0)
         return -ABI_EINVAL;
-    if (!option_begin(&option, length))
+    if (!option_begin(&option, (long)length * unit))
         return -ABI_ENOMEM;
+    oskit_u32_t room = option.length;
     /* Some read a question there (PACKET_HDRLEN); what can't be read reads as nothing. */
     if (level != ABI_SOL_SOCKET && option.length && get_user(option.value, user, option.length))
         __builtin_memset(option.value, 0, option.length);
@@ -86,8 +94,9 @@ static long option_get(const struct openfile *file, long level, long name, long 
         file->socket, (oskit_s32_t)level, (oskit_s32_t)name, option.value, &option.length));
     if (!error) {
         option_translate(&option, level, name);
-        if (option.length)
-            error = put_user(user, option.value, option.length);
+        if (option.length && room)
+            error = put_user(user, option.value, option.length < room ? option.length : room);
+        option.length /= unit;
     }
     if (!error)
         error = put_user(user_length, &option.length, sizeof option.length);

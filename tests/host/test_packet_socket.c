@@ -1,6 +1,7 @@
 /* Packet sockets: what they see, how they say it, filters, rings, sending. */
 #include "net_case.h"
 
+#include "io/net/bpf.h"
 #include "io/net/packet_socket.h"
 
 static uint8_t frame[1514] = {2, 0, 0,    0,    0,   1,   2,   0,   0,  0,

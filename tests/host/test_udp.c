@@ -2,6 +2,7 @@
 #include "net_case.h"
 #include "wire_ipv4.h"
 
+#include "io/net/bpf.h"
 #include "io/net/inet/inet_option.h"
 #include "io/net/socket_option.h"
 
@@ -252,6 +253,39 @@ static void test_arrivals(void **state)
     net_end();
 }
 
+/* One socket's filter cuts what others have whole. */
+static void test_filter(void **state)
+{
+    static const uint8_t all[4] = {10, 0, 2, 255};
+    static const struct bpf_instruction code[] = {
+        {0x30, 0, 0, 8}, {0x15, 0, 1, 'a'}, {0x06, 0, 0, 10}, {0x06, 0, 0, 0}};
+    struct bpf_request request = {.count = 4, .code = (uintptr_t)code};
+    struct socket_message message = {.flags = 0};
+    sluice_socket_t *s[3];
+    char bytes[100];
+
+    (void)state;
+    begin();
+    for (int i = 0; i < 3; i++) {
+        struct socket_address name = name_of((const uint8_t *)"\0\0\0\0", 5000);
+        s[i] = net_open(SOCKET_INET, SOCKET_DGRAM, 0);
+        assert_int_equal(net_set_int(s[i], SOCKET_SOL_SOCKET, SOCKET_SO_REUSEADDR, 1), 0);
+        assert_int_equal(s[i]->ops->bind(s[i], &name), 0);
+    }
+    assert_int_equal(net_set(s[1], SOCKET_SOL_SOCKET, SOCKET_SO_ATTACH_FILTER, &request, 16), 0);
+    datagram_arrives(all, 5000, "abcdef");
+    datagram_arrives(all, 5000, "bcdef");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(net_receive(s[i], bytes, sizeof bytes, &message), i == 1 ? 2 : 6);
+        assert_memory_equal(bytes, "abcdef", i == 1 ? 2 : 6);
+        assert_int_equal(net_receive(s[i], bytes, sizeof bytes, &message),
+                         i == 1 ? OSKIT_EWOULDBLOCK : 5);
+    }
+    for (int i = 0; i < 3; i++)
+        sluice_socket_release(s[i]);
+    net_end();
+}
+
 static void test_control(void **state)
 {
     static const int options[] = {INET_IP_PKTINFO, INET_IP_RECVTTL, INET_IP_RECVTOS};
@@ -348,8 +382,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HARNESS_TEST(test_complaints),     HARNESS_TEST(test_long_complaints),
         HARNESS_TEST(test_our_complaints), HARNESS_TEST(test_arrivals),
-        HARNESS_TEST(test_control),        HARNESS_TEST(test_broadcast),
-        HARNESS_TEST(test_multicast),
+        HARNESS_TEST(test_filter),         HARNESS_TEST(test_control),
+        HARNESS_TEST(test_broadcast),      HARNESS_TEST(test_multicast),
     };
     return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
 }

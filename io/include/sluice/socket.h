@@ -192,7 +192,8 @@ struct sluice_socket_ops {
     oskit_error_t (*getpeername)(sluice_socket_t *self, struct socket_address *out);
     /*
      * Options: VALUE of LENGTH bytes in kernel memory (at most SOCKET_OPTION_MAX). get: *LENGTH is
-     * the room, then what the value takes; a longer value is cut as Linux does. OSKIT_ENOPROTOOPT:
+     * the room, then what the value takes; a longer value is cut as Linux does, or only told in
+     * *LENGTH (SO_GET_FILTER without room, NETLINK_LIST_MEMBERSHIPS). OSKIT_ENOPROTOOPT:
      * there is no such option here; none is taken and ignored. The value of SO_ERROR is an error
      * code of <oskit/error.h>, which the host turns into its own number.
      */
@@ -234,7 +235,7 @@ struct sluice_socket_ops {
 };
 extern const struct oskit_guid sluice_socket_iid; /* SLUICE_GUID(0x5ac10071) */
 
-#define SOCKET_OPTION_MAX 4096u /* bytes of an option's value (IP_MSFILTER and the like) */
+#define SOCKET_OPTION_MAX 32768u /* bytes of an option's value: the longest SO_GET_FILTER's */
 
 #define sluice_socket_release(s) ((s)->ops->release(s))
 #define sluice_socket_addref(s)  ((s)->ops->addref(s))

@@ -5,7 +5,6 @@
 #include <sluice/string.h>
 #include "inet_error.h"
 #include "inet_output.h"
-#include "io/net/bpf.h"
 #include "io/net/socket_option.h"
 
 #define SIOCOUTQ     0x5411u
@@ -250,8 +249,6 @@ static oskit_error_t raw_setsockopt(struct socket *s, oskit_s32_t level, oskit_s
     oskit_u32_t room = 0;
     void *filter = NULL;
 
-    if (level == SOCKET_SOL_SOCKET)
-        return raw_filter_setsockopt(r, name, value, length);
     if (is_checksum(r, level, name))
         return checksum_set(r, level, value, length);
     if (is_filter4(r, level, name)) {
@@ -274,8 +271,6 @@ static oskit_error_t raw_getsockopt(struct socket *s, oskit_s32_t level, oskit_s
 {
     struct raw_socket *r = raw_of(s);
 
-    if (level == SOCKET_SOL_SOCKET && name == SOCKET_SO_LOCK_FILTER)
-        return option_put_int(value, length, r->filter_locked);
     if (is_checksum(r, level, name))
         return option_put_int(value, length, r->checksum);
     if (is_filter4(r, level, name))
@@ -307,19 +302,18 @@ static void raw_destroy(struct socket *s)
     inet_unlock();
     if (r->stamping)
         atomic_fetch_sub(&inet_stamps, 1);
-    bpf_put(r->filter);
     socket_fini(s);
     env_free(r, sizeof *r);
 }
 
-#define RAW_KIND(title, number, kind)                                                       \
-    {                                                                                       \
-        .name = title, .family = number, .type = kind, .bind = raw_bind_socket,             \
-        .connect = raw_connect_socket, .shutdown = raw_shutdown_socket,                     \
-        .getsockname = raw_getsockname, .getpeername = raw_getpeername,                     \
-        .setsockopt = raw_setsockopt, .getsockopt = raw_getsockopt, .changed = raw_changed, \
-        .send = raw_send_any, .receive = raw_receive, .readable = raw_readable,             \
-        .ioctl = raw_ioctl, .destroy = raw_destroy,                                         \
+#define RAW_KIND(title, number, kind)                                                            \
+    {                                                                                            \
+        .name = title, .family = number, .type = kind, .filters = true, .bind = raw_bind_socket, \
+        .connect = raw_connect_socket, .shutdown = raw_shutdown_socket,                          \
+        .getsockname = raw_getsockname, .getpeername = raw_getpeername,                          \
+        .setsockopt = raw_setsockopt, .getsockopt = raw_getsockopt, .changed = raw_changed,      \
+        .send = raw_send_any, .receive = raw_receive, .readable = raw_readable,                  \
+        .ioctl = raw_ioctl, .destroy = raw_destroy,                                              \
     }
 
 static const struct socket_kind raw4_kind = RAW_KIND("raw socket", SOCKET_INET, SOCKET_RAW);

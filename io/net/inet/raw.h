@@ -4,7 +4,6 @@
  *
  *   raw.c        the kinds: making, binding, connecting, options, ending
  *   raw_input.c  what comes: copies, and whose echo it is
- *   raw_filter.c what comes and isn't wanted: SO_ATTACH_FILTER
  *   raw_send.c   what goes: headers, checksums
  *
  * What comes is copied before a raw socket gets it, since lwIP changes headers in place and several
@@ -21,8 +20,6 @@
 #include "inet_queue.h"
 #include "inet_sock.h"
 
-struct bpf_program;
-
 struct raw_socket {
     struct inet_sock inet;
     bool ping;
@@ -30,11 +27,9 @@ struct raw_socket {
     oskit_u32_t shut;
     struct inet_queue queue;
     struct inet_account *account;
-    oskit_u32_t filter4;        /* ICMP_FILTER: bits of types that aren't wanted */
-    oskit_u32_t filter6[8];     /* ICMP6_FILTER: the same */
-    struct bpf_program *filter; /* SO_ATTACH_FILTER; NULL: none */
-    bool filter_locked;
-    oskit_s32_t checksum; /* IPV6_CHECKSUM: where it is, to fill in and to check; -1: none */
+    oskit_u32_t filter4;    /* ICMP_FILTER: bits of types that aren't wanted */
+    oskit_u32_t filter6[8]; /* ICMP6_FILTER: the same */
+    oskit_s32_t checksum;   /* IPV6_CHECKSUM: where it is, to fill in and to check; -1: none */
 };
 
 static inline struct raw_socket *raw_of(struct socket *s)
@@ -50,13 +45,6 @@ static inline struct raw_socket *raw_of(struct socket *s)
 /* Into the lists by which arrivals find it. OSKIT_ENOBUFS. Core lock held. */
 oskit_error_t raw_listen(struct raw_socket *r);
 void raw_unlisten(struct raw_socket *r);
-/* SO_ATTACH_FILTER, DETACH_FILTER, LOCK_FILTER; OSKIT_ENOPROTOOPT. [thread] */
-oskit_error_t raw_filter_setsockopt(struct raw_socket *r, oskit_s32_t name, const void *value,
-                                    oskit_u32_t length);
-/* Whether R's filter, if it has one, wants COPY, one pbuf before whose payload are the HEADER bytes
- * of IP's; cuts off of it what isn't. Core lock held, while lwIP hands over the packet. */
-bool raw_filter_keep(const struct raw_socket *r, const struct inet_datagram *datagram,
-                     struct pbuf *copy, oskit_u16_t header);
 /* An identifier for a ping socket, NUMBER or any: false when it is taken. Core lock held. */
 bool raw_identifier_take(struct raw_socket *r, oskit_u16_t number);
 oskit_error_t raw_transmit(struct socket *s, struct socket_message *message, oskit_size_t *out);

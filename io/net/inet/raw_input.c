@@ -2,6 +2,8 @@
 #include <sluice/env.h>
 #include <sluice/string.h>
 #include "inet_error.h"
+#include "inet_filter.h"
+#include "io/net/socket_filter.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/ip.h"
 #include "lwip/raw.h"
@@ -116,7 +118,7 @@ static void put(struct raw_socket *r, struct inet_datagram datagram, struct pbuf
         r->queue.dropped++;
         return;
     }
-    if (!raw_filter_keep(r, &datagram, copy, skip)) {
+    if (socket_filtered(&r->inet.base) && !inet_filter_copy(&r->inet, &datagram, copy, skip)) {
         pbuf_free(copy);
         return;
     }

@@ -587,16 +587,16 @@ static oskit_error_t tcp_socket_ioctl(struct socket *s, oskit_u32_t command, osk
 
 /* ---- The kinds ---- */
 
-#define TCP_KIND(title, number)                                                                  \
-    {                                                                                            \
-        .name = title, .family = number, .type = SOCKET_STREAM, .bind = tcp_socket_bind,         \
-        .connect = tcp_socket_connect, .listen = tcp_socket_listen, .accept = tcp_socket_accept, \
-        .shutdown = tcp_socket_shutdown, .getsockname = tcp_socket_getsockname,                  \
-        .getpeername = tcp_socket_getpeername, .setsockopt = tcp_option_set,                     \
-        .getsockopt = tcp_option_get, .changed = tcp_option_changed, .send = tcp_send,           \
-        .receive = tcp_receive_message, .send_segments = tcp_send_segments, .readv = tcp_readv,  \
-        .writev = tcp_writev, .readable = tcp_socket_readable, .ioctl = tcp_socket_ioctl,        \
-        .close = tcp_socket_close, .destroy = tcp_socket_destroy,                                \
+#define TCP_KIND(title, number)                                                                    \
+    {                                                                                              \
+        .name = title, .family = number, .type = SOCKET_STREAM, .filters = true,                   \
+        .bind = tcp_socket_bind, .connect = tcp_socket_connect, .listen = tcp_socket_listen,       \
+        .accept = tcp_socket_accept, .shutdown = tcp_socket_shutdown,                              \
+        .getsockname = tcp_socket_getsockname, .getpeername = tcp_socket_getpeername,              \
+        .setsockopt = tcp_option_set, .getsockopt = tcp_option_get, .changed = tcp_option_changed, \
+        .send = tcp_send, .receive = tcp_receive_message, .send_segments = tcp_send_segments,      \
+        .readv = tcp_readv, .writev = tcp_writev, .readable = tcp_socket_readable,                 \
+        .ioctl = tcp_socket_ioctl, .close = tcp_socket_close, .destroy = tcp_socket_destroy,       \
     }
 
 static const struct socket_kind tcp4_kind = TCP_KIND("TCP socket", SOCKET_INET);

@@ -12,6 +12,8 @@
 #include <sluice/env.h>
 #include "core_private.h"
 #include "hooks.h"
+#include "inet_filter.h"
+#include "io/net/socket_filter.h"
 #include "secret.h"
 #include "tcp.h"
 #include "lwip/priv/tcp_priv.h"
@@ -149,11 +151,41 @@ static bool only_stamps(const struct tcp_hdr *header, const struct segment_optio
            __builtin_memcmp(header + 1, "\1\1\10\12", 4) == 0;
 }
 
+/* The socket whose filter looks at what is for PCB; NULL: none. */
+static struct tcp_socket *filter_owner(const struct tcp_pcb *pcb, const struct tcp_hdr *header)
+{
+    const struct tcp_pcb_listen *listening =
+        pcb->state == LISTEN ? (const struct tcp_pcb_listen *)pcb : pcb->listener;
+
+    if (pcb->state == TIME_WAIT)
+        return NULL;
+    if (pcb->state != LISTEN && pcb->state != SYN_RCVD)
+        return pcb->callback_arg;
+    return listening != NULL && listening->callback_arg != NULL
+               ? member_for(listening->callback_arg, ip_current_src_addr(), header->src)
+               : NULL;
+}
+
+/* As lost, what a filter doesn't want. Of what is cut lwIP can take only what comes next. */
+static bool filter_lets_by(const struct tcp_pcb *pcb, const struct tcp_hdr *header,
+                           const struct segment_options *options, struct pbuf *p)
+{
+    struct tcp_socket *t = filter_owner(pcb, header);
+    u16_t size = p->tot_len;
+
+    if (t == NULL || !socket_filtered(&t->inet.base))
+        return true;
+    return inet_filter_segment(&t->inet, header, options, p) &&
+           (p->tot_len == size || pcb->state == LISTEN || header->seqno == pcb->rcv_nxt);
+}
+
 err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header,
-                           struct segment_options options)
+                           struct segment_options options, struct pbuf *p)
 {
     if (options.size != 0 && !only_stamps(header, &options))
         options_end(header, &options);
+    if (socket_filters_any() && !filter_lets_by(pcb, header, &options, p))
+        return ERR_ABRT;
     switch (pcb->state) {
     case LISTEN:
         return packet_for_listener((struct tcp_pcb_listen *)pcb, header);
@@ -195,11 +227,12 @@ void inet_hook_tcp_syn(struct tcp_pcb *pcb, struct tcp_hdr *header)
 
 /* ---- A connection comes ---- */
 
-static void inherit(struct tcp_socket *child, const struct tcp_socket *parent)
+static void inherit(struct tcp_socket *child, struct tcp_socket *parent)
 {
     struct list none = child->inet.ip.memberships;
 
     child->inet.base.options = parent->inet.base.options;
+    socket_filter_inherit(&child->inet.base, &parent->inet.base);
     child->inet.base.uid = parent->inet.base.uid;
     child->inet.base.gid = parent->inet.base.gid;
     child->options = parent->options;

@@ -315,14 +315,14 @@ static void udp_destroy(struct socket *s)
     env_free(u, sizeof *u);
 }
 
-#define UDP_KIND(title, number)                                                             \
-    {                                                                                       \
-        .name = title, .family = number, .type = SOCKET_DGRAM, .bind = udp_bind_socket,     \
-        .connect = udp_connect_socket, .shutdown = udp_shutdown_socket,                     \
-        .getsockname = udp_getsockname, .getpeername = udp_getpeername,                     \
-        .setsockopt = udp_setsockopt, .getsockopt = udp_getsockopt, .changed = udp_changed, \
-        .send = udp_transmit, .receive = udp_receive, .readable = udp_readable,             \
-        .ioctl = udp_ioctl, .destroy = udp_destroy,                                         \
+#define UDP_KIND(title, number)                                                                  \
+    {                                                                                            \
+        .name = title, .family = number, .type = SOCKET_DGRAM, .filters = true,                  \
+        .bind = udp_bind_socket, .connect = udp_connect_socket, .shutdown = udp_shutdown_socket, \
+        .getsockname = udp_getsockname, .getpeername = udp_getpeername,                          \
+        .setsockopt = udp_setsockopt, .getsockopt = udp_getsockopt, .changed = udp_changed,      \
+        .send = udp_transmit, .receive = udp_receive, .readable = udp_readable,                  \
+        .ioctl = udp_ioctl, .destroy = udp_destroy,                                              \
     }
 
 static const struct socket_kind udp4_kind = UDP_KIND("UDP socket", SOCKET_INET);

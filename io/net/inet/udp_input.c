@@ -7,6 +7,8 @@
 #include "lwip/prot/udp.h"
 #include "lwip/raw.h"
 #include "lwip/stats.h"
+#include "inet_filter.h"
+#include "io/net/socket_filter.h"
 #include "secret.h"
 #include "udp.h"
 
@@ -139,8 +141,24 @@ static bool covered(const struct udp_socket *u, const struct inet_datagram *data
            (least->bytes != 0 && datagram->coverage >= least->bytes);
 }
 
+/* DATAGRAM as U's filter wants it; false: it doesn't, and that counts as dropped. */
+static bool filter(struct udp_socket *u, struct inet_datagram *datagram)
+{
+    datagram->p = inet_filter_datagram(&u->inet, datagram);
+    u->queue.dropped += datagram->p == NULL;
+    return datagram->p != NULL;
+}
+
 static void put(struct udp_socket *u, const struct inet_datagram *datagram)
 {
+    struct inet_datagram filtered;
+
+    if (socket_filtered(&u->inet.base)) {
+        filtered = *datagram;
+        datagram = &filtered;
+        if (!filter(u, &filtered))
+            return;
+    }
     if (!covered(u, datagram)) {
         u->queue.dropped++;
         pbuf_free(datagram->p);

@@ -72,6 +72,7 @@ typedef __sa_family_t sa_family_t;
 #define SO_BINDTODEVICE    25
 #define SO_ATTACH_FILTER   26
 #define SO_DETACH_FILTER   27
+#define SO_GET_FILTER      SO_ATTACH_FILTER
 #define SO_PEERNAME        28
 #define SO_TIMESTAMP       29
 #define SCM_TIMESTAMP      SO_TIMESTAMP

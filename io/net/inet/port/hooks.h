@@ -19,10 +19,10 @@ struct segment_options {
     u16_t size, first;
 };
 
-/* A segment, its header in host order, is about to go to PCB (also a listening one); other than
- * ERR_OK: it is not. tcp_listen.c. */
+/* A segment, its header in host order and P what it carries, is about to go to PCB (also a
+ * listening one); other than ERR_OK: it is not. tcp_listen.c. */
 err_t inet_hook_tcp_packet(struct tcp_pcb *pcb, struct tcp_hdr *header,
-                           struct segment_options options);
+                           struct segment_options options, struct pbuf *p);
 /* P, an IPv6 packet, has come by NETIF: nonzero if lwIP is not to see it, and it is freed then.
  * header6.c. */
 int inet_hook_input6(struct pbuf *p, struct netif *netif);

@@ -145,7 +145,7 @@
 #define LWIP_HOOK_FILENAME "hooks.h"
 #define LWIP_HOOK_TCP_ISN  inet_hook_isn
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, all, one, two, p) \
-    inet_hook_tcp_packet((pcb), (header), (struct segment_options){(two), (all), (one)})
+    inet_hook_tcp_packet((pcb), (header), (struct segment_options){(two), (all), (one)}, (p))
 #define LWIP_HOOK_IP6_INPUT(p, netif) inet_hook_input6((p), (netif))
 /* No option of ours, but the place where a segment's header can still be changed. */
 #define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, header, pcb, options)                                 \

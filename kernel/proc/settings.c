@@ -132,7 +132,6 @@ FIXED(cap_last_cap_show, "40")
 FIXED(core_pattern_show, "core")
 FIXED(threads_max_show, "32768")
 FIXED(zero_show, "0")
-FIXED(one_show, "1")
 FIXED(entropy_show, "256")
 FIXED(nr_open_show, "1048576")
 FIXED(pipe_max_size_show, "1048576")
@@ -256,7 +255,7 @@ static const struct synth_node vm_nodes[] = {
     STORE_NODE("drop_caches", drop_caches_show, drop_caches_store),
     FILE_NODE("max_map_count", max_map_count_show),
     FILE_NODE("mmap_min_addr", mmap_min_addr_show),
-    FILE_NODE("overcommit_memory", one_show),
+    FILE_NODE("overcommit_memory", zero_show),
     FILE_NODE("panic_on_oom", zero_show),
     FILE_NODE("swappiness", zero_show),
     END_NODE};

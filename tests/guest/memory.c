@@ -278,6 +278,21 @@ TEST(stack_grows, "the stack grows by megabytes on demand")
     CHECK(frame[1023] == (char)1024);
 }
 
+TEST(overcommit, "more private memory than there can be is refused as the setting says")
+{
+    size_t size = 1ul << 46;
+    int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY), flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    char mode;
+
+    CHECK(read(fd, &mode, 1) == 1);
+    if (mode == '2')
+        SKIP("counted here");
+    char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    CHECK((area == MAP_FAILED) == (mode == '0'));
+    if (mode == '0')
+        CHECK(mmap(NULL, size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE, -1, 0) != MAP_FAILED);
+}
+
 TEST(lazy, "a mapping much larger than memory costs only what is touched")
 {
     size_t size = 1ul << 36;

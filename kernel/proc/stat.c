@@ -78,7 +78,7 @@ static oskit_error_t show_stat(const struct subject *subject, struct synth_text 
                  f.signals.ignored & low, f.signals.caught & low);
     /* 38-44: exit_signal processor rt_priority policy delayacct guest_time cguest_time */
     synth_printf(text, "%d %u %u %d 0 0 0 ", process->exit_signal, thread ? thread->cpu : 0,
-                 urgency, thread ? thread->policy : 0);
+                 thread ? thread->own_priority : 0, thread ? thread->policy : 0);
     /* 45-52: start_data end_data start_brk arg_start arg_end env_start env_end exit_code */
     synth_printf(text, "%lu %lu 0 %lu %lu %lu %lu %u\n", f.image.data_start, f.image.data_end,
                  f.image.arg_start, f.image.arg_end, f.image.env_start, f.image.env_end,

@@ -10,6 +10,7 @@
 #include "kernel/mem/space.h"
 #include "kernel/mem/tlb.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/pi_lock.h"
 #include "kernel/task/sched.h"
 
 /* ---- Policies ---- */
@@ -66,7 +67,7 @@ long sys_sched_getparam(long tid, long user)
     long error = user ? thread_get(tid, &thread) : -ABI_EINVAL;
     if (error)
         return error;
-    struct abi_sched_param param = {(int32_t)thread->priority};
+    struct abi_sched_param param = {(int32_t)thread->own_priority};
     thread_unref(thread);
     return put_user(user, &param, sizeof param);
 }
@@ -77,8 +78,8 @@ static bool policy_permitted(const struct thread *thread, long policy, uint32_t 
     uint64_t limit = process_limit(ABI_RLIMIT_RTPRIO);
     if (cred_is_root())
         return true;
-    if (policy_real_time(policy) &&
-        ((policy != thread->policy && !limit) || (priority > thread->priority && priority > limit)))
+    if (policy_real_time(policy) && ((policy != thread->policy && !limit) ||
+                                     (priority > thread->own_priority && priority > limit)))
         return false;
     struct cred *theirs = process_cred_get(thread->process);
     uint32_t mine = cred_current()->euid;
@@ -101,6 +102,7 @@ static long thread_change_policy(struct thread *thread, long policy, bool reset,
         (thread->reset_on_fork && !reset && !cred_is_root()))
         return -ABI_EPERM;
     thread_set_policy(thread, (int)policy, (uint32_t)priority, reset);
+    pi_priority_changed(thread);
     return 0;
 }
 
@@ -139,9 +141,9 @@ long sys_sched_rr_get_interval(long tid, long user)
     long error = thread_get(tid, &thread);
     if (error)
         return error;
-    struct abi_timespec slice = {0, thread->takes_turns ? SCHED_TURN_NS
-                                    : thread->priority  ? 0
-                                                        : SCHED_SLICE_NS};
+    struct abi_timespec slice = {0, thread->takes_turns    ? SCHED_TURN_NS
+                                    : thread->own_priority ? 0
+                                                           : SCHED_SLICE_NS};
     thread_unref(thread);
     return put_user(user, &slice, sizeof slice);
 }

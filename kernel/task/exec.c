@@ -440,7 +440,7 @@ static void exec_commit(struct exec *exec, struct fdtab *fds, struct signal_acti
                         struct trap_frame *frame)
 {
     struct process *process = current_process();
-    thread_leave_user();
+    thread_leave_user(false);
     exec_switch_space(process, exec->space);
     exec->space = NULL;
     struct fdtab *old = process->fds;

@@ -245,10 +245,10 @@ static void process_end(struct process *self)
 
 /* The last that a thread does to its memory. After the futex says that it's gone nobody may touch
  * its stack; after vfork's end a parent that shares the memory goes on. */
-void thread_leave_user(void)
+void thread_leave_user(bool ends)
 {
     struct thread *self = current_thread();
-    futex_exit_robust();
+    futex_leave(ends);
     if (self->clear_child_tid) {
         store_user32((uint32_t *)self->clear_child_tid, 0);
         futex_wake(self->clear_child_tid, 1, ~0u, true);
@@ -290,7 +290,7 @@ void process_exit_thread(int status)
 {
     struct thread *self = current_thread();
     struct process *process = self->process;
-    thread_leave_user();
+    thread_leave_user(true);
     /* Not before: a wait by number for a thread that still runs user code would find nobody. */
     pid_detach(self->tid, PID_THREAD);
     bool last = thread_leave_process(self, process, status);

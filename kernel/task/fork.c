@@ -89,12 +89,12 @@ static long clone_thread(const struct clone_request *request, const struct trap_
     child->signal_mask = self->signal_mask;
     child->nice = self->nice;
     bool reset = self->reset_on_fork;
-    if (!reset || !self->priority)
+    if (!reset || !self->own_priority)
         child->policy = self->policy;
     if (!reset) {
-        child->priority = self->priority;
+        child->priority = child->own_priority = self->own_priority;
         child->takes_turns = self->takes_turns;
-    } else if (self->priority || child->nice < 0) {
+    } else if (self->own_priority || child->nice < 0) {
         child->nice = 0;
     }
     child->affinity = self->affinity;

@@ -5,56 +5,39 @@
  * The word is read under the bucket's spinlock, so the page must be there: the read is tried with
  * faults off, and when it fails the page is faulted in without the lock and the whole tried again.
  *
- * Lock order: bucket locks by address -> run_queue.lock.
+ * Lock order: bucket locks by address -> pi_lock.c's chain_lock -> run_queue.lock.
  */
 #include "kernel/task/futex.h"
-#include <stdbool.h>
 #include "kernel/abi/errno.h"
 #include "kernel/abi/futex.h"
 #include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
-#include "kernel/mem/space.h"
 #include "kernel/mem/usercopy.h"
+#include "kernel/task/futex_private.h"
 #include "kernel/task/process.h"
 #include "kernel/task/signal.h"
 
 #define FUTEX_BUCKETS 256u
 #define ROBUST_LIMIT  2048u /* entries walked, as Linux: a hostile list may be a ring */
 
-struct futex_bucket {
-    spinlock_t lock;
-    struct list waiters; /* next NULL: not initialised, empty */
-};
-
-struct futex_waiter {
-    struct list link;
-    struct futex_bucket *_Atomic bucket; /* NULL: woken */
-    struct space_key key;
-    uint32_t bitset;
-    struct thread *thread;
-};
-
 static struct futex_bucket futex_buckets[FUTEX_BUCKETS];
 
-static struct futex_bucket *futex_bucket(const struct space_key *key)
+struct futex_bucket *futex_bucket(const struct space_key *key)
 {
     uint64_t hash = ((uint64_t)key->object >> 4) + key->offset * 0x9e3779b97f4a7c15ull;
     return &futex_buckets[(hash >> 32 ^ hash) % FUTEX_BUCKETS];
 }
 
-static void bucket_lock(struct futex_bucket *bucket)
+void bucket_lock(struct futex_bucket *bucket)
 {
     spin_lock(&bucket->lock);
-    if (!bucket->waiters.next)
+    if (!bucket->waiters.next) {
         list_init(&bucket->waiters);
+        list_init(&bucket->locks);
+    }
 }
 
-static bool key_same(const struct space_key *a, const struct space_key *b)
-{
-    return a->object == b->object && a->offset == b->offset;
-}
-
-static long futex_key(uint64_t address, bool private_, struct space_key *out)
+long futex_key(uint64_t address, bool private_, struct space_key *out)
 {
     if (address % sizeof(uint32_t))
         return -ABI_EINVAL;
@@ -66,27 +49,34 @@ static long futex_key(uint64_t address, bool private_, struct space_key *out)
 /* ---- Waking ---- */
 
 /* The waiter may leave its frame as soon as its bucket reads NULL, so the thread is taken out
- * first. Bucket locked. */
-static void waiter_wake(struct futex_waiter *waiter)
+ * first. */
+void futex_waiter_wake(struct futex_waiter *waiter)
 {
     struct thread *thread = waiter->thread;
     thread_ref(thread);
-    list_remove(&waiter->link);
     atomic_store(&waiter->bucket, NULL);
     thread_wake(thread);
     thread_unref(thread);
 }
 
+/* -EINVAL: who waits there waits for a lock, which is not to be woken so. */
 static long bucket_wake(struct futex_bucket *bucket, const struct space_key *key, uint32_t count,
                         uint32_t bitset)
 {
     long woken = 0;
+    if (futex_is_lock(bucket, key))
+        return -ABI_EINVAL;
     list_for_each_safe (link, &bucket->waiters) {
         struct futex_waiter *waiter = container_of(link, struct futex_waiter, link);
         if (woken >= (long)count)
             break;
-        if (key_same(&waiter->key, key) && waiter->bitset & bitset) {
-            waiter_wake(waiter);
+        if (!key_same(&waiter->key, key))
+            continue;
+        if (waiter->target)
+            return -ABI_EINVAL;
+        if (waiter->bitset & bitset) {
+            list_remove(&waiter->link);
+            futex_waiter_wake(waiter);
             woken++;
         }
     }
@@ -119,8 +109,13 @@ static void bucket_add(struct futex_bucket *bucket, struct futex_waiter *waiter)
     list_insert_between(&waiter->link, before, before->next);
 }
 
-/* Queues WAITER if the word at ADDRESS is VALUE. 0, -EAGAIN (it isn't) or -EFAULT. */
-static long futex_queue(struct futex_waiter *waiter, uint64_t address, uint32_t value)
+void futex_waiter_init(struct futex_waiter *waiter, uint32_t bitset)
+{
+    struct thread *self = current_thread();
+    *waiter = (struct futex_waiter){.bitset = bitset, .thread = self, .pi.thread = self};
+}
+
+long futex_queue(struct futex_waiter *waiter, uint64_t address, uint32_t value)
 {
     struct futex_bucket *bucket = futex_bucket(&waiter->key);
     for (;;) {
@@ -139,20 +134,22 @@ static long futex_queue(struct futex_waiter *waiter, uint64_t address, uint32_t 
     }
 }
 
-/* Takes the waiter out, wherever requeueing has put it; true when it had been woken already. */
-static bool futex_unqueue(struct futex_waiter *waiter)
+bool futex_unqueue(struct futex_waiter *waiter)
 {
     struct futex_bucket *bucket;
-    while ((bucket = atomic_load(&waiter->bucket))) {
+    struct futex_lock *unused = NULL;
+    bool woken = true;
+    while (woken && (bucket = atomic_load(&waiter->bucket))) {
         spin_lock(&bucket->lock);
-        if (atomic_load(&waiter->bucket) == bucket) {
+        woken = atomic_load(&waiter->bucket) != bucket;
+        if (!woken && waiter->pi.lock)
+            unused = futex_lock_leave(waiter);
+        else if (!woken)
             list_remove(&waiter->link);
-            spin_unlock(&bucket->lock);
-            return false;
-        }
         spin_unlock(&bucket->lock);
     }
-    return true;
+    futex_lock_free(unused);
+    return woken;
 }
 
 static int futex_sleep(struct futex_waiter *waiter, struct deadline deadline)
@@ -170,9 +167,10 @@ static int futex_sleep(struct futex_waiter *waiter, struct deadline deadline)
 static long futex_wait(uint64_t address, bool private_, uint32_t value, uint32_t bitset,
                        struct deadline deadline)
 {
-    struct futex_waiter waiter = {.bitset = bitset, .thread = current_thread()};
+    struct futex_waiter waiter;
     if (!bitset)
         return -ABI_EINVAL;
+    futex_waiter_init(&waiter, bitset);
     long error = futex_key(address, private_, &waiter.key);
     if (!error)
         error = futex_queue(&waiter, address, value);
@@ -188,14 +186,14 @@ static long futex_wait(uint64_t address, bool private_, uint32_t value, uint32_t
 
 /* ---- Requeueing ---- */
 
-static void buckets_lock(struct futex_bucket *a, struct futex_bucket *b)
+void buckets_lock(struct futex_bucket *a, struct futex_bucket *b)
 {
     bucket_lock(a < b ? a : b);
     if (a != b)
         bucket_lock(a < b ? b : a);
 }
 
-static void buckets_unlock(struct futex_bucket *a, struct futex_bucket *b)
+void buckets_unlock(struct futex_bucket *a, struct futex_bucket *b)
 {
     if (a != b)
         spin_unlock(&b->lock);
@@ -212,13 +210,15 @@ static long bucket_move(struct futex_bucket *from, const struct space_key *key,
             break;
         if (!key_same(&waiter->key, key))
             continue;
+        if (waiter->target)
+            return -ABI_EINVAL;
         waiter->key = *to_key;
         moved++;
         /* To the end of the list walked, it would be met again, for ever if the keys are equal. */
         if (to == from)
             continue;
         list_remove(&waiter->link);
-        list_push_back(&to->waiters, &waiter->link);
+        bucket_add(to, waiter);
         atomic_store(&waiter->bucket, to);
     }
     return moved;
@@ -244,9 +244,15 @@ static long futex_requeue(uint64_t address, uint64_t address2, bool private_, ui
         if (!fault && expected && seen != *expected)
             result = -ABI_EAGAIN;
         else if (!fault) {
-            long woken = bucket_wake(from, &key, wake, ~0u);
-            long moved = bucket_move(from, &key, to, &key2, move);
-            result = expected ? woken + moved : woken;
+            long moved = 0;
+            result = bucket_wake(from, &key, wake, ~0u);
+            if (result >= 0)
+                moved = futex_is_lock(to, &key2) ? -ABI_EINVAL
+                                                 : bucket_move(from, &key, to, &key2, move);
+            if (moved < 0)
+                result = moved;
+            else if (result >= 0 && expected)
+                result += moved;
         }
         buckets_unlock(from, to);
         if (!fault)
@@ -311,6 +317,15 @@ static int wake_op_apply(uint64_t address, uint32_t code, uint32_t *old)
     return error;
 }
 
+long futex_touch(uint64_t address)
+{
+    uint32_t seen;
+    return load_user32(&seen, (const uint32_t *)address) ||
+                   cmpxchg_user32((uint32_t *)address, seen, seen, &seen)
+               ? -ABI_EFAULT
+               : 0;
+}
+
 static long futex_wake_op(uint64_t address, uint64_t address2, bool private_, uint32_t wake,
                           uint32_t wake2, uint32_t code)
 {
@@ -324,29 +339,28 @@ static long futex_wake_op(uint64_t address, uint64_t address2, bool private_, ui
         return error;
     struct futex_bucket *first = futex_bucket(&key), *second = futex_bucket(&key2);
     for (;;) {
-        uint32_t old, touch;
+        uint32_t old;
         long woken = 0;
         buckets_lock(first, second);
         int fault = wake_op_apply(address2, code, &old);
         if (!fault) {
+            long woken2 = 0;
             woken = bucket_wake(first, &key, wake, ~0u);
-            if (wake_op_holds(code, old))
-                woken += bucket_wake(second, &key2, wake2, ~0u);
+            if (woken >= 0 && wake_op_holds(code, old))
+                woken2 = bucket_wake(second, &key2, wake2, ~0u);
+            woken = woken2 < 0 ? woken2 : woken + woken2;
         }
         buckets_unlock(first, second);
         if (!fault)
             return woken;
-        /* Brings the page in writable. */
-        if (load_user32(&touch, (const uint32_t *)address2) ||
-            cmpxchg_user32((uint32_t *)address2, touch, touch, &touch))
+        if (futex_touch(address2))
             return -ABI_EFAULT;
     }
 }
 
 /* ---- The call ---- */
 
-/* TIMEOUT is from now on where RELATIVE, else a time on the real or the monotonic clock. */
-static long futex_deadline(uint64_t timeout, bool relative, bool real, struct deadline *out)
+long futex_deadline(uint64_t timeout, bool relative, bool real, struct deadline *out)
 {
     struct abi_timespec spec;
     *out = (struct deadline){ENV_FOREVER, false};
@@ -363,21 +377,39 @@ static long futex_deadline(uint64_t timeout, bool relative, bool real, struct de
     return 0;
 }
 
+/* Whose absolute time may be one of the calendar. */
+static bool command_has_clock(int command)
+{
+    return command == ABI_FUTEX_WAIT_BITSET || command == ABI_FUTEX_WAIT_REQUEUE_PI ||
+           command == ABI_FUTEX_LOCK_PI2;
+}
+
+static bool command_waits(int command)
+{
+    return command == ABI_FUTEX_WAIT || command == ABI_FUTEX_LOCK_PI || command_has_clock(command);
+}
+
 long futex_call(uint64_t address, int operation, uint32_t value, uint64_t timeout,
                 uint64_t address2, uint32_t value3)
 {
     bool private_ = operation & ABI_FUTEX_PRIVATE_FLAG;
-    uint32_t value2 = (uint32_t)timeout;
     bool real = operation & ABI_FUTEX_CLOCK_REALTIME;
-    struct deadline deadline;
-    long error;
-    switch (operation & ABI_FUTEX_CMD_MASK) {
+    int command = operation & ABI_FUTEX_CMD_MASK;
+    uint32_t value2 = (uint32_t)timeout;
+    struct deadline deadline = {ENV_FOREVER, false};
+    long error = 0;
+    if (real && !command_has_clock(command))
+        return -ABI_ENOSYS;
+    if (command_waits(command))
+        error = futex_deadline(timeout, command == ABI_FUTEX_WAIT,
+                               real || command == ABI_FUTEX_LOCK_PI, &deadline);
+    if (error)
+        return error;
+    switch (command) {
     case ABI_FUTEX_WAIT:
-        error = futex_deadline(timeout, true, false, &deadline);
-        return error ? error : futex_wait(address, private_, value, ~0u, deadline);
+        return futex_wait(address, private_, value, ~0u, deadline);
     case ABI_FUTEX_WAIT_BITSET:
-        error = futex_deadline(timeout, false, real, &deadline);
-        return error ? error : futex_wait(address, private_, value, value3, deadline);
+        return futex_wait(address, private_, value, value3, deadline);
     case ABI_FUTEX_WAKE:
         return futex_wake(address, value, ~0u, !private_);
     case ABI_FUTEX_WAKE_BITSET:
@@ -388,6 +420,17 @@ long futex_call(uint64_t address, int operation, uint32_t value, uint64_t timeou
         return futex_requeue(address, address2, private_, value, value2, &value3);
     case ABI_FUTEX_WAKE_OP:
         return futex_wake_op(address, address2, private_, value, value2, value3);
+    case ABI_FUTEX_LOCK_PI:
+    case ABI_FUTEX_LOCK_PI2:
+        return futex_lock_pi(address, private_, deadline);
+    case ABI_FUTEX_TRYLOCK_PI:
+        return futex_trylock_pi(address, private_);
+    case ABI_FUTEX_UNLOCK_PI:
+        return futex_unlock_pi(address, private_);
+    case ABI_FUTEX_WAIT_REQUEUE_PI:
+        return futex_wait_requeue_pi(address, address2, private_, value, deadline);
+    case ABI_FUTEX_CMP_REQUEUE_PI:
+        return futex_requeue_pi(address, address2, private_, value, value2, value3);
     default:
         return -ABI_ENOSYS;
     }
@@ -401,26 +444,31 @@ struct robust_head {
     uint64_t pending;
 };
 
-/* The owner died: says so in the word, and wakes one waiter. */
-static bool robust_release(uint64_t address)
+/* The owner died: says so in the word, and wakes one waiter, unless it waits for a lock that
+ * inherits priorities (PI): those are told later. One that it was at work on (PENDING) may be free
+ * already, and a waiter not yet woken. */
+static bool robust_release(uint64_t address, bool pi, bool pending)
 {
     uint32_t seen, tid = (uint32_t)current_thread()->tid;
     if (address % sizeof(uint32_t) || load_user32(&seen, (const uint32_t *)address))
         return false;
+    if (pending && !pi && !seen)
+        futex_wake(address, 1, ~0u, true);
     while ((seen & ABI_FUTEX_TID_MASK) == tid) {
         uint32_t expected = seen, dead = (seen & ABI_FUTEX_WAITERS) | ABI_FUTEX_OWNER_DIED;
         if (cmpxchg_user32((uint32_t *)address, expected, dead, &seen))
             return false;
         if (seen != expected)
             continue;
-        if (expected & ABI_FUTEX_WAITERS)
+        if (expected & ABI_FUTEX_WAITERS && !pi)
             futex_wake(address, 1, ~0u, true);
         break;
     }
     return true;
 }
 
-void futex_exit_robust(void)
+/* Bit 0 of what points to an entry says that it inherits priorities. */
+static void robust_list_walk(void)
 {
     struct thread *self = current_thread();
     uint64_t head_address = self->robust_list;
@@ -428,15 +476,21 @@ void futex_exit_robust(void)
     self->robust_list = 0;
     if (!head_address || copy_from_user(&head, (const void *)head_address, sizeof head))
         return;
-    uint64_t entry = head.next & ~1ull;
-    for (unsigned i = 0; i < ROBUST_LIMIT && entry != head_address; i++) {
-        uint64_t next;
+    uint64_t offset = (uint64_t)head.futex_offset, pending = head.pending & ~1ull;
+    uint64_t next, link = head.next;
+    for (unsigned i = 0; i < ROBUST_LIMIT && (link & ~1ull) != head_address; i++, link = next) {
+        uint64_t entry = link & ~1ull;
         if (copy_from_user(&next, (const void *)entry, sizeof next))
             return;
-        if (entry != (head.pending & ~1ull) && !robust_release(entry + (uint64_t)head.futex_offset))
+        if (entry != pending && !robust_release(entry + offset, link & 1, false))
             return;
-        entry = next & ~1ull;
     }
-    if (head.pending)
-        robust_release((head.pending & ~1ull) + (uint64_t)head.futex_offset);
+    if (pending)
+        robust_release(pending + offset, head.pending & 1, true);
+}
+
+void futex_leave(bool ends)
+{
+    robust_list_walk();
+    pi_owner_leave(ends);
 }

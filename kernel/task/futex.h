@@ -2,6 +2,7 @@
 #ifndef KERNEL_TASK_FUTEX_H
 #define KERNEL_TASK_FUTEX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* futex(2) whole: operation, clock and flags decoded inside. TIMEOUT is the user pointer (or the
@@ -11,7 +12,9 @@ long futex_call(uint64_t address, int operation, uint32_t value, uint64_t timeou
 /* Wakes up to COUNT waiters of the current process's private or shared ADDRESS: thread exit's
  * clear_child_tid. */
 long futex_wake(uint64_t address, uint32_t count, uint32_t bitset, int shared);
-/* A thread ends: its robust list is walked (bounded), owners marked dead, waiters woken. */
-void futex_exit_robust(void);
+/* The current thread leaves its memory: its robust list is walked (bounded), owners marked dead,
+ * waiters woken; who waits for a lock of its that inherits priorities gets it. ENDS: it isn't going
+ * on in other memory. */
+void futex_leave(bool ends);
 
 #endif

@@ -15,7 +15,7 @@ void vfork_finish(void);
 
 /* The current thread ends, or leaves its memory for another's in exec: robust futexes, the word
  * that says it's gone, a parent in vfork. */
-void thread_leave_user(void);
+void thread_leave_user(bool ends);
 
 /* Group membership; tree_lock held. */
 void group_join(struct process *process, struct process_group *group);

@@ -634,11 +634,16 @@ void thread_set_nice(struct thread *thread, int nice)
     preempt_enable();
 }
 
-/* A new priority puts it behind those that have it already, unless it is running. */
-void thread_set_policy(struct thread *thread, int policy, uint32_t priority, bool reset_on_fork)
+static uint32_t more_urgent(uint32_t a, uint32_t b)
 {
-    preempt_disable();
-    struct run_queue *queue = sched_lock_home(thread);
+    return a > b ? a : b;
+}
+
+/* A new priority puts it behind those that have it already, unless it is running. Its QUEUE is
+ * locked. */
+static void thread_reprioritize(struct run_queue *queue, struct thread *thread)
+{
+    uint32_t priority = more_urgent(thread->own_priority, thread->lent_priority);
     bool queued = thread->queued;
     if (queued)
         run_queue_remove(queue, thread);
@@ -646,18 +651,42 @@ void thread_set_policy(struct thread *thread, int policy, uint32_t priority, boo
         thread->virtual_time = queue->least_virtual;
     if (!thread->priority)
         thread->urgent_from = thread->cpu_time;
-    thread->policy = policy;
     thread->priority = priority;
-    thread->takes_turns = policy == ABI_SCHED_RR;
-    thread->reset_on_fork = reset_on_fork;
     if (queued)
         run_queue_push(queue, thread, clock_monotonic(), false);
     if (queue->current == thread)
         queue->priority = priority;
+}
+
+void thread_set_policy(struct thread *thread, int policy, uint32_t priority, bool reset_on_fork)
+{
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    thread->policy = policy;
+    thread->own_priority = priority;
+    thread->takes_turns = policy == ABI_SCHED_RR;
+    thread->reset_on_fork = reset_on_fork;
+    thread_reprioritize(queue, thread);
     uint32_t cpu = thread->cpu;
     spin_unlock(&queue->lock);
     sched_kick(cpu); /* somebody else may come first now */
     preempt_enable();
+}
+
+bool thread_lend_priority(struct thread *thread, uint32_t priority)
+{
+    preempt_disable();
+    struct run_queue *queue = sched_lock_home(thread);
+    uint32_t before = thread->priority, cpu = thread->cpu;
+    thread->lent_priority = priority;
+    bool changes = before != more_urgent(thread->own_priority, priority);
+    if (changes)
+        thread_reprioritize(queue, thread);
+    spin_unlock(&queue->lock);
+    if (changes)
+        sched_kick(cpu);
+    preempt_enable();
+    return changes;
 }
 
 uint32_t sched_running(void)

@@ -55,6 +55,7 @@ struct thread *thread_create(const char *name, void (*entry)(void *arg), void *a
     atomic_init(&thread->references, 2);
     atomic_init(&thread->state, THREAD_SLEEPING);
     list_init(&thread->process_link);
+    list_init(&thread->pi_owned);
     list_init(&thread->signals.infos);
     size_t length = strlen(name);
     memcpy(thread->name, name, length < THREAD_NAME_SIZE ? length : THREAD_NAME_SIZE - 1);

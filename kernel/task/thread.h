@@ -73,13 +73,15 @@ struct thread {
     uint64_t slice_end;   /* ns */
     uint64_t affinity;    /* CPUs it may run on */
     int nice;
-    int policy;            /* ABI_SCHED_* */
-    uint32_t priority;     /* of the real-time policies, 1 to SCHED_PRIORITY_MAX; 0: none */
-    bool takes_turns;      /* with those of the same priority */
-    bool reset_on_fork;    /* children begin with neither */
-    uint64_t virtual_time; /* fair ordering, ns scaled by weight */
-    uint64_t cpu_time;     /* ns run in all; user and system parts below */
-    uint64_t urgent_from;  /* what that was when it last woke with a priority, or was given one */
+    int policy;             /* ABI_SCHED_* */
+    uint32_t priority;      /* the higher of the next two */
+    uint32_t own_priority;  /* of the real-time policies, 1 to SCHED_PRIORITY_MAX; 0: none */
+    uint32_t lent_priority; /* by those who wait for what it owns: pi_lock.c */
+    bool takes_turns;       /* with those of the same priority */
+    bool reset_on_fork;     /* children begin with neither */
+    uint64_t virtual_time;  /* fair ordering, ns scaled by weight */
+    uint64_t cpu_time;      /* ns run in all; user and system parts below */
+    uint64_t urgent_from;   /* what that was when it last woke with a priority, or was given one */
     uint64_t user_ticks, system_ticks; /* samples */
     uint64_t switched_at;              /* when it last got the CPU or changed mode */
     uint64_t voluntary, involuntary;   /* switches */
@@ -102,9 +104,11 @@ struct thread {
     uint64_t set_child_tid; /* user addresses, or 0 */
     uint64_t clear_child_tid;
     uint64_t robust_list, robust_list_size;
-    uint64_t futex_wait[8];   /* storage of futex.c */
-    struct trap_frame *frame; /* its entry from user mode */
-    uint64_t fault_address;   /* of its last trap, for signal frames */
+    struct list pi_owned;         /* locks that others wait for: pi_lock.c */
+    struct pi_waiter *pi_waiting; /* or NULL */
+    bool pi_ended;                /* it will own no lock any more */
+    struct trap_frame *frame;     /* its entry from user mode */
+    uint64_t fault_address;       /* of its last trap, for signal frames */
     struct restart {
         long (*function)(const long data[4]);
         long data[4];
@@ -164,6 +168,8 @@ void thread_set_nice(struct thread *thread, int nice);
 /* POLICY is one of ABI_SCHED_*, PRIORITY what it allows. */
 #define SCHED_PRIORITY_MAX 99u
 void thread_set_policy(struct thread *thread, int policy, uint32_t priority, bool reset_on_fork);
+/* PRIORITY, or 0, is lent to THREAD; true: so it has another one now than before. [any] */
+bool thread_lend_priority(struct thread *thread, uint32_t priority);
 
 /* How long THREAD has run, ns, exact also while it runs. Takes its queue's lock. */
 uint64_t thread_runtime(const struct thread *thread);

@@ -105,15 +105,3 @@ void inet_account_leave(struct inet_account *account)
     account->sock = NULL;
     account_put(account);
 }
-
-bool inet_account_room(const struct inet_account *account)
-{
-    return account->sock == NULL ||
-           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer);
-}
-
-bool inet_account_writable(const struct inet_account *account)
-{
-    return account->sock == NULL ||
-           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer) / 2;
-}

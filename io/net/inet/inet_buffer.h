@@ -57,7 +57,15 @@ struct inet_account *inet_account_new(struct inet_sock *sock);
 /* The socket goes. Core lock held. */
 void inet_account_leave(struct inet_account *account);
 /* May another be sent? Is it time to say so? As Linux: up to SO_SNDBUF, and half of it. */
-bool inet_account_room(const struct inet_account *account);
-bool inet_account_writable(const struct inet_account *account);
+static inline bool inet_account_room(const struct inet_account *account)
+{
+    return account->sock == NULL ||
+           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer);
+}
+static inline bool inet_account_writable(const struct inet_account *account)
+{
+    return account->sock == NULL ||
+           account->bytes < SOCKET_OPTION(&account->sock->base, send_buffer) / 2;
+}
 
 #endif

@@ -405,22 +405,31 @@ static bool joinable(const struct inet_netif *n, const struct inet_out *out)
            out->packet.offload.flags & PACKET_SUM_WANTED;
 }
 
+/* Takes OUT, a segment and the first of N's queue, off it, with those that can be joined to it. */
+static __attribute__((noinline)) struct inet_out *segment_take(struct inet_netif *n,
+                                                               struct inet_out *out)
+{
+    struct run run = {1, 0, 0};
+    if (joinable(n, out))
+        run = run_find(n, out);
+    struct inet_out *whole = run.count > 1 ? run_join(n, run) : NULL;
+    if (whole)
+        return whole;
+    list_remove(&out->packet.link);
+    if (out->packet.offload.flags & PACKET_SUM_WANTED)
+        sum_ask(&out->packet, frame_of(out), &out->tcp, out->packet.length - out->tcp.transport);
+    return out;
+}
+
 void inet_output_take(struct inet_netif *n, struct list *batch)
 {
     list_remove(&n->link);
     while (!list_empty(&n->out)) {
         struct inet_out *out = out_of(n->out.next);
-        struct run run = {1, 0, 0};
-        if (joinable(n, out))
-            run = run_find(n, out);
-        struct inet_out *whole = run.count > 1 ? run_join(n, run) : NULL;
-        if (!whole) {
+        if (out->tcp.payload)
+            out = segment_take(n, out);
+        else
             list_remove(&out->packet.link);
-            whole = out;
-            if (out->packet.offload.flags & PACKET_SUM_WANTED)
-                sum_ask(&out->packet, frame_of(out), &out->tcp,
-                        out->packet.length - out->tcp.transport);
-        }
-        list_push_back(batch, &whole->packet.link);
+        list_push_back(batch, &out->packet.link);
     }
 }

@@ -20,8 +20,8 @@ BOOT_AIM = 0.1
 NOTES = {"pread_4k": "Of Sluice's instructions some 550 copy the page, by single `movsq`; Linux's `rep movsq` counts 512. "
                      "The single ones are the faster ones all the same, as the wall time shows.",
          "net_udp_send": "QEMU's card takes each datagram at once while the host is idle, so that each is notified and "
-                         "reclaimed by itself: some 2290 instructions. Where the host is busy several go together: some "
-                         "1790. About 300 choose the route anew for each, 190 are the buffer's memory."}
+                         "reclaimed by itself: some 400 instructions more than where the host is busy and several go "
+                         "together."}
 
 
 def number(value):

@@ -109,11 +109,9 @@ static void mount_describe(const struct mount *mount, struct mount_info *info)
     fsname->ops->release(fsname);
 }
 
-static bool mount_show(struct mount *mount, char *path, size_t size,
+static bool mount_show(struct mount *mount, const struct location *root, char *path, size_t size,
                        bool (*show)(void *arg, const struct mount_info *info), void *arg)
 {
-    struct namespace *ns = mount->ns;
-    struct location root = {ns->root, ns->root->root};
     struct location at = {mount, mount->root};
     struct mount_info info = {.source = mount->source,
                               .path = path,
@@ -121,22 +119,23 @@ static bool mount_show(struct mount *mount, char *path, size_t size,
                               .flags = atomic_load(&mount->flags)};
     size_t length;
 
-    if (OSKIT_FAILED(namespace_path(&root, &at, path, size, &length)))
+    if (OSKIT_FAILED(namespace_path(root, &at, path, size, &length)) || path[0] != '/')
         return true;
     mount_describe(mount, &info);
     return show(arg, &info);
 }
 
-void namespace_each_mount(struct namespace *ns,
+void namespace_each_mount(struct namespace *ns, const struct location *root,
                           bool (*show)(void *arg, const struct mount_info *info), void *arg)
 {
+    const struct location whole = {ns->root, ns->root->root};
     size_t size = PATH_MAX_LENGTH + 1;
     char *path = env_alloc(size, 0);
     struct mount *mount;
     bool more = path != NULL;
 
     for (unsigned i = 0; more && (mount = mount_number(ns, i)); i++) {
-        more = mount_show(mount, path, size, show, arg);
+        more = mount_show(mount, root ? root : &whole, path, size, show, arg);
         mount_put(mount);
     }
     if (path)

@@ -43,6 +43,7 @@ void subject_owner(oskit_u64_t key, oskit_uid_t *uid, oskit_gid_t *gid);
 
 /* A decimal number without sign or leading zeros, at most INT32_MAX, that is the whole of TEXT. */
 bool number_parse(const char *text, int32_t *out);
+void current_root(struct location *out); /* the caller's, with a reference */
 /* The path of LOC as the caller sees it. */
 oskit_error_t path_append(struct synth_text *text, const struct location *loc);
 

@@ -47,7 +47,7 @@ oskit_error_t proc_show_meminfo(oskit_u64_t key, struct synth_text *text)
     uint64_t files = 0;
     (void)key;
     pagecache_totals(&cache);
-    namespace_each_mount(root_namespace, mount_add, &files);
+    namespace_each_mount(root_namespace, NULL, mount_add, &files);
     const struct {
         const char *name;
         uint64_t kib;

@@ -46,8 +46,11 @@ static bool mounts_line(void *arg, const struct mount_info *info)
 
 oskit_error_t proc_show_mounts(oskit_u64_t key, struct synth_text *text)
 {
+    struct location root;
     (void)key;
-    namespace_each_mount(root_namespace, mounts_line, text);
+    current_root(&root);
+    namespace_each_mount(root_namespace, &root, mounts_line, text);
+    location_release(&root);
     return OSKIT_SUCCESS;
 }
 
@@ -59,7 +62,8 @@ oskit_error_t proc_show_mounts(oskit_u64_t key, struct synth_text *text)
  * it that is mounted above. */
 struct mountinfo {
     struct synth_text *text;
-    char **paths; /* of the mounts before, owned */
+    struct location root; /* the asking process's */
+    char **paths;         /* of the mounts before, owned */
     unsigned count, room;
     bool failed;
 };
@@ -102,19 +106,17 @@ static bool path_note(struct mountinfo *m, const char *path)
     return true;
 }
 
-static oskit_u32_t device_at(const char *path)
+static oskit_u32_t device_at(const struct location *root, const char *path)
 {
-    struct location root, at;
+    struct location at;
     struct filex_stat stat = {0};
-    namespace_root(root_namespace, &root);
-    struct walk walk = {root_namespace, &root, &root};
+    struct walk walk = {root_namespace, root, root};
     if (!namespace_lookup(&walk, path, 0, &at)) {
         sluice_filex_t *filex = location_filex(&at);
         if (filex)
             sluice_filex_stat(filex, &stat);
         location_release(&at);
     }
-    location_release(&root);
     return stat.dev;
 }
 
@@ -122,7 +124,7 @@ static bool mountinfo_line(void *arg, const struct mount_info *info)
 {
     struct mountinfo *m = arg;
     struct synth_text *text = m->text;
-    oskit_u32_t dev = device_at(info->path);
+    oskit_u32_t dev = device_at(&m->root, info->path);
     synth_printf(text, "%u %u %u:%u / ", MOUNT_FIRST_ID + m->count, parent_of(m, info->path),
                  DEVICE_MAJOR(dev), DEVICE_MINOR(dev));
     field_append(text, info->path);
@@ -141,7 +143,9 @@ oskit_error_t proc_show_mountinfo(oskit_u64_t key, struct synth_text *text)
 {
     struct mountinfo m = {.text = text};
     (void)key;
-    namespace_each_mount(root_namespace, mountinfo_line, &m);
+    current_root(&m.root);
+    namespace_each_mount(root_namespace, &m.root, mountinfo_line, &m);
+    location_release(&m.root);
     for (unsigned i = 0; i < m.count; i++)
         heap_free(m.paths[i]);
     heap_free(m.paths);

@@ -96,7 +96,7 @@ bool number_parse(const char *text, int32_t *out)
     return value <= INT32_MAX;
 }
 
-static void current_root(struct location *out)
+void current_root(struct location *out)
 {
     struct fs_context *fs = current_process()->fs;
     spin_lock(&fs->lock);
@@ -113,8 +113,10 @@ oskit_error_t path_append(struct synth_text *text, const struct location *loc)
         return OSKIT_ENOMEM;
     current_root(&root);
     oskit_error_t error = namespace_path(&root, loc, buffer, PATH_SIZE, &length);
+    /* getcwd tells what can't be reached from the root; links don't, in Linux either. */
+    size_t skip = !error && buffer[0] == '(' ? sizeof "(unreachable)" - 1 : 0;
     if (!error)
-        synth_append(text, buffer, length - 1);
+        synth_append(text, buffer + skip, length - 1 - skip);
     location_release(&root);
     heap_free(buffer);
     return error == OSKIT_ERANGE ? OSKIT_ENAMETOOLONG : error;

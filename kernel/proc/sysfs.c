@@ -1,6 +1,7 @@
 /*
- * /sys, as far as tools for disks look: /sys/block/DISK/PARTITION with their sizes, limits and
- * statistics, and the ways to them by class and by number.
+ * /sys, as far as tools for disks look (and those for processors, syscpu.c):
+ * /sys/block/DISK/PARTITION with their sizes, limits and statistics, and the ways to them by class
+ * and by number.
  *
  * A key is a device number plus one (0 names nobody), looked up anew by each access.
  */
@@ -9,6 +10,7 @@
 #include <sluice/string.h>
 #include "kernel/proc/disks.h"
 #include "kernel/proc/proc.h"
+#include "kernel/proc/syscpu.h"
 #include "kernel/log.h"
 
 #define SECTOR 512u
@@ -294,6 +296,7 @@ static const struct synth_node root_nodes[] = {
     LISTED_NODE("block", whole, disk_template),
     {.name = "class", .mode = OSKIT_S_IFDIR | 0555, .children = class_nodes},
     {.name = "dev", .mode = OSKIT_S_IFDIR | 0555, .children = dev_nodes},
+    {.name = "devices", .mode = OSKIT_S_IFDIR | 0555, .children = sysfs_devices},
     {.name = NULL}};
 
 static const struct synth_node root_node = {

@@ -341,7 +341,7 @@ static void unmount_all(void)
     unsigned before = UINT32_MAX;
 
     /* The last one made is on top. */
-    while (namespace_each_mount(ns, note_mount, mounted), mounted->found && mounts < before) {
+    while (namespace_each_mount(ns, NULL, note_mount, mounted), mounted->found && mounts < before) {
         before = mounts;
         unmount(&walk, mounted->path, true);
         mounted->found = false;

@@ -184,3 +184,32 @@ TEST(claims, "a disk is one's alone who opens it with O_EXCL, or mounts it")
     CHECK((mine = open("/dev/null", O_RDWR | O_EXCL)) >= 0);
     CHECK(open("/dev/null", O_RDWR | O_EXCL) >= 0);
 }
+
+/* Both lines and links are as the process sees them that asks. */
+static void look_from_inside(int link_to_outside)
+{
+    char text[256] = "", link[40];
+    sprintf(link, "/proc/self/fd/%d", link_to_outside);
+    CHECK_EQUAL(chroot("m"), 0);
+    CHECK_EQUAL(chdir("/"), 0);
+    int fd = open("/proc/self/mounts", O_RDONLY);
+    CHECK(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    CHECK_STRING(text, "one / tmpfs rw,relatime 0 0\ntwo /proc proc rw,relatime 0 0\n");
+    memset(text, 0, sizeof text);
+    CHECK(readlink(link, text, sizeof text - 1) > 0);
+    CHECK_STRING(text, "/dev/null");
+}
+
+TEST(chrooted, "who has another root sees the mounts below it, as they are from there")
+{
+    if (elsewhere())
+        SKIP("few may mount");
+    int outside = open("/dev/null", O_RDONLY);
+    mkdir("m", 0755);
+    CHECK_EQUAL(mount("one", "m", "tmpfs", 0, NULL), 0);
+    CHECK_EQUAL(mkdir("m/proc", 0755), 0);
+    CHECK_EQUAL(mount("two", "m/proc", "proc", 0, NULL), 0);
+    CHECK_CHILD(CHILD(look_from_inside(outside)));
+    CHECK_EQUAL(umount("m/proc"), 0);
+    CHECK_EQUAL(umount("m"), 0);
+}

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #define NOBODY 65534
@@ -485,6 +486,28 @@ TEST(busy_time, "time in a program that was woken isn't idle time, and no time e
     long elapsed = (ktap_now() - began) / 10, idle = now[2] - before[2];
     CHECK(idle >= 0 && idle <= (cpus - 1) * elapsed + elapsed / 2);
     CHECK(now[0] + now[1] > before[0] + before[1]);
+}
+
+TEST(processors, "/sys counts the processors that sched_getaffinity has")
+{
+    unsigned long mask[16] = {0};
+    struct utsname names;
+    char expected[32], path[80];
+    unsigned count = 0;
+
+    CHECK(uname(&names) == 0);
+    if (!strstr(names.version, "Sluice"))
+        SKIP("a machine may have more of them than its programs may use");
+    CHECK(syscall(SYS_sched_getaffinity, 0, sizeof(mask), mask) > 0);
+    for (unsigned cpu = 0; cpu < sizeof(mask) * 8; cpu++)
+        count += mask[cpu / 64] >> cpu % 64 & 1;
+    sprintf(expected, count > 1 ? "0-%u\n" : "%u\n", count - 1);
+    CHECK_STRING(contents("/sys/devices/system/cpu/online"), expected);
+    CHECK_STRING(contents("/sys/devices/system/cpu/possible"), expected);
+    sprintf(path, "/sys/devices/system/cpu/cpu%u/topology/core_id", count - 1);
+    CHECK_EQUAL(strtol(contents(path), NULL, 10), count - 1);
+    sprintf(path, "/sys/devices/system/cpu/cpu%u", count);
+    CHECK_ERROR(access(path, F_OK), ENOENT);
 }
 
 TEST(settings, "settings tell what uname and limits say; fixed ones can't be written")

@@ -132,7 +132,8 @@ oskit_error_t namespace_remount(const struct location *at, oskit_u32_t flags);
 /* OSKIT_EBUSY while something inside is in use, unless LAZY; OSKIT_E_INVALIDARG when AT isn't a
  * mount's root. */
 oskit_error_t namespace_unmount(struct namespace *ns, const struct location *at, bool lazy);
-/* Calls SHOW for each mount in order, with its path; for /proc/mounts. Stops early when SHOW
+/* Calls SHOW for each mount in order, with its path as seen from ROOT; for /proc/mounts. What is
+ * not reachable from there is left out; NULL: the name space's own root. Stops early when SHOW
  * returns false. */
 struct mount_info {
     const char *source, *path;
@@ -140,7 +141,7 @@ struct mount_info {
     oskit_u32_t flags;             /* RDONLY also where only the file system is */
     struct fsname_options options; /* none where it doesn't say */
 };
-void namespace_each_mount(struct namespace *ns,
+void namespace_each_mount(struct namespace *ns, const struct location *root,
                           bool (*show)(void *arg, const struct mount_info *info), void *arg);
 
 /* Calls FN for the file system of each mount in order, one mounted twice twice; what is mounted

@@ -1,25 +1,10 @@
-/* Segments of shared memory and their table. Lock: segments_spin, a leaf but for the clock's. */
+/* Segments of shared memory. Lock: that of segment_ids (sysv_ids.h), which guards also what they
+ * say about themselves. */
 #include "kernel/sys/segment.h"
-#include "kernel/cpu/clock.h"
-#include "kernel/cpu/spinlock.h"
 #include "kernel/mem/heap.h"
+#include "kernel/mem/pages.h"
 #include "kernel/mem/space.h"
 #include "kernel/sys/sys.h"
-
-static spinlock_t segments_spin;
-static struct list segments = LIST_INIT(segments);
-static int segments_count;
-static uint16_t segments_given; /* numbers, ever */
-
-void segments_lock(void)
-{
-    spin_lock(&segments_spin);
-}
-
-void segments_unlock(void)
-{
-    spin_unlock(&segments_spin);
-}
 
 /* ---- Mappings ---- */
 
@@ -47,7 +32,7 @@ static void segment_seal_begin(sluice_sealing_t *self, oskit_u32_t seals)
 
 static void segment_used(struct segment *segment, int64_t *when)
 {
-    *when = clock_real() / 1000000000;
+    *when = sysv_now();
     if (current_process())
         segment->about.shm_lpid = current_process()->pid;
 }
@@ -56,23 +41,23 @@ static oskit_error_t segment_map(sluice_sealing_t *self, bool copy)
 {
     struct segment *segment = segment_of(self);
     (void)copy;
-    segments_lock();
+    spin_lock(&segment_ids.lock);
     segment->about.shm_nattch++;
     segment_used(segment, &segment->about.shm_atime);
-    segments_unlock();
+    spin_unlock(&segment_ids.lock);
     return OSKIT_SUCCESS;
 }
 
 static void segment_unmap(sluice_sealing_t *self)
 {
     struct segment *segment = segment_of(self);
-    segments_lock();
+    spin_lock(&segment_ids.lock);
     segment->about.shm_nattch--;
     segment_used(segment, &segment->about.shm_dtime);
-    bool last = segment->about.shm_perm.mode & ABI_SHM_DEST && segment_remove(segment);
-    segments_unlock();
+    bool last = segment->entry.perm.mode & ABI_SHM_DEST && segment_remove(segment);
+    spin_unlock(&segment_ids.lock);
     if (last) /* the table's; the mapping's own follows */
-        sluice_object_release(&segment->object);
+        sysv_drop(&segment_ids, &segment->entry);
 }
 
 static void segment_destroy(struct sluice_object *object)
@@ -96,12 +81,20 @@ static const struct sluice_interface segment_interfaces[] = {
 static const struct sluice_class segment_class = {
     "segment", segment_interfaces, SLUICE_COUNT(segment_interfaces), segment_destroy};
 
+const struct segment *segment_behind(const sluice_sealing_t *sealing)
+{
+    return sealing->ops == &segment_sealing_ops ? (const struct segment *)SLUICE_OBJECT(sealing)
+                                                : NULL;
+}
+
 bool segment_is(const sluice_sealing_t *sealing)
 {
     return sealing->ops == &segment_sealing_ops;
 }
 
-struct segment *segment_create(uint64_t size)
+/* ---- The table ---- */
+
+static struct segment *segment_new(uint64_t size)
 {
     struct segment *segment = heap_alloc(sizeof *segment, HEAP_ZERO);
     if (!segment)
@@ -111,66 +104,57 @@ struct segment *segment_create(uint64_t size)
         heap_free(segment);
         return NULL;
     }
-    segment->about.shm_segsz = size;
-    list_init(&segment->link);
     sluice_object_init(&segment->object, &segment_class);
     return segment;
 }
 
-/* ---- The table ---- */
-
-struct segment *segment_by_key(int32_t key)
+static long segment_create(uint64_t size, long flags, struct sysv_id **out)
 {
-    list_for_each (link, &segments) {
-        struct segment *segment = container_of(link, struct segment, link);
-        if (segment->about.shm_perm.key == key && key != ABI_IPC_PRIVATE)
-            return segment;
-    }
-    return NULL;
-}
-
-struct segment *segment_from(int index)
-{
-    list_for_each (link, &segments) {
-        struct segment *segment = container_of(link, struct segment, link);
-        if (segment_index(segment) >= index)
-            return segment;
-    }
-    return NULL;
-}
-
-struct segment *segment_by_id(int id)
-{
-    struct segment *segment = id < 0 ? NULL : segment_from(id % SEGMENT_INDEXES);
-    return segment && segment->id == id ? segment : NULL;
-}
-
-long segment_enter(struct segment *segment)
-{
-    int index = 0;
-    struct list *before = &segments; /* the last one in front of the first gap */
-    if (segments_count == SEGMENTS_MAX)
-        return -ABI_ENOSPC;
-    list_for_each (link, &segments) {
-        if (segment_index(container_of(link, struct segment, link)) != index)
-            break;
-        before = link;
-        index++;
-    }
-    segment->about.shm_perm.seq = segments_given++ & INT16_MAX;
-    segment->id = segment->about.shm_perm.seq * SEGMENT_INDEXES + index;
-    list_push_front(before, &segment->link);
-    segments_count++;
+    if (size == 0 || size > atomic_load(&segment_limits.size))
+        return -ABI_EINVAL;
+    /* No large pages are set aside, and memory is promised as mmap promises it. */
+    if (flags & ABI_SHM_HUGETLB ||
+        (!(flags & ABI_SHM_NORESERVE) && size / PAGE_SIZE > pages_total()))
+        return -ABI_ENOMEM;
+    struct segment *segment = segment_new(size);
+    if (!segment)
+        return -ABI_ENOMEM;
+    atomic_init(&segment->entry.references, 1);
+    segment->about.shm_segsz = size;
+    segment->about.shm_cpid = current_process()->pid;
+    segment->about.shm_ctime = sysv_now();
+    *out = &segment->entry;
     return 0;
 }
 
+static long segment_check(const struct sysv_id *id, uint64_t size)
+{
+    return container_of(id, const struct segment, entry)->about.shm_segsz < size ? -ABI_EINVAL : 0;
+}
+
+static void segment_gone(struct sysv_id *id)
+{
+    sluice_object_release(&container_of(id, struct segment, entry)->object);
+}
+
+struct segment_limits segment_limits = {SEGMENT_SIZE_MAX, 4096};
+
+static const struct sysv_ops segment_ops = {
+    .most = &segment_limits.segments,
+    .create = segment_create,
+    .check = segment_check,
+    .destroy = segment_gone,
+};
+
+struct sysv_ids segment_ids = {.ops = &segment_ops};
+
 bool segment_remove(struct segment *segment)
 {
-    segment->about.shm_perm.key = ABI_IPC_PRIVATE;
-    segment->about.shm_perm.mode |= ABI_SHM_DEST;
-    if (segment->about.shm_nattch || list_empty(&segment->link))
+    sysv_forget_key(&segment_ids, &segment->entry);
+    segment->entry.perm.mode |= ABI_SHM_DEST;
+    if (segment->about.shm_nattch || segment->gone)
         return false;
-    list_remove(&segment->link);
-    segments_count--;
+    segment->gone = true;
+    sysv_remove(&segment_ids, &segment->entry);
     return true;
 }

@@ -213,7 +213,8 @@ static const char *region_label(const struct region *region)
     return region->flags & REGION_ANONYMOUS ? "/dev/zero (deleted)" : "";
 }
 
-/* The first region that ends after ADDRESS; LOCATION gets references of its own. */
+/* The first region that ends after ADDRESS; LOCATION gets references of its own, and what counts
+ * the mapping another. */
 static bool region_describe(struct space *space, uint64_t address, struct space_region_info *info,
                             struct location *location)
 {
@@ -231,7 +232,10 @@ static bool region_describe(struct space *space, uint64_t address, struct space_
             .flags = region->flags & REGION_SHARED ? ABI_MAP_SHARED : ABI_MAP_PRIVATE,
             .location = region->location.name ? location : NULL,
             .label = region_label(region),
+            .sealing = region->sealing,
         };
+        if (region->sealing != NULL)
+            region->sealing->ops->addref(region->sealing);
     }
     mutex_unlock(&space->mutex);
     return region != NULL;
@@ -247,6 +251,8 @@ void space_each_region(struct space *space,
         more = show(arg, &info);
         if (location.name != NULL)
             location_release(&location);
+        if (info.sealing != NULL)
+            info.sealing->ops->release(info.sealing);
     }
 }
 

@@ -124,6 +124,7 @@ struct space_region_info {
     int prot, flags;
     const struct location *location; /* or NULL */
     const char *label;               /* "[heap]", "[stack]", "" */
+    sluice_sealing_t *sealing;       /* borrowed, or NULL */
 };
 void space_each_region(struct space *space,
                        bool (*show)(void *arg, const struct space_region_info *info), void *arg);

@@ -12,6 +12,7 @@
 #include "kernel/mem/layout.h"
 #include "kernel/mem/space.h"
 #include "kernel/proc/entry.h"
+#include "kernel/sys/segment.h"
 
 /* ---- Pieces of memory ---- */
 
@@ -135,6 +136,8 @@ struct map {
     int prot, flags;
     struct location location; /* with references, or empty */
     const char *label;
+    int segment; /* of System V, by number, made with KEY; -1: it is none */
+    int32_t key;
 };
 
 #define MAPS_IN_CHUNK 62
@@ -163,14 +166,23 @@ static bool map_note(void *arg, const struct space_region_info *info)
         list->last = chunk;
     }
     struct map *map = &list->last->maps[list->last->count++];
-    *map = (struct map){info->start, info->end,    info->offset, info->prot,
-                        info->flags, {NULL, NULL}, info->label};
+    const struct segment *segment = info->sealing ? segment_behind(info->sealing) : NULL;
+    *map = (struct map){info->start,
+                        info->end,
+                        info->offset,
+                        info->prot,
+                        info->flags,
+                        {NULL, NULL},
+                        info->label,
+                        segment ? segment->entry.id : -1,
+                        segment ? segment->entry.key : 0};
     if (info->location)
         location_copy(&map->location, info->location);
     return true;
 }
 
 #define MAPS_NAME_COLUMN 73
+#define SEGMENTS_DEVICE  1 /* Linux has a file system for them, 0:1 */
 
 static oskit_error_t map_show(const struct map *map, struct synth_text *text)
 {
@@ -178,17 +190,21 @@ static oskit_error_t map_show(const struct map *map, struct synth_text *text)
     sluice_filex_t *filex = map->location.name ? location_filex(&map->location) : NULL;
     if (filex)
         sluice_filex_stat(filex, &stat);
+    if (map->segment >= 0)
+        stat = (struct filex_stat){.dev = SEGMENTS_DEVICE, .ino = (oskit_u64_t)map->segment};
     char line[128];
     int length = format_text(
         line, sizeof line, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", map->start, map->end,
         map->prot & ABI_PROT_READ ? 'r' : '-', map->prot & ABI_PROT_WRITE ? 'w' : '-',
         map->prot & ABI_PROT_EXEC ? 'x' : '-', map->flags & ABI_MAP_SHARED ? 's' : 'p', map->offset,
         DEVICE_MAJOR(stat.dev), DEVICE_MINOR(stat.dev), (unsigned long)stat.ino);
-    bool named = map->location.name || *map->label;
+    bool named = map->location.name || *map->label || map->segment >= 0;
     synth_printf(text, "%-*s", named ? MAPS_NAME_COLUMN : length, line);
     oskit_error_t error = OSKIT_SUCCESS;
     if (map->location.name)
         error = path_append(text, &map->location);
+    else if (map->segment >= 0)
+        synth_printf(text, "/SYSV%08x (deleted)", map->key);
     else
         synth_printf(text, "%s", map->label);
     synth_printf(text, "\n");

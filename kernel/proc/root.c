@@ -84,6 +84,11 @@ static oskit_error_t show_self_mounts(oskit_u64_t key, struct synth_text *text)
         .name = (node_name), .mode = OSKIT_S_IFLNK | 0777, .show = (node_show) \
     }
 
+static const struct synth_node sysvipc_nodes[] = {FILE_NODE("msg", proc_show_messages),
+                                                  FILE_NODE("sem", proc_show_semaphores),
+                                                  FILE_NODE("shm", proc_show_segments),
+                                                  {.name = NULL}};
+
 static const struct synth_node root_nodes[] = {
     FILE_NODE("cmdline", proc_show_command_line),
     FILE_NODE("cpuinfo", proc_show_cpuinfo),
@@ -101,6 +106,7 @@ static const struct synth_node root_nodes[] = {
     FILE_NODE("stat", proc_show_cpu_times),
     FILE_NODE("swaps", proc_show_swaps),
     {.name = "sys", .mode = OSKIT_S_IFDIR | 0555, .children = proc_settings_nodes},
+    {.name = "sysvipc", .mode = OSKIT_S_IFDIR | 0555, .children = sysvipc_nodes},
     LINK_NODE("thread-self", show_thread_self),
     FILE_NODE("uptime", proc_show_uptime),
     FILE_NODE("version", proc_show_version),

@@ -8,6 +8,8 @@
 #include "kernel/proc/settings.h"
 #include "kernel/random.h"
 #include "kernel/sys/mqueue.h"
+#include "kernel/sys/msgqueue.h"
+#include "kernel/sys/segment.h"
 #include "kernel/sys/uts.h"
 
 /* ---- Names ---- */
@@ -138,6 +140,7 @@ FIXED(pipe_max_size_show, "1048576")
 FIXED(max_map_count_show, "65530")
 FIXED(mmap_min_addr_show, "65536")
 FIXED(randomize_show, "2")
+FIXED(segment_pages_show, "18446744073692774399") /* Linux's word for all */
 
 /* ---- Bounds that can be set ---- */
 
@@ -172,6 +175,11 @@ LIMIT_WITHIN(queue_messages, queue_limits.messages, 1, 65536)
 LIMIT_WITHIN(queue_size, queue_limits.size, 128, 16777216)
 LIMIT_WITHIN(queue_default_messages, queue_limits.default_messages, 1, 65536)
 LIMIT_WITHIN(queue_default_size, queue_limits.default_size, 128, 16777216)
+
+LIMIT(message_size, message_limits.size)
+LIMIT(message_bytes, message_limits.in_queue)
+LIMIT_WITHIN(message_queues, message_limits.queues, 0, SYSV_INDEXES)
+LIMIT_WITHIN(segments, segment_limits.segments, 0, SYSV_INDEXES)
 
 LIMIT(dirty_ratio, pagecache_limits.ratio)
 LIMIT(dirty_background, pagecache_limits.background_ratio)
@@ -214,6 +222,9 @@ static const struct synth_node kernel_nodes[] = {
     FILE_NODE("core_pattern", core_pattern_show),
     STORE_NODE("domainname", domainname_show, domainname_store),
     STORE_NODE("hostname", hostname_show, hostname_store),
+    LIMIT_NODE("msgmax", message_size),
+    LIMIT_NODE("msgmnb", message_bytes),
+    LIMIT_NODE("msgmni", message_queues),
     FILE_NODE("ngroups_max", ngroups_max_show),
     FILE_NODE("osrelease", osrelease_show),
     FILE_NODE("ostype", ostype_show),
@@ -223,6 +234,10 @@ static const struct synth_node kernel_nodes[] = {
     STORE_NODE("printk", log_level_show, log_level_store),
     DIR_NODE("random", random_nodes),
     FILE_NODE("randomize_va_space", randomize_show),
+    STORE_NODE("sem", semaphores_show, semaphores_store),
+    FILE_NODE("shmall", segment_pages_show),
+    STORE_NODE("shmmax", segment_size_show, segment_size_store),
+    LIMIT_NODE("shmmni", segments),
     FILE_NODE("tainted", zero_show),
     FILE_NODE("threads-max", threads_max_show),
     FILE_NODE("version", version_show),

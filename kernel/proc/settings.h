@@ -7,6 +7,12 @@
 
 extern const struct synth_node proc_net_settings_nodes[]; /* net_settings.c */
 
+/* ipc_settings.c */
+oskit_error_t semaphores_show(oskit_u64_t key, struct synth_text *text);
+oskit_error_t semaphores_store(oskit_u64_t key, const char *text, size_t size);
+oskit_error_t segment_size_show(oskit_u64_t key, struct synth_text *text);
+oskit_error_t segment_size_store(oskit_u64_t key, const char *text, size_t size);
+
 /* settings.c */
 oskit_error_t limit_show(struct synth_text *text, const _Atomic oskit_u32_t *limit);
 /* A number from LOW to HIGH, and what isn't one behind it. OSKIT_E_INVALIDARG. */

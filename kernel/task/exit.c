@@ -15,6 +15,7 @@
 #include "kernel/diskfs.h"
 #include "kernel/power.h"
 #include "kernel/sys/fdtab.h"
+#include "kernel/sys/semaphores.h"
 #include "kernel/task/fs_context.h"
 #include "kernel/task/futex.h"
 #include "kernel/task/itimer.h"
@@ -291,6 +292,7 @@ void process_exit_thread(int status)
     struct thread *self = current_thread();
     struct process *process = self->process;
     thread_leave_user(true);
+    semaphore_undos_leave(self);
     /* Not before: a wait by number for a thread that still runs user code would find nobody. */
     pid_detach(self->tid, PID_THREAD);
     bool last = thread_leave_process(self, process, status);

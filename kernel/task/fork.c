@@ -13,6 +13,7 @@
 #include "kernel/mem/space.h"
 #include "kernel/mem/usercopy.h"
 #include "kernel/sys/fdtab.h"
+#include "kernel/sys/semaphores.h"
 #include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/signal.h"
@@ -334,6 +335,8 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
     int32_t tid = pid_allocate();
     child->tid = tid;
     error = tid < 0 ? tid : clone_enter_process(child, request);
+    if (!error && request->flags & ABI_CLONE_SYSVSEM && !semaphore_undos_share(child))
+        error = -ABI_ENOMEM;
     if (!error)
         error = clone_start(child, request);
     if (error >= 0)
@@ -342,6 +345,7 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
         pid_cancel(tid);
     if (child->process && child->process != current_process())
         process_discard(child->process);
+    semaphore_undos_leave(child);
     thread_discard(child);
     return error;
 }

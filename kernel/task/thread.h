@@ -23,6 +23,7 @@
 #include "kernel/task/pheap.h"
 
 struct process;
+struct semaphore_undos;
 struct space;
 
 enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
@@ -114,6 +115,7 @@ struct thread {
         long data[4];
     } restart;        /* how restart_syscall goes on; function NULL: it can't */
     void *vfork_done; /* process.c */
+    struct semaphore_undos *semaphore_undos; /* kernel/sys/semaphores.h; NULL: none yet */
     int32_t exit_code;
     void (*kernel_entry)(void *arg);
     void *kernel_arg;

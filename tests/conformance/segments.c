@@ -244,6 +244,40 @@ static void permissions(void)
     shmctl(id, IPC_RMID, NULL);
 }
 
+/* The rights, offset and name of what is attached. */
+static void show_maps(const char *what)
+{
+    char line[256], rights[8], name[64];
+    unsigned long start, end, offset, inode;
+    FILE *stream = fopen("/proc/self/maps", "r");
+
+    printf("%s:", what);
+    while (stream && fgets(line, sizeof line, stream))
+        if (sscanf(line, "%lx-%lx %7s %lx %*s %lu %63[^\n]", &start, &end, rights, &offset, &inode,
+                   name) == 6 &&
+            !strncmp(name, "/SYSV", 5))
+            printf(" %lu %s %lu %d %s", end - start, rights, offset, inode != 0, name);
+    printf("\n");
+    if (stream)
+        fclose(stream);
+}
+
+static void named(void)
+{
+    int id = shmget(KEY, 3 * PAGE + 1, IPC_CREAT | 0600);
+    char *at = shmat(id, NULL, 0), *other = shmat(id, NULL, SHM_RDONLY);
+
+    puts("== named");
+    show_maps("twice");
+    SHOW(munmap(at, PAGE));
+    SHOW(shmdt(other));
+    SHOW(shmctl(id, IPC_RMID, NULL));
+    show_maps("removed");
+    SHOW(shmdt(at + PAGE));
+    SHOW(munmap(at + PAGE, 3 * PAGE));
+    show_maps("none");
+}
+
 int main(void)
 {
     fresh_place();
@@ -253,6 +287,7 @@ int main(void)
     holes();
     sharing();
     permissions();
+    named();
     leave_place();
     return 0;
 }

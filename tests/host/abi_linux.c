@@ -38,15 +38,19 @@ enum {
 #include <linux/elf.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/ipc.h>
 #include <linux/limits.h>
 #include <linux/magic.h>
 #include <linux/memfd.h>
+#include <linux/msg.h>
 #include <linux/openat2.h>
 #include <linux/personality.h>
 #include <linux/prctl.h>
 #include <linux/reboot.h>
 #include <linux/resource.h>
 #include <linux/sched.h>
+#include <linux/sem.h>
+#include <linux/shm.h>
 #include <linux/signalfd.h>
 #include <linux/sockios.h>
 #include <linux/sysinfo.h>
@@ -223,3 +227,29 @@ FIELD(abi_elf64_phdr, elf64_phdr, p_memsz)
 FIELD(abi_elf64_phdr, elf64_phdr, p_align)
 SIZE(abi_elf64_sym, elf64_sym)
 SIZE(abi_iovec, iovec)
+
+#define SAME_FIELD(theirs, ours, field)                                                    \
+    _Static_assert(offsetof(struct theirs, field) == offsetof(struct abi_##ours, field) && \
+                       sizeof(((struct theirs *)0)->field) ==                              \
+                           sizeof(((struct abi_##ours *)0)->field),                        \
+                   #ours "." #field);
+SAME_FIELD(sembuf, sembuf, sem_num)
+SAME_FIELD(sembuf, sembuf, sem_op)
+SAME_FIELD(sembuf, sembuf, sem_flg)
+SAME_FIELD(semid64_ds, semid_ds, sem_otime)
+SAME_FIELD(semid64_ds, semid_ds, sem_ctime)
+SAME_FIELD(semid64_ds, semid_ds, sem_nsems)
+SAME_FIELD(seminfo, seminfo, semmni)
+SAME_FIELD(seminfo, seminfo, semusz)
+SAME_FIELD(seminfo, seminfo, semaem)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_stime)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_ctime)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_cbytes)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_qnum)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_qbytes)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_lspid)
+SAME_FIELD(msqid64_ds, msqid_ds, msg_lrpid)
+SAME_FIELD(msginfo, msginfo, msgmax)
+SAME_FIELD(msginfo, msginfo, msgseg)
+SAME_FIELD(shmid64_ds, shmid_ds, shm_segsz)
+SAME_FIELD(shmid64_ds, shmid_ds, shm_nattch)

@@ -7,10 +7,12 @@ import time
 TAP = "tap0"
 TAP_ADDRESS = "10.77.0.1"
 # What a client asks the guest's web server for, and how.
-HTTP_PATH, HTTP_BYTES, HTTP_PORT = "/file", 1024, 80
+HTTP_PATH, HTTP_BYTES = "/file", 1024
 HTTP_WAYS = {"requests of lasting connections": True, "requests with a connection each": False}
 HTTP_SECONDS = 4.0
-HTTP_CLIENTS = 4
+# Each client has its own: of a port forwarded by QEMU this machine's kernel keeps two connections waiting, and drops the
+# SYNs of more. The ports differ in the guest, too, or two clients with the same port of theirs would be one to it.
+HTTP_PORTS = range(80, 84)
 GONE_MILLISECONDS = 20000  # a guest that says nothing for so long was switched off
 
 
@@ -81,9 +83,9 @@ def start_servers():
 class Client(threading.Thread):
     """Asks for the same file again and again, by one connection or by a new one each time."""
 
-    def __init__(self, lasting, until):
+    def __init__(self, port, lasting, until):
         super().__init__(daemon=True)
-        self.lasting, self.until = lasting, until
+        self.port, self.lasting, self.until = port, lasting, until
         how = "keep-alive" if lasting else "close"
         self.request = f"GET {HTTP_PATH} HTTP/1.1\r\nHost: guest\r\nConnection: {how}\r\n\r\n".encode()
         self.done = 0
@@ -92,7 +94,7 @@ class Client(threading.Thread):
     def run(self):
         try:
             while time.monotonic() < self.until:
-                with socket.create_connection(("127.0.0.1", HTTP_PORT), 10) as connection:
+                with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
                     self.ask(connection)
                     while self.lasting and time.monotonic() < self.until:
                         self.ask(connection)
@@ -124,9 +126,9 @@ def wait_for_server(seconds):
     """Wait until an answer comes. QEMU takes connections before the guest does, and ends them."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        probe = Client(False, 0)
+        probe = Client(HTTP_PORTS[0], False, 0)
         with contextlib.suppress(OSError):
-            with socket.create_connection(("127.0.0.1", HTTP_PORT), 5) as connection:
+            with socket.create_connection(("127.0.0.1", probe.port), 5) as connection:
                 probe.ask(connection)
             return True
         time.sleep(0.05)
@@ -136,7 +138,7 @@ def wait_for_server(seconds):
 def requests_a_second(lasting):
     """Of several clients at once, and the first fault; the rate is None when there is one."""
     began = time.monotonic()
-    clients = [Client(lasting, began + HTTP_SECONDS) for _ in range(HTTP_CLIENTS)]
+    clients = [Client(port, lasting, began + HTTP_SECONDS) for port in HTTP_PORTS]
     for client in clients:
         client.start()
     for client in clients:

@@ -64,12 +64,6 @@ class Guest:
         """This machine's port that is the guest's port of that number."""
         return int(self.wait_for(rf"run: {protocol} port (\d+) of 127.0.0.1 is the guest's {number}\n")[1])
 
-    def ports(self, number, protocol="tcp"):
-        """All of them; the guest has said something already."""
-        with self.said:
-            return [int(port) for port in re.findall(
-                rf"run: {protocol} port (\d+) of 127.0.0.1 is the guest's {number}\n".encode(), self.log)]
-
     def type(self, text):
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()

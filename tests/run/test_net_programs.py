@@ -1,5 +1,4 @@
 """Strangers' programs on the network: web servers, busybox's tools, iperf3, redis."""
-import concurrent.futures
 import hashlib
 import http.server
 import json
@@ -213,28 +212,20 @@ def test_iperf3_with_datagrams():
         guest.end()
 
 
-def redis_rates(port):
-    """Requests a second by two connections: of more at once on one forward, this machine's kernel lets some wait for
-    seconds, since QEMU has it keep no more than that."""
-    done = subprocess.run(["redis-benchmark", "-p", str(port), "-n", "500", "-c", "2", "--csv", "-t",
-                           "ping,set,get,lpush,lrange_100"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=200)
-    same(done.returncode, 0, f"the benchmark's status; {done.stdout} {done.stderr}")
-    return {words[0]: float(words[1]) for line in done.stdout.splitlines()[1:]
-            if len(words := line.replace('"', "").split(",")) > 2}
-
-
 def test_redis_answers_its_benchmark():
     # One program by several names, of which Debian's package of tools has this one.
     server = beside(os.path.realpath("/usr/bin/redis-check-rdb"), "/bin/redis-server")
-    with Guest("redis-server --save '' --protected-mode no --bind 0.0.0.0 & read end; exit 0",
-               *["--hostfwd", "tcp:0:6379"] * 8, *server, mem=512) as guest:
+    with Guest("redis-server --save '' --protected-mode no --bind 0.0.0.0 & read end; exit 0", "--hostfwd",
+               "tcp:0:6379", *server, mem=512) as guest:
         guest.wait_for("[Rr]eady to accept connections")
-        ports = guest.ports(6379)
-        same(len(ports), 8, "forwards")
-        with concurrent.futures.ThreadPoolExecutor(len(ports)) as pool:
-            for rates in pool.map(redis_rates, ports):
-                assert {"SET", "GET", "LPUSH"} <= set(rates) and min(rates.values()) > 1, rates
+        # Two connections: of more at once this machine's kernel drops some SYNs, which go again seconds later.
+        done = subprocess.run(["redis-benchmark", "-p", str(guest.port(6379)), "-n", "2000", "-c", "2", "--csv", "-t",
+                               "ping,set,get,lpush,lrange_100"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=200)
+        same(done.returncode, 0, f"the benchmark's status; {done.stdout} {done.stderr}")
+        rates = {words[0]: float(words[1]) for line in done.stdout.splitlines()[1:]
+                 if len(words := line.replace('"', "").split(",")) > 2}
+        assert {"SET", "GET", "LPUSH"} <= set(rates) and min(rates.values()) > 10, done.stdout
         guest.end()
 
 

@@ -171,8 +171,8 @@ and it holds at both CPU models: {timed_summary}.
 {timed_notes}
 ## Requests a second
 
-{clients} clients on the host, each at a port of its own through QEMU's own network, ask lighttpd, the same program on both systems, for a file
-of {file_bytes} bytes. Here more is better. Aim: {served_summary}.
+{clients} clients on the host, each at a port of its own through QEMU's own network, ask lighttpd, the same program on
+both systems, for a file of {file_bytes} bytes. Here more is better. Aim: {served_summary}.
 
 {served}
 

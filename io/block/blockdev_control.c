@@ -64,10 +64,7 @@ static oskit_error_t answer64(oskit_u64_t argument, oskit_u64_t value)
 
 static bool caller_may_administer(void)
 {
-    struct env_identity identity;
-
-    env_identity(&identity);
-    return identity.root;
+    return env_capable(CAPABILITY_SYS_ADMIN);
 }
 
 /* ---- Questions ---- */

@@ -18,7 +18,7 @@ oskit_u32_t attributes_set_id_bits(oskit_u32_t mode)
 static oskit_error_t chown_check(const struct file_owner *owner, oskit_u32_t mask,
                                  const struct filex_attributes *a, const struct env_identity *who)
 {
-    if (who->root)
+    if (env_identity_may(who, CAPABILITY_CHOWN))
         return OSKIT_SUCCESS;
     if ((mask & FILEX_UID) && (who->uid != owner->uid || a->uid != owner->uid))
         return OSKIT_EPERM;
@@ -31,7 +31,7 @@ static oskit_error_t chown_check(const struct file_owner *owner, oskit_u32_t mas
 oskit_error_t attributes_check(const struct file_owner *owner, oskit_u32_t mask,
                                const struct filex_attributes *a, const struct env_identity *who)
 {
-    bool mine = who->root || who->uid == owner->uid;
+    bool mine = who->uid == owner->uid || env_identity_may(who, CAPABILITY_FOWNER);
     oskit_u32_t now = FILEX_ATIME_NOW | FILEX_MTIME_NOW;
 
     if ((mask & FILEX_SIZE) && !OSKIT_S_ISREG(owner->mode))
@@ -53,7 +53,8 @@ oskit_error_t attributes_check(const struct file_owner *owner, oskit_u32_t mask,
 bool attributes_keep_sgid(const struct file_owner *owner, oskit_u32_t mask,
                           const struct filex_attributes *a, const struct env_identity *who)
 {
-    return who->root || env_in_group(mask & FILEX_GID ? a->gid : owner->gid);
+    return env_identity_may(who, CAPABILITY_FSETID) ||
+           env_in_group(mask & FILEX_GID ? a->gid : owner->gid);
 }
 
 static void owner_change(struct file_owner *owner, oskit_u32_t mask,

@@ -4,10 +4,17 @@
 #include <sluice/env.h>
 #include "permission.h"
 
-/* Root may read and write all, search every directory, and run what anybody may run. */
-static bool permission_root(oskit_u32_t mode, oskit_u32_t want)
+/* CAPABILITY_DAC_OVERRIDE: read and write all, search every directory, and run what anybody may
+ * run; CAPABILITY_DAC_READ_SEARCH: read all and search every directory. */
+static bool permission_overridden(const struct env_identity *who, oskit_u32_t mode,
+                                  oskit_u32_t want)
 {
-    return !(want & OSKIT_X_OK) || OSKIT_S_ISDIR(mode) || (mode & 0111);
+    bool harmless = OSKIT_S_ISDIR(mode) ? !(want & OSKIT_W_OK) : want == OSKIT_R_OK;
+
+    if (harmless && env_identity_may(who, CAPABILITY_DAC_READ_SEARCH))
+        return true;
+    return env_identity_may(who, CAPABILITY_DAC_OVERRIDE) &&
+           (!(want & OSKIT_X_OK) || OSKIT_S_ISDIR(mode) || (mode & 0111));
 }
 
 oskit_error_t permission_check(oskit_u32_t mode, oskit_u32_t uid, oskit_u32_t gid, oskit_u32_t want)
@@ -18,15 +25,14 @@ oskit_error_t permission_check(oskit_u32_t mode, oskit_u32_t uid, oskit_u32_t gi
     if (permission_all(mode, want))
         return OSKIT_SUCCESS;
     env_identity(&who);
-    if (who.root)
-        return permission_root(mode, want) ? OSKIT_SUCCESS : OSKIT_EACCES;
     if (who.uid == uid)
         granted = mode >> 6;
     else if (env_in_group(gid))
         granted = mode >> 3;
     else
         granted = mode;
-    return (granted & want) == want ? OSKIT_SUCCESS : OSKIT_EACCES;
+    return (granted & want) == want || permission_overridden(&who, mode, want) ? OSKIT_SUCCESS
+                                                                               : OSKIT_EACCES;
 }
 
 oskit_u32_t permission_of_oflags(oskit_u32_t oflags)

@@ -23,7 +23,8 @@ oskit_error_t ramfs_may_remove(struct ramfs_dir *dir, struct ramfs_node *node)
     if (OSKIT_FAILED(err) || !(dir->node.mode & OSKIT_S_ISVTX))
         return err;
     env_identity(&who);
-    if (who.root || who.uid == dir->node.uid || who.uid == node->uid)
+    if (who.uid == dir->node.uid || who.uid == node->uid ||
+        env_identity_may(&who, CAPABILITY_FOWNER))
         return OSKIT_SUCCESS;
     return OSKIT_EPERM;
 }
@@ -76,16 +77,14 @@ static oskit_error_t ramfs_enter(struct ramfs_dir *dir, const char *name, struct
     return OSKIT_SUCCESS;
 }
 
-/* Device nodes give access to anything: root only. */
+/* Device nodes give access to anything. */
 static oskit_error_t ramfs_may_make(struct ramfs_dir *dir, oskit_u32_t mode)
 {
     oskit_error_t err = ramfs_node_permission(&dir->node, OSKIT_W_OK | OSKIT_X_OK);
-    struct env_identity who;
 
     if (OSKIT_FAILED(err) || (!OSKIT_S_ISCHR(mode) && !OSKIT_S_ISBLK(mode)))
         return err;
-    env_identity(&who);
-    return who.root ? OSKIT_SUCCESS : OSKIT_EPERM;
+    return env_capable(CAPABILITY_MKNOD) ? OSKIT_SUCCESS : OSKIT_EPERM;
 }
 
 /* With DIR's mutex held. */

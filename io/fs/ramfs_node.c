@@ -21,7 +21,7 @@ static void ramfs_node_own(struct ramfs_node *node, struct ramfs_dir *owner)
         if (ramfs_node_is_dir(node))
             node->mode |= OSKIT_S_ISGID;
     }
-    bool foreign = !who.root && !env_in_group(node->gid);
+    bool foreign = !env_identity_may(&who, CAPABILITY_FSETID) && !env_in_group(node->gid);
     if (!ramfs_node_is_dir(node) && (node->mode & OSKIT_S_IXGRP) && foreign)
         node->mode &= ~OSKIT_S_ISGID;
 }
@@ -105,15 +105,11 @@ void ramfs_node_accessed(struct ramfs_node *node)
 
 void ramfs_node_written(struct ramfs_node *node)
 {
-    struct env_identity who;
-
-    if (attributes_set_id_bits(node->mode)) { /* rare: unlocked peek, settled below */
-        env_identity(&who);
-        if (!who.root) {
-            env_spin_lock(&node->lock);
-            node->mode &= ~attributes_set_id_bits(node->mode);
-            env_spin_unlock(&node->lock);
-        }
+    /* Rare: unlocked peek, settled below. */
+    if (attributes_set_id_bits(node->mode) && !env_capable(CAPABILITY_FSETID)) {
+        env_spin_lock(&node->lock);
+        node->mode &= ~attributes_set_id_bits(node->mode);
+        env_spin_unlock(&node->lock);
     }
     ramfs_node_touch(node, RAMFS_TOUCH_MODIFY | RAMFS_TOUCH_CHANGE);
 }

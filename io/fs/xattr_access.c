@@ -1,6 +1,7 @@
 /* Who may read and set extended attributes: see xattr_access.h. */
 #include "xattr_access.h"
 #include <sluice/env.h>
+#include <sluice/filesystemx.h>
 #include <sluice/string.h>
 #include "permission.h"
 
@@ -17,7 +18,8 @@ static bool has_user_attributes(const struct file_owner *owner, bool change,
         return true;
     if (!OSKIT_S_ISDIR(owner->mode))
         return false;
-    return !change || !(owner->mode & OSKIT_S_ISVTX) || who->root || who->uid == owner->uid;
+    return !change || !(owner->mode & OSKIT_S_ISVTX) || who->uid == owner->uid ||
+           env_identity_may(who, CAPABILITY_FOWNER);
 }
 
 oskit_error_t xattr_access(const struct file_owner *owner, const char *name, bool change)
@@ -26,12 +28,15 @@ oskit_error_t xattr_access(const struct file_owner *owner, const char *name, boo
     struct env_identity who;
 
     env_identity(&who);
+    if (strcmp(name, XATTR_CAPABILITY) == 0)
+        return change && !env_identity_may(&who, CAPABILITY_SETFCAP) ? OSKIT_EPERM : OSKIT_SUCCESS;
     if (begins(name, "security."))
-        return change && !who.root ? OSKIT_EPERM : OSKIT_SUCCESS;
+        return change && !env_identity_may(&who, CAPABILITY_SYS_ADMIN) ? OSKIT_EPERM
+                                                                       : OSKIT_SUCCESS;
     if (begins(name, "system."))
         return OSKIT_SUCCESS; /* whoever has such attributes has rules for them */
     if (begins(name, "trusted."))
-        return who.root ? OSKIT_SUCCESS : hidden;
+        return env_identity_may(&who, CAPABILITY_SYS_ADMIN) ? OSKIT_SUCCESS : hidden;
     if (begins(name, "user.") && !has_user_attributes(owner, change, &who))
         return hidden;
     return permission_check(owner->mode, owner->uid, owner->gid, change ? OSKIT_W_OK : OSKIT_R_OK);
@@ -39,10 +44,5 @@ oskit_error_t xattr_access(const struct file_owner *owner, const char *name, boo
 
 bool xattr_is_listed(const char *prefix)
 {
-    struct env_identity who;
-
-    if (!begins(prefix, "trusted."))
-        return true;
-    env_identity(&who);
-    return who.root;
+    return !begins(prefix, "trusted.") || env_capable(CAPABILITY_SYS_ADMIN);
 }

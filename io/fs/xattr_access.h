@@ -9,7 +9,8 @@
 /*
  * Whether the caller may read or (CHANGE) set and remove attribute NAME of a file of OWNER. "user."
  * goes by the file's permissions, and only regular files and directories have any; "trusted." is
- * root's; "security." is root's to set. OSKIT_EPERM, OSKIT_EACCES; OSKIT_ENODATA: to this caller
+ * for CAPABILITY_SYS_ADMIN; "security." is that one's to set, but "security.capability" is
+ * CAPABILITY_SETFCAP's. OSKIT_EPERM, OSKIT_EACCES; OSKIT_ENODATA: to this caller
  * there is none. [thread]
  */
 oskit_error_t xattr_access(const struct file_owner *owner, const char *name, bool change);

@@ -7,7 +7,7 @@
 
 bool ioctl_admin(void)
 {
-    return socket_caller().admin;
+    return socket_caller_may(CAPABILITY_NET_ADMIN);
 }
 
 void ioctl_address_set(struct ioctl_address *out, const oskit_u8_t *bytes)
@@ -106,6 +106,8 @@ static oskit_error_t request_run(oskit_u32_t command, struct ioctl_request *requ
 
     if (command == SIOCGIFNAME)
         return request_name(request);
+    if (ioctl_link_changes(command) && !ioctl_admin())
+        return OSKIT_EPERM; /* of whichever interface, and of none */
     memcpy(name, request->name, sizeof name);
     name_end(name);
     if (!inet_interface_find(name, &interface))

@@ -37,6 +37,7 @@ _Static_assert(sizeof(struct ioctl_request) == 40, "struct ifreq");
 bool ioctl_admin(void); /* the caller may configure the network */
 void ioctl_address_set(struct ioctl_address *out, const oskit_u8_t *bytes);
 
+bool ioctl_link_changes(oskit_u32_t command); /* of ioctl_link's, one that needs ioctl_admin */
 /* What each group does with REQUEST about INTERFACE; it is copied back after success. OSKIT_ENOTTY:
  * none of its commands. */
 oskit_error_t ioctl_link(oskit_u32_t command, struct ioctl_request *request,

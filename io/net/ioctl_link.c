@@ -84,8 +84,7 @@ static oskit_error_t link_get(oskit_u32_t command, struct ioctl_request *request
     }
 }
 
-oskit_error_t ioctl_link(oskit_u32_t command, struct ioctl_request *request,
-                         const struct inet_interface *interface)
+bool ioctl_link_changes(oskit_u32_t command)
 {
     switch (command) {
     case SIOCSIFFLAGS:
@@ -98,10 +97,18 @@ oskit_error_t ioctl_link(oskit_u32_t command, struct ioctl_request *request,
     case SIOCSIFMETRIC:
     case SIOCSIFMAP:
     case SIOCSIFHWBROADCAST:
-        return ioctl_admin() ? link_set(command, request, interface) : OSKIT_EPERM;
+        return true;
     default:
-        return link_get(command, request, interface);
+        return false;
     }
+}
+
+oskit_error_t ioctl_link(oskit_u32_t command, struct ioctl_request *request,
+                         const struct inet_interface *interface)
+{
+    if (!ioctl_link_changes(command))
+        return link_get(command, request, interface);
+    return ioctl_admin() ? link_set(command, request, interface) : OSKIT_EPERM;
 }
 
 /* ---- ethtool(8) ---- */

@@ -117,7 +117,7 @@ static oskit_error_t netlink_connect(struct socket *s, const struct socket_addre
             return err;
         port = name->u.netlink.port;
         groups = name->u.netlink.groups;
-        if ((port != 0 || groups != 0) && !socket_caller().admin)
+        if ((port != 0 || groups != 0) && !socket_caller_may(CAPABILITY_NET_ADMIN))
             return OSKIT_EPERM;
         err = netlink_port(ns, 0);
         if (OSKIT_FAILED(err))
@@ -232,7 +232,7 @@ static oskit_error_t netlink_setsockopt(struct socket *s, oskit_s32_t level, osk
         return membership_set(ns, number, name == OPTION_ADD_MEMBERSHIP);
     if (on == NULL)
         return OSKIT_ENOPROTOOPT;
-    if (name == OPTION_LISTEN_ALL_NSID && !socket_caller().admin)
+    if (name == OPTION_LISTEN_ALL_NSID && !socket_caller_may(CAPABILITY_NET_ADMIN))
         return OSKIT_EPERM;
     *on = number != 0;
     return OSKIT_SUCCESS;
@@ -380,8 +380,9 @@ static oskit_error_t destination_read(struct netlink_socket *ns, const struct so
     if (OSKIT_FAILED(err))
         return err;
     *out = (struct destination){name->u.netlink.port, name->u.netlink.groups};
-    return (out->port != 0 || out->groups != 0) && !socket_caller().admin ? OSKIT_EPERM
-                                                                          : OSKIT_SUCCESS;
+    return (out->port != 0 || out->groups != 0) && !socket_caller_may(CAPABILITY_NET_ADMIN)
+               ? OSKIT_EPERM
+               : OSKIT_SUCCESS;
 }
 
 static oskit_error_t netlink_send_to(struct netlink_socket *ns, const struct destination *to,
@@ -393,7 +394,7 @@ static oskit_error_t netlink_send_to(struct netlink_socket *ns, const struct des
                 netlink_broadcast(group, bytes, size, ns->port, ns);
     if (to->port != 0)
         return netlink_unicast(to->port, bytes, size, ns->port);
-    netlink_serve(ns, bytes, size, socket_caller().admin);
+    netlink_serve(ns, bytes, size, socket_caller_may(CAPABILITY_NET_ADMIN));
     return OSKIT_SUCCESS;
 }
 

@@ -265,7 +265,7 @@ static const struct socket_kind packet_socket_kind = {
 static oskit_error_t packet_socket_create(oskit_s32_t type, oskit_s32_t protocol,
                                           sluice_socket_t **out)
 {
-    if (!socket_caller().admin)
+    if (!socket_caller_may(CAPABILITY_NET_RAW))
         return OSKIT_EPERM;
     if (type != SOCKET_RAW && type != SOCKET_DGRAM)
         return OSKIT_ESOCKTNOSUPPORT;

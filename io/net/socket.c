@@ -471,13 +471,13 @@ oskit_error_t socket_stat(struct socket *s, oskit_stat_t *out)
 static bool setstat_permitted(const struct socket *s, oskit_u32_t mask, const oskit_stat_t *stats,
                               const struct env_identity *identity, bool gid)
 {
-    if (identity->root)
-        return true;
-    if (identity->uid != s->uid)
+    bool mine = identity->uid == s->uid, giver = env_identity_may(identity, CAPABILITY_CHOWN);
+
+    if ((mask & OSKIT_STAT_MODE) && !mine && !env_identity_may(identity, CAPABILITY_FOWNER))
         return false;
-    if ((mask & OSKIT_STAT_UID) && stats->uid != s->uid)
+    if ((mask & OSKIT_STAT_UID) && !giver && (!mine || stats->uid != s->uid))
         return false;
-    return !(mask & OSKIT_STAT_GID) || stats->gid == s->gid || gid;
+    return !(mask & OSKIT_STAT_GID) || giver || (mine && (stats->gid == s->gid || gid));
 }
 
 oskit_error_t socket_setstat(struct socket *s, oskit_u32_t mask, const oskit_stat_t *stats)

@@ -26,11 +26,16 @@ struct socket_limits socket_limits = {
 
 struct socket_caller socket_caller(void)
 {
-    struct socket_caller caller = {.admin = true};
+    struct socket_caller caller = {.capabilities = CAPABILITY_ALL};
 
     if (socket_caller_get != NULL)
         socket_caller_get(&caller);
     return caller;
+}
+
+bool socket_caller_may(enum capability capability)
+{
+    return capability_in(socket_caller().capabilities, capability);
 }
 
 struct socket_credentials socket_sender(void)

@@ -72,7 +72,7 @@ static oskit_error_t switch_check(const struct socket *s, oskit_s32_t name, oski
 {
     bool inet = s->kind->family == SOCKET_INET || s->kind->family == SOCKET_INET6;
 
-    if (name == SOCKET_SO_DEBUG && value != 0 && !socket_caller().admin)
+    if (name == SOCKET_SO_DEBUG && value != 0 && !socket_caller_may(CAPABILITY_NET_ADMIN))
         return OSKIT_EACCES;
     if (name == SOCKET_SO_ZEROCOPY && (!inet || s->type == SOCKET_RAW))
         return OSKIT_EOPNOTSUPP;
@@ -101,7 +101,7 @@ static oskit_error_t buffer_set(struct socket_options *options, oskit_s32_t name
 {
     bool force = name == SOCKET_SO_SNDBUFFORCE || name == SOCKET_SO_RCVBUFFORCE;
 
-    if (force && !socket_caller().admin)
+    if (force && !socket_caller_may(CAPABILITY_NET_ADMIN))
         return OSKIT_EPERM;
     if (name == SOCKET_SO_RCVBUF || name == SOCKET_SO_RCVBUFFORCE)
         options->receive_buffer =
@@ -175,7 +175,7 @@ static oskit_error_t linger_set(struct socket_options *options, const void *valu
 /* Rebinding is for who may make raw sockets, as on Linux. */
 static oskit_error_t interface_set(struct socket_options *options, oskit_u32_t index)
 {
-    if (options->interface != 0 && !socket_caller().admin)
+    if (options->interface != 0 && !socket_caller_may(CAPABILITY_NET_RAW))
         return OSKIT_EPERM;
     options->interface = index;
     return OSKIT_SUCCESS;
@@ -235,7 +235,7 @@ static oskit_error_t device_get(const struct socket *s, void *value, oskit_u32_t
 
 static oskit_error_t privileged_set(oskit_u32_t *word, oskit_s32_t value, bool free)
 {
-    if (!free && !socket_caller().admin)
+    if (!free && !socket_caller_may(CAPABILITY_NET_ADMIN) && !socket_caller_may(CAPABILITY_NET_RAW))
         return OSKIT_EPERM;
     *word = (oskit_u32_t)value;
     return OSKIT_SUCCESS;

@@ -441,15 +441,13 @@ oskit_error_t pipe_putback(struct pipe_end *end, void *page, oskit_u32_t offset,
 
 oskit_error_t pipe_set_capacity(struct pipe *pipe, size_t bytes, size_t *out_bytes)
 {
-    struct env_identity identity;
     size_t slots = 1;
 
     if (bytes > (size_t)1 << 31)
         return OSKIT_E_INVALIDARG;
     while (slots * ENV_PAGE_SIZE < bytes)
         slots *= 2;
-    env_identity(&identity);
-    if (slots * ENV_PAGE_SIZE > PIPE_CAPACITY_MAX && !identity.root)
+    if (slots * ENV_PAGE_SIZE > PIPE_CAPACITY_MAX && !env_capable(CAPABILITY_SYS_RESOURCE))
         return OSKIT_EPERM;
 
     env_mutex_lock(&pipe->mutex);
@@ -512,13 +510,14 @@ static bool setstat_permitted(const struct pipe *pipe, oskit_u32_t mask, const o
     struct env_identity identity;
 
     env_identity(&identity);
-    if (identity.root)
-        return true;
-    if (identity.uid != pipe->uid)
+    bool mine = identity.uid == pipe->uid, giver = env_identity_may(&identity, CAPABILITY_CHOWN);
+    if ((mask & ~(OSKIT_STAT_UID | OSKIT_STAT_GID)) && !mine &&
+        !env_identity_may(&identity, CAPABILITY_FOWNER))
         return false;
-    if ((mask & OSKIT_STAT_UID) && stats->uid != pipe->uid)
+    if ((mask & OSKIT_STAT_UID) && !giver && (!mine || stats->uid != pipe->uid))
         return false;
-    return !(mask & OSKIT_STAT_GID) || stats->gid == pipe->gid || env_in_group(stats->gid);
+    return !(mask & OSKIT_STAT_GID) || giver ||
+           (mine && (stats->gid == pipe->gid || env_in_group(stats->gid)));
 }
 
 static void setstat_apply(struct pipe *pipe, oskit_u32_t mask, const oskit_stat_t *stats)

@@ -144,12 +144,7 @@ static void line_up(struct tty_port *port, struct tty *tty)
 
 static bool may_open(const struct tty *tty)
 {
-    struct env_identity identity;
-
-    if (!tty->exclusive)
-        return true;
-    env_identity(&identity);
-    return identity.root;
+    return !tty->exclusive || env_capable(CAPABILITY_SYS_ADMIN);
 }
 
 oskit_error_t tty_port_open(struct tty_port *port, oskit_iunknown_t **out)

@@ -22,6 +22,8 @@
 #define ABI_PR_CAPBSET_DROP        24
 #define ABI_PR_GET_TSC             25
 #define ABI_PR_SET_TSC             26
+#define ABI_PR_GET_SECUREBITS      27
+#define ABI_PR_SET_SECUREBITS      28
 #define ABI_PR_SET_TIMERSLACK      29
 #define ABI_PR_GET_TIMERSLACK      30
 #define ABI_PR_SET_MM              35

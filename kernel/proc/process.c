@@ -6,6 +6,7 @@
 #include "kernel/mem/pages.h"
 #include "kernel/mem/space.h"
 #include "kernel/proc/entry.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/fs_context.h"
 
 /* ---- comm ---- */
@@ -140,8 +141,8 @@ static oskit_error_t oom_adjust_store(oskit_u64_t key, const char *text, size_t 
     if (!subject_get(key, &subject))
         return OSKIT_ESRCH;
     value = negative ? -value : value;
-    /* Only root makes a process less likely to be chosen. */
-    bool allowed = value >= subject.process->oom_adjust || cred_is_root();
+    /* To make a process less likely to be chosen takes a privilege. */
+    bool allowed = value >= subject.process->oom_adjust || process_capable(CAPABILITY_SYS_RESOURCE);
     if (allowed)
         subject.process->oom_adjust = value;
     subject_put(&subject);

@@ -127,14 +127,13 @@ static void show_signals(const struct subject *subject, struct synth_text *text)
                  s.pending, s.shared_pending, s.blocked, s.ignored, s.caught);
 }
 
-/* Root has every capability, others none. */
 static void show_capabilities(struct process *process, struct synth_text *text)
 {
     struct cred *cred = process_cred_get(process);
-    uint64_t all = (1ull << 41) - 1, held = cred->euid == 0 ? all : 0;
-    synth_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n", 0ul,
-                 held, held, all);
-    synth_printf(text, "CapAmb:\t%016lx\nNoNewPrivs:\t0\nSeccomp:\t0\n", 0ul);
+    synth_printf(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\n", cred->inheritable,
+                 cred->permitted, cred->effective);
+    synth_printf(text, "CapBnd:\t%016lx\nCapAmb:\t%016lx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
+                 cred->bounding, cred->ambient, cred->no_new_privileges);
     cred_unref(cred);
 }
 

@@ -3,6 +3,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/proc/entry.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 static struct thread *first_thread(struct process *process)
 {
@@ -56,16 +57,7 @@ oskit_error_t subject_show(oskit_u64_t key, struct synth_text *text,
 
 bool subject_permitted(struct process *process)
 {
-    if (process == current_process())
-        return true;
-    const struct cred *own = cred_current();
-    if (own->fsuid == 0)
-        return true;
-    struct cred *cred = process_cred_get(process);
-    bool same = cred->uid == own->fsuid && cred->euid == own->fsuid && cred->suid == own->fsuid &&
-                cred->gid == own->fsgid && cred->egid == own->fsgid && cred->sgid == own->fsgid;
-    cred_unref(cred);
-    return same && process->dumpable;
+    return process_inspectable(process, false);
 }
 
 void subject_owner(oskit_u64_t key, oskit_uid_t *uid, oskit_gid_t *gid)

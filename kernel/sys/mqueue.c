@@ -6,9 +6,11 @@
  */
 #include "kernel/sys/mqueue.h"
 #include <sluice/netlink.h>
+#include <sluice/permission.h>
 #include <sluice/string.h>
 #include "kernel/abi/resource.h"
 #include "kernel/mem/heap.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/mutex.h"
 
 /* Linux's bounds for root, and what it reckons for each message and each priority. */
@@ -105,9 +107,9 @@ static struct abi_mq_attr attributes_default(void)
 
 static long attributes_check(const struct abi_mq_attr *attributes)
 {
-    bool root = cred_is_root();
-    int64_t messages = root ? MESSAGES_MOST : atomic_load(&queue_limits.messages);
-    int64_t size = root ? SIZE_MOST : atomic_load(&queue_limits.size);
+    bool free = process_capable(CAPABILITY_SYS_RESOURCE);
+    int64_t messages = free ? MESSAGES_MOST : atomic_load(&queue_limits.messages);
+    int64_t size = free ? SIZE_MOST : atomic_load(&queue_limits.size);
     return attributes->mq_maxmsg <= 0 || attributes->mq_maxmsg > messages ||
                    attributes->mq_msgsize <= 0 || attributes->mq_msgsize > size
                ? -ABI_EINVAL
@@ -133,7 +135,7 @@ static long queues_check(uint32_t uid, uint64_t bytes)
             bytes += queue->bytes;
     }
     spin_unlock(&queues_lock);
-    if (count >= atomic_load(&queue_limits.queues) && !cred_is_root())
+    if (count >= atomic_load(&queue_limits.queues) && !process_capable(CAPABILITY_SYS_RESOURCE))
         return -ABI_ENOSPC;
     return bytes > process_limit(ABI_RLIMIT_MSGQUEUE) ? -ABI_EMFILE : 0;
 }
@@ -201,16 +203,11 @@ static long name_check(const char *name)
 
 static long queue_check_access(const struct queue *queue, long flags)
 {
-    static const unsigned wanted[3] = {4, 2, 6};
-    struct env_identity who;
+    static const unsigned wanted[3] = {OSKIT_R_OK, OSKIT_W_OK, OSKIT_R_OK | OSKIT_W_OK};
     if ((flags & ABI_O_ACCMODE) == ABI_O_ACCMODE)
         return -ABI_EINVAL;
-    env_identity(&who);
-    if (who.root)
-        return 0;
-    unsigned class = who.uid == queue->uid ? 6 : env_in_group(queue->gid) ? 3 : 0;
-    unsigned want = wanted[flags & ABI_O_ACCMODE];
-    return (queue->mode >> class & want) == want ? 0 : -ABI_EACCES;
+    return errno_from_oskit(
+        permission_check(queue->mode, queue->uid, queue->gid, wanted[flags & ABI_O_ACCMODE]));
 }
 
 static long queue_open_existing(struct queue *queue, long flags, struct queue **out)
@@ -255,7 +252,7 @@ long queue_unlink(const char *name)
     struct queue *queue = queue_find(name);
     if (!queue)
         error = -ABI_ENOENT;
-    else if (!who.root && who.uid != queue->uid)
+    else if (who.uid != queue->uid && !env_identity_may(&who, CAPABILITY_FOWNER))
         error = -ABI_EPERM;
     else
         queue->named = false;

@@ -8,6 +8,7 @@
 #include <sluice/string.h>
 #include "kernel/mem/heap.h"
 #include "kernel/sys/socket.h"
+#include "kernel/task/capability.h"
 
 #define HEADER           sizeof(struct abi_cmsghdr)
 #define control_align(n) (((n) + 7ul) & ~7ul)
@@ -20,9 +21,11 @@ static long credentials_check(const struct socket_credentials *claimed)
     uint32_t uid = claimed->uid, gid = claimed->gid;
     if (uid == UINT32_MAX || gid == UINT32_MAX)
         return -ABI_EINVAL;
-    if (cred->euid != 0 && (claimed->pid != current_process()->pid ||
-                            (uid != cred->uid && uid != cred->euid && uid != cred->suid) ||
-                            (gid != cred->gid && gid != cred->egid && gid != cred->sgid)))
+    bool mine = uid == cred->uid || uid == cred->euid || uid == cred->suid;
+    bool group_mine = gid == cred->gid || gid == cred->egid || gid == cred->sgid;
+    if ((claimed->pid != current_process()->pid && !process_capable(CAPABILITY_SYS_ADMIN)) ||
+        (!mine && !process_capable(CAPABILITY_SETUID)) ||
+        (!group_mine && !process_capable(CAPABILITY_SETGID)))
         return -ABI_EPERM;
     struct process *process = process_find(claimed->pid);
     if (!process)

@@ -30,7 +30,7 @@ static void caller_get(struct socket_caller *out)
     out->credentials = (struct socket_credentials){current_process()->pid, cred->euid, cred->egid};
     out->real_uid = cred->uid;
     out->real_gid = cred->gid;
-    out->admin = cred->euid == 0;
+    out->capabilities = cred->effective;
 }
 
 void socket_host_start(void)

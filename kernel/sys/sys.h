@@ -22,6 +22,9 @@
 #include "syscall_table.inc"
 #undef SYSCALL_PROTOTYPES
 
+/* prctl(2)'s options about capabilities; -ABI_EINVAL: it is none of them (sys_capability.c). */
+long prctl_capabilities(long option, long a, long b, long c, long d);
+
 /* A user path in kernel memory. */
 #define PATH_SIZE  4096
 #define PATH_BRIEF 176 /* most paths fit, and need no memory of their own */

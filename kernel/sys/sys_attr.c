@@ -8,6 +8,7 @@
 #include "kernel/cpu/clock.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 /* ---- One change, by path or descriptor ---- */
 
@@ -301,13 +302,15 @@ static long access_credentials(struct cred **out)
 {
     const struct cred *own = cred_current();
     *out = NULL;
-    if (own->uid == own->fsuid && own->gid == own->fsgid)
+    uint64_t wanted = own->uid == 0 ? own->permitted : 0;
+    if (own->uid == own->fsuid && own->gid == own->fsgid && own->effective == wanted)
         return 0;
     struct cred *cred = *out = cred_copy(own, own->group_count);
     if (!cred)
         return -ABI_ENOMEM;
     cred->fsuid = cred->euid = cred->uid;
     cred->fsgid = cred->egid = cred->gid;
+    cred_fix_access_capabilities(cred);
     return 0;
 }
 

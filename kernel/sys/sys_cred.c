@@ -1,6 +1,7 @@
 /* Identities: users, groups and changing them, by POSIX's rules with saved set-ids. */
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 #define KEEP UINT32_MAX
 
@@ -58,7 +59,7 @@ static bool gid_mine(const struct cred *cred, uint32_t gid)
 static long change_uids(uint32_t ruid, uint32_t euid, uint32_t suid)
 {
     const struct cred *old = cred_current();
-    if (old->euid != 0 &&
+    if (!process_capable(CAPABILITY_SETUID) &&
         ((ruid != KEEP && !uid_mine(old, ruid)) || (euid != KEEP && !uid_mine(old, euid)) ||
          (suid != KEEP && !uid_mine(old, suid))))
         return -ABI_EPERM;
@@ -68,6 +69,7 @@ static long change_uids(uint32_t ruid, uint32_t euid, uint32_t suid)
     cred->uid = ruid == KEEP ? old->uid : ruid;
     cred->euid = cred->fsuid = euid == KEEP ? old->euid : euid;
     cred->suid = suid == KEEP ? old->suid : suid;
+    cred_fix_capabilities(cred, old);
     cred_install(cred);
     return 0;
 }
@@ -75,7 +77,7 @@ static long change_uids(uint32_t ruid, uint32_t euid, uint32_t suid)
 static long change_gids(uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
     const struct cred *old = cred_current();
-    if (old->euid != 0 &&
+    if (!process_capable(CAPABILITY_SETGID) &&
         ((rgid != KEEP && !gid_mine(old, rgid)) || (egid != KEEP && !gid_mine(old, egid)) ||
          (sgid != KEEP && !gid_mine(old, sgid))))
         return -ABI_EPERM;
@@ -99,14 +101,14 @@ long sys_setresgid(long rgid, long egid, long sgid)
     return change_gids((uint32_t)rgid, (uint32_t)egid, (uint32_t)sgid);
 }
 
-/* Root changes all three; others the effective one, to the real or the saved one. */
+/* Who may set any changes all three; others the effective one, to the real or the saved one. */
 long sys_setuid(long number)
 {
     const struct cred *cred = cred_current();
     uint32_t uid = (uint32_t)number;
     if (uid == KEEP)
         return -ABI_EINVAL;
-    if (cred_is_root())
+    if (process_capable(CAPABILITY_SETUID))
         return change_uids(uid, uid, uid);
     return uid == cred->uid || uid == cred->suid ? change_uids(KEEP, uid, KEEP) : -ABI_EPERM;
 }
@@ -117,7 +119,7 @@ long sys_setgid(long number)
     uint32_t gid = (uint32_t)number;
     if (gid == KEEP)
         return -ABI_EINVAL;
-    if (cred_is_root())
+    if (process_capable(CAPABILITY_SETGID))
         return change_gids(gid, gid, gid);
     return gid == cred->gid || gid == cred->sgid ? change_gids(KEEP, gid, KEEP) : -ABI_EPERM;
 }
@@ -127,8 +129,8 @@ long sys_setgid(long number)
 long sys_setreuid(long ruid, long euid)
 {
     const struct cred *cred = cred_current();
-    if (!cred_is_root() && (uint32_t)ruid != KEEP && (uint32_t)ruid != cred->uid &&
-        (uint32_t)ruid != cred->euid)
+    if (!process_capable(CAPABILITY_SETUID) && (uint32_t)ruid != KEEP &&
+        (uint32_t)ruid != cred->uid && (uint32_t)ruid != cred->euid)
         return -ABI_EPERM;
     bool saved = (uint32_t)ruid != KEEP || ((uint32_t)euid != KEEP && (uint32_t)euid != cred->uid);
     uint32_t effective = (uint32_t)euid == KEEP ? cred->euid : (uint32_t)euid;
@@ -138,8 +140,8 @@ long sys_setreuid(long ruid, long euid)
 long sys_setregid(long rgid, long egid)
 {
     const struct cred *cred = cred_current();
-    if (!cred_is_root() && (uint32_t)rgid != KEEP && (uint32_t)rgid != cred->gid &&
-        (uint32_t)rgid != cred->egid)
+    if (!process_capable(CAPABILITY_SETGID) && (uint32_t)rgid != KEEP &&
+        (uint32_t)rgid != cred->gid && (uint32_t)rgid != cred->egid)
         return -ABI_EPERM;
     bool saved = (uint32_t)rgid != KEEP || ((uint32_t)egid != KEEP && (uint32_t)egid != cred->gid);
     uint32_t effective = (uint32_t)egid == KEEP ? cred->egid : (uint32_t)egid;
@@ -152,11 +154,12 @@ long sys_setfsuid(long uid)
     const struct cred *old = cred_current();
     uint32_t before = old->fsuid;
     struct cred *cred = NULL;
-    if ((uint32_t)uid != KEEP &&
-        (old->euid == 0 || uid_mine(old, (uint32_t)uid) || (uint32_t)uid == old->fsuid))
+    if ((uint32_t)uid != KEEP && (process_capable(CAPABILITY_SETUID) ||
+                                  uid_mine(old, (uint32_t)uid) || (uint32_t)uid == old->fsuid))
         cred = cred_copy(old, old->group_count);
     if (cred) {
         cred->fsuid = (uint32_t)uid;
+        cred_fix_file_capabilities(cred, old);
         cred_install(cred);
     }
     return before;
@@ -167,8 +170,8 @@ long sys_setfsgid(long gid)
     const struct cred *old = cred_current();
     uint32_t before = old->fsgid;
     struct cred *cred = NULL;
-    if ((uint32_t)gid != KEEP &&
-        (old->euid == 0 || gid_mine(old, (uint32_t)gid) || (uint32_t)gid == old->fsgid))
+    if ((uint32_t)gid != KEEP && (process_capable(CAPABILITY_SETGID) ||
+                                  gid_mine(old, (uint32_t)gid) || (uint32_t)gid == old->fsgid))
         cred = cred_copy(old, old->group_count);
     if (cred) {
         cred->fsgid = (uint32_t)gid;
@@ -203,7 +206,7 @@ static void groups_sort(uint32_t *groups, uint32_t count)
 
 long sys_setgroups(long size, long user)
 {
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SETGID))
         return -ABI_EPERM;
     if (size < 0 || size > GROUPS_MAX)
         return -ABI_EINVAL;

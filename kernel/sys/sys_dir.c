@@ -11,6 +11,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/fs_context.h"
 
 static oskit_mode_t masked(long mode)
@@ -45,7 +46,7 @@ static long mknod_check(long mode)
         return 0;
     case ABI_S_IFCHR:
     case ABI_S_IFBLK:
-        return cred_is_root() ? 0 : -ABI_EPERM;
+        return process_capable(CAPABILITY_MKNOD) ? 0 : -ABI_EPERM;
     case ABI_S_IFDIR:
         return -ABI_EPERM;
     default:
@@ -319,7 +320,9 @@ long sys_chroot(long path)
     long error = path_lookup(ABI_AT_FDCWD, path, NAMESPACE_DIRECTORY, false, &location);
     if (error)
         return error;
-    error = cred_is_root() ? change_place(&current_process()->fs->root, &location) : -ABI_EPERM;
+    error = process_capable(CAPABILITY_SYS_CHROOT)
+                ? change_place(&current_process()->fs->root, &location)
+                : -ABI_EPERM;
     location_release(&location);
     return error;
 }
@@ -456,7 +459,7 @@ long sys_mount(long source, long target, long type, long flags, long data)
 {
     struct location at;
     struct mount_request request = {.flags = (uint32_t)flags};
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_ADMIN))
         return -ABI_EPERM;
     long error = mount_flags_check(flags);
     if (!error)
@@ -474,7 +477,7 @@ long sys_mount(long source, long target, long type, long flags, long data)
 long sys_umount2(long target, long flags)
 {
     struct location at;
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_ADMIN))
         return -ABI_EPERM;
     if (flags & ~(ABI_MNT_FORCE | ABI_MNT_DETACH | ABI_UMOUNT_NOFOLLOW))
         return -ABI_EINVAL;

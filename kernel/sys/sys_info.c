@@ -18,6 +18,7 @@
 #include "kernel/random.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/uts.h"
+#include "kernel/task/capability.h"
 
 /* ---- uname ---- */
 
@@ -73,7 +74,7 @@ void uts_set_domainname(const char *name, size_t length)
 static long uts_set(char *field, long user, long size)
 {
     char text[ABI_UTS_LEN];
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_ADMIN))
         return -ABI_EPERM;
     if (size < 0 || size >= ABI_UTS_LEN)
         return -ABI_EINVAL;
@@ -152,7 +153,8 @@ static long limit_check(const struct abi_rlimit *fresh, const struct abi_rlimit 
 {
     if (fresh->rlim_cur > fresh->rlim_max)
         return -ABI_EINVAL;
-    return fresh->rlim_max > old->rlim_max && !cred_is_root() ? -ABI_EPERM : 0;
+    return fresh->rlim_max > old->rlim_max && !process_capable(CAPABILITY_SYS_RESOURCE) ? -ABI_EPERM
+                                                                                        : 0;
 }
 
 static void limits_apply(struct process *process)
@@ -173,7 +175,7 @@ static bool limits_mine(struct process *process)
     const struct cred *mine = cred_current();
     struct cred *theirs = process_cred_get(process);
     bool allowed =
-        process == current_process() || mine->euid == 0 ||
+        process == current_process() || process_capable(CAPABILITY_SYS_RESOURCE) ||
         (mine->uid == theirs->uid && mine->uid == theirs->euid && mine->uid == theirs->suid &&
          mine->gid == theirs->gid && mine->gid == theirs->egid && mine->gid == theirs->sgid);
     cred_unref(theirs);
@@ -286,7 +288,7 @@ static long syslog_read_all(long user, long size, bool clear)
 
 long sys_syslog(long action, long user, long size)
 {
-    if (!cred_is_root() && action != ABI_SYSLOG_ACTION_READ_ALL &&
+    if (!process_capable(CAPABILITY_SYSLOG) && action != ABI_SYSLOG_ACTION_READ_ALL &&
         action != ABI_SYSLOG_ACTION_SIZE_BUFFER)
         return -ABI_EPERM;
     switch (action) {
@@ -327,7 +329,7 @@ long sys_syslog(long action, long user, long size)
 long sys_reboot(long magic, long magic2, long command, long argument)
 {
     (void)argument;
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_BOOT))
         return -ABI_EPERM;
     if ((uint32_t)magic != ABI_LINUX_REBOOT_MAGIC1 ||
         ((uint32_t)magic2 != ABI_LINUX_REBOOT_MAGIC2 &&

@@ -1,6 +1,7 @@
 /* System V's messages: msgget, msgsnd, msgrcv, msgctl. */
 #include "kernel/sys/msgqueue.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 long sys_msgget(long key, long flags)
 {
@@ -183,7 +184,8 @@ static long control_stat(int id, long command, long user)
 /* Only root may have a queue hold more than usual. message_ids.lock held. */
 static long about_set(struct message_queue *queue, const struct abi_msqid_ds *wanted)
 {
-    if (wanted->msg_qbytes > atomic_load(&message_limits.in_queue) && !cred_is_root())
+    if (wanted->msg_qbytes > atomic_load(&message_limits.in_queue) &&
+        !process_capable(CAPABILITY_SYS_RESOURCE))
         return -ABI_EPERM;
     long error = sysv_set(&queue->entry, &wanted->msg_perm);
     if (error)

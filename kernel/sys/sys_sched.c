@@ -10,6 +10,7 @@
 #include "kernel/mem/space.h"
 #include "kernel/mem/tlb.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/pi_lock.h"
 #include "kernel/task/sched.h"
 
@@ -72,11 +73,11 @@ long sys_sched_getparam(long tid, long user)
     return put_user(user, &param, sizeof param);
 }
 
-/* Others than root may set those of their own, and priorities as RLIMIT_RTPRIO allows. */
+/* Who lacks the right to all may set those of their own, and priorities as RLIMIT_RTPRIO allows. */
 static bool policy_permitted(const struct thread *thread, long policy, uint32_t priority)
 {
     uint64_t limit = process_limit(ABI_RLIMIT_RTPRIO);
-    if (cred_is_root())
+    if (process_capable(CAPABILITY_SYS_NICE))
         return true;
     if (policy_real_time(policy) && ((policy != thread->policy && !limit) ||
                                      (priority > thread->own_priority && priority > limit)))
@@ -99,7 +100,7 @@ static long thread_change_policy(struct thread *thread, long policy, bool reset,
         priority > (int32_t)SCHED_PRIORITY_MAX || policy_real_time(policy) != (priority != 0))
         return -ABI_EINVAL;
     if (!thread->process || !policy_permitted(thread, policy, (uint32_t)priority) ||
-        (thread->reset_on_fork && !reset && !cred_is_root()))
+        (thread->reset_on_fork && !reset && !process_capable(CAPABILITY_SYS_NICE)))
         return -ABI_EPERM;
     thread_set_policy(thread, (int)policy, (uint32_t)priority, reset);
     pi_priority_changed(thread);

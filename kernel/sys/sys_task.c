@@ -8,6 +8,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/mem/layout.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/exec.h"
 #include "kernel/task/futex.h"
 
@@ -251,27 +252,13 @@ long sys_set_robust_list(long head, long size)
     return 0;
 }
 
-/* Whose memory it is that the list lies in: a set-id program's is its own alone. */
-static bool robust_list_readable(struct thread *thread)
-{
-    const struct cred *mine = cred_current();
-    struct cred *theirs = process_cred_get(thread->process);
-    bool readable =
-        thread->process == current_process() || mine->euid == 0 ||
-        (thread->process->dumpable && mine->uid == theirs->uid && mine->uid == theirs->euid &&
-         mine->uid == theirs->suid && mine->gid == theirs->gid && mine->gid == theirs->egid &&
-         mine->gid == theirs->sgid);
-    cred_unref(theirs);
-    return readable;
-}
-
 long sys_get_robust_list(long pid, long head, long size)
 {
     struct thread *thread = thread_or_self(pid);
     if (!thread)
         return -ABI_ESRCH;
     uint64_t length = 24, list = thread->robust_list;
-    bool readable = robust_list_readable(thread);
+    bool readable = process_inspectable(thread->process, true);
     thread_unref(thread);
     if (!readable)
         return -ABI_EPERM;
@@ -324,7 +311,6 @@ static long prctl_set_name(long user)
 long sys_prctl(long option, long a, long b, long c, long d)
 {
     struct process *process = current_process();
-    (void)b, (void)c, (void)d;
     switch (option) {
     case ABI_PR_SET_NAME:
         return prctl_set_name(a);
@@ -345,7 +331,7 @@ long sys_prctl(long option, long a, long b, long c, long d)
         process->dumpable = a;
         return 0;
     default:
-        return -ABI_EINVAL;
+        return prctl_capabilities(option, a, b, c, d);
     }
 }
 
@@ -366,12 +352,11 @@ long sys_sched_yield(void)
     return 0;
 }
 
-/* Root's are all. */
 static bool thread_mine(struct thread *thread)
 {
     uint32_t euid = cred_current()->euid;
     struct cred *theirs = process_cred_get(thread->process);
-    bool mine = euid == 0 || euid == theirs->uid || euid == theirs->euid;
+    bool mine = process_capable(CAPABILITY_SYS_NICE) || euid == theirs->uid || euid == theirs->euid;
     cred_unref(theirs);
     return mine;
 }
@@ -421,7 +406,7 @@ static long nice_allowed(struct thread *thread, int nice)
 {
     if (!thread_mine(thread))
         return -ABI_EPERM;
-    return nice < thread->nice && !cred_is_root() ? -ABI_EACCES : 0;
+    return nice < thread->nice && !process_capable(CAPABILITY_SYS_NICE) ? -ABI_EACCES : 0;
 }
 
 struct nice_change {

@@ -4,6 +4,7 @@
 #include "kernel/abi/timens.h"
 #include "kernel/cpu/clock.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/cpu_clock.h"
 #include "kernel/task/itimer.h"
 
@@ -66,7 +67,7 @@ static long set_real(int64_t seconds, int64_t ns)
 {
     if (seconds < 0 || seconds > INT64_MAX / NS_PER_S - 1 || ns < 0 || ns >= NS_PER_S)
         return -ABI_EINVAL;
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_TIME))
         return -ABI_EPERM;
     clock_set_real(seconds * NS_PER_S + ns);
     clock_timers_set();
@@ -110,7 +111,7 @@ long sys_settimeofday(long user, long zone)
     bool odd_zone = west.tz_minuteswest > ZONE_MOST || west.tz_minuteswest < -ZONE_MOST;
     if (user && !odd_zone)
         return set_real(value.tv_sec, value.tv_usec * 1000);
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_TIME))
         return -ABI_EPERM;
     return odd_zone ? -ABI_EINVAL : 0;
 }

@@ -4,6 +4,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/timens.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 /* The machine never sleeps, so the clocks that count sleep, and the alarms that would end it, are
  * the plain ones. */
@@ -35,7 +36,7 @@ long sys_timerfd_create(long clock, long flags)
     oskit_iunknown_t *object;
     if (flags & ~(long)(ABI_TFD_NONBLOCK | ABI_TFD_CLOEXEC) || !clock_of(clock, &which))
         return -ABI_EINVAL;
-    if (clock_is_alarm((int32_t)clock) && !cred_is_root())
+    if (clock_is_alarm((int32_t)clock) && !process_capable(CAPABILITY_WAKE_ALARM))
         return -ABI_EPERM;
     oskit_error_t error = timerfd_new(which, &object);
     if (error)

@@ -8,6 +8,7 @@
 #include "kernel/sys/async.h"
 #include "kernel/sys/sys.h"
 #include "kernel/sys/terminal_requests.h"
+#include "kernel/task/capability.h"
 
 static long file_readable_bytes(struct openfile *file, long user)
 {
@@ -121,7 +122,7 @@ static long file_ioctl(struct openfile *file, long number, uint32_t command, lon
 /* The caller's terminal is hung up; without one there is nothing to do. */
 long sys_vhangup(void)
 {
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_TTY_CONFIG))
         return -ABI_EPERM;
     oskit_iunknown_t *object = session_terminal();
     sluice_terminal_t *terminal = object ? sluice_query_face(object, &sluice_terminal_iid) : NULL;

@@ -5,6 +5,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/mem/pages.h"
 #include "kernel/task/process.h"
+#include "kernel/task/capability.h"
 
 /* ---- Who may ---- */
 
@@ -18,13 +19,13 @@ bool sysv_allows(const struct sysv_id *id, uint32_t want)
         granted >>= 6;
     else if (env_in_group(perm->cgid) || env_in_group(perm->gid))
         granted >>= 3;
-    return !(want & ~granted) || cred_is_root();
+    return !(want & ~granted) || process_capable(CAPABILITY_IPC_OWNER);
 }
 
 bool sysv_owned(const struct sysv_id *id)
 {
     uint32_t euid = cred_current()->euid;
-    return euid == id->perm.cuid || euid == id->perm.uid || cred_is_root();
+    return euid == id->perm.cuid || euid == id->perm.uid || process_capable(CAPABILITY_SYS_ADMIN);
 }
 
 static void perm_begin(struct sysv_id *id, int32_t key, long flags)

@@ -4,6 +4,7 @@
 #include "kernel/abi/fcntl.h"
 #include "kernel/abi/termios.h"
 #include "kernel/sys/sys.h"
+#include "kernel/task/capability.h"
 
 /* ---- Settings ---- */
 
@@ -311,7 +312,7 @@ static long terminal_set_discipline(long user)
 
 static long terminal_hang_up(const struct terminal_line *line)
 {
-    if (!cred_is_root())
+    if (!process_capable(CAPABILITY_SYS_ADMIN))
         return -ABI_EPERM;
     return errno_from_oskit(line->terminal->ops->hangup(line->terminal));
 }

@@ -29,7 +29,10 @@ static bool cred_same(const struct cred *a, const struct cred *b)
 {
     return a->uid == b->uid && a->euid == b->euid && a->suid == b->suid && a->fsuid == b->fsuid &&
            a->gid == b->gid && a->egid == b->egid && a->sgid == b->sgid && a->fsgid == b->fsgid &&
-           a->group_count == b->group_count &&
+           a->permitted == b->permitted && a->effective == b->effective &&
+           a->inheritable == b->inheritable && a->bounding == b->bounding &&
+           a->ambient == b->ambient && a->securebits == b->securebits &&
+           a->no_new_privileges == b->no_new_privileges && a->group_count == b->group_count &&
            !memcmp(a->groups, b->groups, a->group_count * sizeof a->groups[0]);
 }
 
@@ -51,7 +54,7 @@ void cred_install(struct cred *cred)
         atomic_store(&process->cred, cred);
     }
     if (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
-        old->fsgid != cred->fsgid) {
+        old->fsgid != cred->fsgid || cred->permitted & ~old->permitted) {
         process->parent_death_signal = 0;
         process->dumpable = false; /* it may know what its new self must not be asked for */
     }
@@ -69,9 +72,4 @@ void cred_unref(struct cred *cred)
         heap_free(cred);
         cred = replaced;
     }
-}
-
-bool cred_is_root(void)
-{
-    return cred_current()->euid == 0;
 }

@@ -21,6 +21,7 @@
 #include "kernel/random.h"
 #include "kernel/sys/fdtab.h"
 #include "kernel/sys/waitloop.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/posix_timer.h"
 #include "kernel/task/signal.h"
@@ -337,25 +338,12 @@ static long exec_build(struct exec *exec)
 
 static long exec_credentials(struct exec *exec)
 {
-    const struct cred *old = cred_current();
-    oskit_stat_t stat;
-    oskit_error_t failed = oskit_file_stat(location_file(&exec->file.location), &stat);
-    if (failed)
-        return errno_from_oskit(failed);
-    bool allowed = !(location_mount_flags(&exec->file.location) & MOUNT_NOSUID);
-    bool setuid = allowed && stat.mode & OSKIT_S_ISUID;
-    bool setgid = allowed && (stat.mode & (OSKIT_S_ISGID | 010)) == (OSKIT_S_ISGID | 010);
-    struct cred *cred = exec->cred = cred_copy(old, old->group_count);
-    if (!cred)
-        return -ABI_ENOMEM;
-    /* Whose root and working directory another process may move gains no rights, as on Linux. */
-    bool shared = atomic_load(&current_process()->fs->users) > 1 && old->euid != 0;
-    cred->euid = setuid ? (shared ? old->uid : stat.uid) : cred->euid;
-    cred->egid = setgid ? (shared ? old->gid : stat.gid) : cred->egid;
-    cred->suid = cred->fsuid = cred->euid;
-    cred->sgid = cred->fsgid = cred->egid;
-    exec->secure = cred->euid != cred->uid || cred->egid != cred->gid;
-    exec->hidden = oskit_file_access(location_file(&exec->file.location), OSKIT_R_OK) != 0;
+    const uint64_t before = cred_current()->permitted;
+    long error = cred_of_program(&exec->file.location, &exec->cred, &exec->secure);
+    if (error)
+        return error;
+    exec->hidden = oskit_file_access(location_file(&exec->file.location), OSKIT_R_OK) != 0 ||
+                   exec->cred->permitted & ~before;
     return 0;
 }
 

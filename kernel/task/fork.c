@@ -14,6 +14,7 @@
 #include "kernel/mem/usercopy.h"
 #include "kernel/sys/fdtab.h"
 #include "kernel/sys/semaphores.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/signal.h"
@@ -248,13 +249,15 @@ static bool uid_threads_add(void *arg, struct process *process)
     return true;
 }
 
-/* RLIMIT_NPROC: a user's threads, whom root's rights don't excuse. Counted only when there are so
- * many in all. */
+/* RLIMIT_NPROC: a user's threads, whom no rights excuse. Counted only when there are so many in
+ * all.
+ */
 static bool clone_limited(void)
 {
     const struct cred *cred = cred_current();
     uint64_t limit = process_limit(ABI_RLIMIT_NPROC);
-    if (cred->euid == 0 || pid_count() < limit)
+    if (cred->uid == 0 || pid_count() < limit || process_capable(CAPABILITY_SYS_RESOURCE) ||
+        process_capable(CAPABILITY_SYS_ADMIN))
         return false;
     struct uid_threads threads = {.uid = cred->uid};
     process_each(uid_threads_add, &threads);

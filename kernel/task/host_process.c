@@ -1,6 +1,7 @@
 /* The part of the porting header that is about programs: identity, signals, job control. */
 #include <sluice/env.h>
 #include "kernel/abi/errno.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/signal_private.h"
 
@@ -8,14 +9,19 @@ void env_identity(struct env_identity *out)
 {
     struct process *process = current_process();
     if (!process) {
-        *out = (struct env_identity){.root = true}; /* a kernel thread */
+        *out = (struct env_identity){.capabilities = CAPABILITY_ALL}; /* a kernel thread */
         return;
     }
     const struct cred *cred = cred_current();
     *out = (struct env_identity){.uid = cred->fsuid,
                                  .gid = cred->fsgid,
                                  .umask = process->fs->umask,
-                                 .root = cred->fsuid == 0};
+                                 .capabilities = cred->effective};
+}
+
+bool env_capable(enum capability capability)
+{
+    return !current_process() || process_capable(capability);
 }
 
 bool env_in_group(uint32_t gid)

@@ -6,6 +6,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space.h"
 #include "kernel/sys/fdtab.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/exec.h"
 #include "kernel/mem/pages.h"
 #include "kernel/task/fs_context.h"
@@ -60,6 +61,7 @@ static struct process *init_process(void)
     if (!process || !group || !cred)
         return NULL;
     atomic_init(&cred->references, 1);
+    cred->permitted = cred->effective = cred->bounding = CAPABILITY_ALL;
     atomic_init(&process->cred, cred);
     process->fds = fdtab_create();
     process->fs = fs_context_create();

@@ -8,6 +8,7 @@
 #include "kernel/mem/heap.h"
 #include "kernel/mem/space.h"
 #include "kernel/sys/fdtab.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/fs_context.h"
 #include "kernel/task/lifecycle.h"
 
@@ -91,7 +92,8 @@ bool process_is_ending(void)
 
 uint64_t process_lock_limit(void)
 {
-    return cred_is_root() ? ABI_RLIM_INFINITY : process_limit(ABI_RLIMIT_MEMLOCK);
+    return process_capable(CAPABILITY_IPC_LOCK) ? ABI_RLIM_INFINITY
+                                                : process_limit(ABI_RLIMIT_MEMLOCK);
 }
 
 /* ---- Parts of other processes ---- */

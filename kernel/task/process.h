@@ -39,6 +39,10 @@ struct cred {
     _Atomic uint32_t references;
     uint32_t uid, euid, suid, fsuid;
     uint32_t gid, egid, sgid, fsgid;
+    /* Sets of capabilities: kernel/task/capability.c. */
+    uint64_t permitted, effective, inheritable, bounding, ambient;
+    uint32_t securebits;
+    bool no_new_privileges; /* PR_SET_NO_NEW_PRIVS: for ever, and for children */
     uint32_t group_count;
     struct cred *replaced; /* kept, for other threads may still look at it; or NULL */
     uint32_t groups[];     /* sorted */
@@ -225,7 +229,6 @@ struct cred *cred_copy(const struct cred *cred,
                        uint32_t group_count); /* for changing; NULL: no memory */
 void cred_install(struct cred *cred);         /* takes over the reference */
 void cred_unref(struct cred *cred);
-bool cred_is_root(void); /* effective uid 0 */
 
 /* ---- fs_context (fs_context.c) ---- */
 /* Where a walk of the current process begins: WALK points to its root and to BASE or its working

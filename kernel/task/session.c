@@ -10,6 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
 #include "kernel/sys/waitloop.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/signal.h"
 
@@ -331,7 +332,8 @@ long session_take_terminal(oskit_iunknown_t *object, bool steal)
     sluice_terminal_t *terminal = sluice_query_face(object, &sluice_terminal_iid);
     oskit_ttystream_t *tty = sluice_query_face(object, &oskit_ttystream_iid);
     long error = terminal && tty ? 0 : -ABI_ENOTTY;
-    if (!error && steal && cred_is_root() && session_of(0) == current_process()->pid)
+    if (!error && steal && process_capable(CAPABILITY_SYS_ADMIN) &&
+        session_of(0) == current_process()->pid)
         terminal_steal(terminal, tty);
     if (!error)
         error = session_attach(object, terminal);

@@ -15,6 +15,7 @@
 #include "kernel/abi/wait.h"
 #include "kernel/log.h"
 #include "kernel/mem/heap.h"
+#include "kernel/task/capability.h"
 #include "kernel/task/lifecycle.h"
 #include "kernel/task/posix_timer.h"
 #include "kernel/task/signal_private.h"
@@ -501,8 +502,9 @@ static bool signal_related(struct process *target)
 {
     const struct cred *mine = cred_current();
     struct cred *theirs = process_cred_get(target);
-    bool permitted = mine->euid == 0 || mine->euid == theirs->suid || mine->euid == theirs->uid ||
-                     mine->uid == theirs->suid || mine->uid == theirs->uid;
+    bool permitted = process_capable(CAPABILITY_KILL) || mine->euid == theirs->suid ||
+                     mine->euid == theirs->uid || mine->uid == theirs->suid ||
+                     mine->uid == theirs->uid;
     cred_unref(theirs);
     return permitted;
 }

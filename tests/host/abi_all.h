@@ -3,6 +3,7 @@
 #define TESTS_HOST_ABI_ALL_H
 
 #include "kernel/abi/auxv.h"
+#include "kernel/abi/capability.h"
 #include "kernel/abi/dirent.h"
 #include "kernel/abi/elf.h"
 #include "kernel/abi/epoll.h"

@@ -2,6 +2,7 @@
    is in test_abi.c; the two sets of headers do not go into one file. */
 #include <stddef.h>
 #include <stdint.h>
+#include <sluice/capability.h>
 #include "abi_all.h"
 
 /* Before Linux's headers make macros of these names. */
@@ -61,6 +62,8 @@ enum {
 #include <linux/wait.h>
 #include <linux/close_range.h>
 #include <linux/falloc.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <linux/random.h>
 #include <linux/uio.h>
 #include <asm/stat.h>
@@ -73,6 +76,38 @@ enum {
 
 #define SAME(name) _Static_assert((unsigned)(name) == (unsigned)(ABI_##name), #name);
 #include "abi_kernel.inc"
+
+#define SAME_CAPABILITY(name) _Static_assert((int)CAP_##name == (int)CAPABILITY_##name, #name)
+SAME_CAPABILITY(CHOWN);
+SAME_CAPABILITY(DAC_OVERRIDE);
+SAME_CAPABILITY(DAC_READ_SEARCH);
+SAME_CAPABILITY(FOWNER);
+SAME_CAPABILITY(FSETID);
+SAME_CAPABILITY(KILL);
+SAME_CAPABILITY(SETGID);
+SAME_CAPABILITY(SETUID);
+SAME_CAPABILITY(SETPCAP);
+SAME_CAPABILITY(LINUX_IMMUTABLE);
+SAME_CAPABILITY(NET_BIND_SERVICE);
+SAME_CAPABILITY(NET_ADMIN);
+SAME_CAPABILITY(NET_RAW);
+SAME_CAPABILITY(IPC_LOCK);
+SAME_CAPABILITY(IPC_OWNER);
+SAME_CAPABILITY(SYS_CHROOT);
+SAME_CAPABILITY(SYS_PTRACE);
+SAME_CAPABILITY(SYS_ADMIN);
+SAME_CAPABILITY(SYS_BOOT);
+SAME_CAPABILITY(SYS_NICE);
+SAME_CAPABILITY(SYS_RESOURCE);
+SAME_CAPABILITY(SYS_TIME);
+SAME_CAPABILITY(SYS_TTY_CONFIG);
+SAME_CAPABILITY(MKNOD);
+SAME_CAPABILITY(SETFCAP);
+SAME_CAPABILITY(MAC_OVERRIDE);
+SAME_CAPABILITY(SYSLOG);
+SAME_CAPABILITY(WAKE_ALARM);
+_Static_assert(sizeof(struct __user_cap_data_struct) == sizeof(struct abi_capability_data), "");
+_Static_assert(sizeof(struct vfs_ns_cap_data) == sizeof(struct abi_vfs_capability), "");
 
 _Static_assert(CLONE_CLEAR_SIGHAND == ABI_CLONE_CLEAR_SIGHAND, "CLONE_CLEAR_SIGHAND");
 _Static_assert(CLONE_INTO_CGROUP == ABI_CLONE_INTO_CGROUP, "CLONE_INTO_CGROUP");

@@ -472,9 +472,9 @@ size_t env_zero_user(void *user, size_t size)
 
 /* ---- People ---- */
 
-#define DEFAULT_IDENTITY                               \
-    {                                                  \
-        .uid = 0, .gid = 0, .umask = 022, .root = true \
+#define DEFAULT_IDENTITY                                                 \
+    {                                                                    \
+        .uid = 0, .gid = 0, .umask = 022, .capabilities = CAPABILITY_ALL \
     }
 static _Thread_local struct env_identity identity = DEFAULT_IDENTITY;
 static _Thread_local const uint32_t *groups;
@@ -482,7 +482,8 @@ static _Thread_local size_t group_count;
 
 void env_test_set_identity(uint32_t uid, uint32_t gid, uint32_t umask, bool root)
 {
-    identity = (struct env_identity){.uid = uid, .gid = gid, .umask = umask, .root = root};
+    identity = (struct env_identity){
+        .uid = uid, .gid = gid, .umask = umask, .capabilities = root ? CAPABILITY_ALL : 0};
 }
 
 void env_test_set_groups(const uint32_t *list, size_t count)
@@ -494,6 +495,11 @@ void env_test_set_groups(const uint32_t *list, size_t count)
 void env_identity(struct env_identity *out)
 {
     *out = identity;
+}
+
+bool env_capable(enum capability capability)
+{
+    return env_identity_may(&identity, capability);
 }
 
 bool env_in_group(uint32_t gid)

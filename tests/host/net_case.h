@@ -110,7 +110,7 @@ static inline void net_nobody(struct socket_caller *out)
 
 static inline void net_root(struct socket_caller *out)
 {
-    *out = (struct socket_caller){.credentials = {78, 0, 0}, .admin = true};
+    *out = (struct socket_caller){.credentials = {78, 0, 0}, .capabilities = CAPABILITY_ALL};
 }
 
 #endif

@@ -381,9 +381,9 @@ static void test_limit(void **state)
     caller.credentials.uid = 1001; /* another user */
     assert_int_equal(send_full(pair[0], "x", 1, &message), 1);
     caller.credentials.uid = 1000;
-    caller.admin = true;
+    caller.capabilities = CAPABILITY_BIT(CAPABILITY_SYS_RESOURCE);
     assert_int_equal(send_file(pair[0], "x", 1, one), 1);
-    caller.admin = false;
+    caller.capabilities = 0;
     char byte;
     assert_int_equal(receive_count(pair[1], &byte, 1, 0, 1), 100);
     assert_int_equal(send_file(pair[0], "x", 1, one), 1);

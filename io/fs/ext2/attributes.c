@@ -80,17 +80,14 @@ void ext2_accessed(struct ext2_node *node)
 
 void ext2_written(struct ext2_node *node)
 {
-    struct env_identity who;
     bool changed = ext2_touch(node, EXT2_TOUCH_MODIFY);
 
-    if (attributes_set_id_bits(node->mode)) { /* rare: unlocked peek, settled below */
-        env_identity(&who);
-        if (!who.root) {
-            env_spin_lock(&node->lock);
-            node->mode &= ~attributes_set_id_bits(node->mode);
-            env_spin_unlock(&node->lock);
-            changed = true;
-        }
+    /* Rare: unlocked peek, settled below. */
+    if (attributes_set_id_bits(node->mode) && !env_capable(CAPABILITY_FSETID)) {
+        env_spin_lock(&node->lock);
+        node->mode &= ~attributes_set_id_bits(node->mode);
+        env_spin_unlock(&node->lock);
+        changed = true;
     }
     if (changed)
         ext2_node_changed(node);

@@ -135,12 +135,9 @@ static oskit_error_t ext2_take_from(struct ext2 *fs, struct journal_handle *hand
 /* The last blocks are root's. */
 static bool ext2_may_take(struct ext2 *fs)
 {
-    struct env_identity who;
-
     if (fs->free_blocks > fs->reserved_blocks)
         return true;
-    env_identity(&who);
-    return who.root && fs->free_blocks > 0;
+    return fs->free_blocks > 0 && env_capable(CAPABILITY_SYS_RESOURCE);
 }
 
 oskit_error_t ext2_balloc(struct ext2 *fs, struct journal_handle *handle, oskit_u64_t goal,

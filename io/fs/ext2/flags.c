@@ -35,9 +35,9 @@ static oskit_error_t ext2_flags_check(struct ext2_node *node, oskit_u32_t flags)
     struct env_identity who;
 
     env_identity(&who);
-    if (who.root)
-        return flags & ~EXT2_FLAGS_SHOWN ? OSKIT_EOPNOTSUPP : OSKIT_SUCCESS;
-    if (who.uid != owner.uid || (flags ^ node->flags) & guarded)
+    if (who.uid != owner.uid && !env_identity_may(&who, CAPABILITY_FOWNER))
+        return OSKIT_EPERM;
+    if ((flags ^ node->flags) & guarded && !env_identity_may(&who, CAPABILITY_LINUX_IMMUTABLE))
         return OSKIT_EPERM;
     return flags & ~EXT2_FLAGS_SHOWN ? OSKIT_EOPNOTSUPP : OSKIT_SUCCESS;
 }

@@ -36,7 +36,7 @@ oskit_error_t ext2_may_remove(struct ext2_node *dir, struct ext2_node *node)
     if (OSKIT_FAILED(err) || !(dir->mode & OSKIT_S_ISVTX))
         return err;
     env_identity(&who);
-    if (who.root || who.uid == dir->uid || who.uid == node->uid)
+    if (who.uid == dir->uid || who.uid == node->uid || env_identity_may(&who, CAPABILITY_FOWNER))
         return OSKIT_SUCCESS;
     return OSKIT_EPERM;
 }
@@ -56,7 +56,7 @@ static void ext2_own(struct ext2_node *node, const struct ext2_node *dir)
         if (ext2_is_dir(node))
             node->mode |= OSKIT_S_ISGID;
     }
-    bool foreign = !who.root && !env_in_group(node->gid);
+    bool foreign = !env_identity_may(&who, CAPABILITY_FSETID) && !env_in_group(node->gid);
     if (!ext2_is_dir(node) && (node->mode & OSKIT_S_IXGRP) && foreign)
         node->mode &= ~OSKIT_S_ISGID;
     node->flags = dir->flags & EXT2_FLAGS_INHERITED & ext2_flags_of(node);
@@ -169,18 +169,16 @@ static oskit_error_t ext2_check_target(const struct ext2 *fs, const struct filex
     return length >= fs->g.block_size || length > 4095 ? OSKIT_ENAMETOOLONG : OSKIT_SUCCESS;
 }
 
-/* Device nodes give access to anything: root only. */
+/* Device nodes give access to anything. */
 static oskit_error_t ext2_may_make(struct ext2_node *dir, oskit_u32_t mode)
 {
     oskit_error_t err = ext2_permission(dir, OSKIT_W_OK | OSKIT_X_OK);
-    struct env_identity who;
 
     if (OSKIT_SUCCEEDED(err) && OSKIT_S_ISDIR(mode) && dir->nlink >= ext2_link_max(dir))
         return OSKIT_EMLINK;
     if (OSKIT_FAILED(err) || (!OSKIT_S_ISCHR(mode) && !OSKIT_S_ISBLK(mode)))
         return err;
-    env_identity(&who);
-    return who.root ? OSKIT_SUCCESS : OSKIT_EPERM;
+    return env_capable(CAPABILITY_MKNOD) ? OSKIT_SUCCESS : OSKIT_EPERM;
 }
 
 /* With DIR's mutex held. */

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <oskit/error.h>
+#include <sluice/capability.h>
 
 /* ---- Memory
  * ------------------------------------------------------------------------------------------- */
@@ -199,14 +200,18 @@ size_t env_zero_user(void *user, size_t size);
  */
 oskit_error_t env_user_pin(const void *user, size_t count, bool write, void **pages);
 
-/* Who asks: the identity of the calling thread for permission checks. Root passes every check.
- * [thread] */
+/* Who asks: the identity of the calling thread for permission checks. [thread] */
 struct env_identity {
     uint32_t uid, gid; /* file-system ids */
     uint32_t umask;
-    bool root; /* may override permissions */
+    uint64_t capabilities; /* what it may regardless: <sluice/capability.h> */
 };
 void env_identity(struct env_identity *out);
+static inline bool env_identity_may(const struct env_identity *who, enum capability capability)
+{
+    return capability_in(who->capabilities, capability);
+}
+bool env_capable(enum capability capability); /* whether the caller may; the same, asked alone */
 bool env_in_group(
     uint32_t gid); /* GID is the caller's group or among its supplementary ones [thread] */
 

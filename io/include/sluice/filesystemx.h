@@ -50,6 +50,7 @@ struct sluice_fsname_ops {
 extern const struct oskit_guid sluice_fsname_iid; /* SLUICE_GUID(0x5ac1005c) */
 
 /* Names are whole ones, as programs give them: "user.colour", "security.capability". */
+#define XATTR_CAPABILITY "security.capability" /* what the program may; see exec */
 typedef struct sluice_xattr {
     struct sluice_xattr_ops *ops;
 } sluice_xattr_t;
@@ -100,7 +101,8 @@ struct sluice_fileflags_ops {
     OSKIT_COMDECL_IUNKNOWN(sluice_fileflags_t)
     oskit_error_t (*get)(sluice_fileflags_t *self, oskit_u32_t *out);
     /* All of them at once. Those that nobody sets are passed over; OSKIT_EOPNOTSUPP: one that isn't
-     * known. OSKIT_EPERM: not the owner; IMMUTABLE and APPEND are root's to change. */
+     * known. OSKIT_EPERM: not the owner; IMMUTABLE and APPEND are for CAPABILITY_LINUX_IMMUTABLE
+     * to change. */
     oskit_error_t (*set)(sluice_fileflags_t *self, oskit_u32_t flags);
 };
 extern const struct oskit_guid sluice_fileflags_iid; /* SLUICE_GUID(0x5ac1005b) */

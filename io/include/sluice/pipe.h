@@ -27,7 +27,7 @@
 
 #define PIPE_BUF_SIZE     4096u
 #define PIPE_CAPACITY     65536u
-#define PIPE_CAPACITY_MAX 1048576u /* beyond it only root may go */
+#define PIPE_CAPACITY_MAX 1048576u /* beyond it one needs CAPABILITY_SYS_RESOURCE */
 
 /* A new pipe; each end carries one reference. OSKIT_ENOMEM. [thread] */
 oskit_error_t pipe_create(oskit_iunknown_t **out_reader, oskit_iunknown_t **out_writer);

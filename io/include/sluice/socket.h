@@ -17,6 +17,7 @@
 #include <oskit/error.h>
 #include <oskit/fs/file.h>
 #include <oskit/types.h>
+#include <sluice/capability.h>
 #include <sluice/blockqueue.h>
 #include <sluice/uio.h>
 
@@ -278,8 +279,9 @@ extern struct socket_limits socket_limits;
 struct socket_caller {
     struct socket_credentials credentials; /* effective ids: SO_PEERCRED */
     oskit_u32_t real_uid, real_gid;        /* what goes with messages (SO_PASSCRED) */
-    bool admin;                            /* may make raw sockets, bind ports below 1024 ... */
+    oskit_u64_t capabilities;              /* raw sockets, ports below 1024 ...: capability.h */
 };
 extern void (*socket_caller_get)(struct socket_caller *out); /* set once by the host */
+bool socket_caller_may(enum capability capability);          /* without a host, all [thread] */
 
 #endif

@@ -15,7 +15,8 @@
 /* Datagrams that wait at a socket for which others than its own peer send: Linux's
  * net.unix.max_dgram_qlen, and one more fits. */
 #define UNIX_DGRAM_BACKLOG 10u
-/* Descriptors of one user under way in messages; who is admin may have more. */
+/* Descriptors of one user under way in messages; who has CAPABILITY_SYS_RESOURCE or SYS_ADMIN may
+ * have more. */
 #define UNIX_RIGHTS_LIMIT 1024u
 
 /* A socket as /proc/net/unix shows it. */

@@ -210,13 +210,7 @@ oskit_error_t inet_bind_check(const struct inet_sock *sock, const ip_addr_t *add
 
 bool inet_port_permitted(oskit_u16_t port)
 {
-    struct socket_caller caller = {.admin = true};
-
-    if (port == 0 || port >= PORT_PRIVILEGED)
-        return true;
-    if (socket_caller_get != NULL)
-        socket_caller_get(&caller);
-    return caller.admin;
+    return port == 0 || port >= PORT_PRIVILEGED || socket_caller_may(CAPABILITY_NET_BIND_SERVICE);
 }
 
 struct netif *inet_route(const struct inet_sock *sock, const ip_addr_t *source,
@@ -299,13 +293,10 @@ static oskit_error_t create_datagram(oskit_s32_t family, oskit_s32_t protocol,
 
 static oskit_error_t create_raw(oskit_s32_t family, oskit_s32_t protocol, sluice_socket_t **out)
 {
-    struct socket_caller caller = {.admin = true};
-
     if (protocol <= 0)
         return OSKIT_EPROTONOSUPPORT;
-    if (socket_caller_get != NULL)
-        socket_caller_get(&caller);
-    return caller.admin ? raw_socket_create(family, protocol, out) : OSKIT_EPERM;
+    return socket_caller_may(CAPABILITY_NET_RAW) ? raw_socket_create(family, protocol, out)
+                                                 : OSKIT_EPERM;
 }
 
 static oskit_error_t create(oskit_s32_t family, oskit_s32_t type, oskit_s32_t protocol,

@@ -4,8 +4,11 @@
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <stdlib.h>
+#include <sys/wait.h>
 #include "ktap.h"
 
 enum { CREATE = 1, REPLACE = 2, IMMUTABLE = 0x10, APPEND = 0x20, NODUMP = 0x40 };
@@ -172,4 +175,124 @@ TEST(flags, "immutable files stay as they are, append-only ones grow")
     CHECK_EQUAL(utimensat(AT_FDCWD, path, NULL, 0), 0);
     CHECK_EQUAL(flags_set(now & ~APPEND), 0);
     CHECK_EQUAL(unlink(path), 0);
+}
+
+/* ---- security.capability ---- */
+
+enum { NET_RAW = 1 << 13, VERSION_3 = 0x20080522 };
+
+/* This program's other life: tells whether it has CAP_NET_RAW, and nothing else. */
+__attribute__((constructor)) static void tell_capabilities(void)
+{
+    unsigned header[2] = {VERSION_3, 0}, data[6];
+
+    if (!getenv("TELL_CAPABILITIES"))
+        return;
+    syscall(SYS_capget, header, data);
+    _exit(data[0] == NET_RAW && data[1] == NET_RAW && !data[3] && !data[4] ? 7 : data[0] ? 8 : 9);
+}
+
+static int give(unsigned flags)
+{
+    unsigned value[5] = {0x02000000 | flags, NET_RAW};
+
+    return set("security.capability", value, sizeof(value), 0);
+}
+
+static bool capable(void)
+{
+    char bytes[24];
+
+    return get("security.capability", bytes, sizeof(bytes)) == 20;
+}
+
+static void write_byte(void)
+{
+    int fd = open(path, O_WRONLY);
+
+    CHECK_EQUAL(write(fd, "x", 1), 1);
+    close(fd);
+}
+
+TEST(trust, "what a program may goes when its file is written or given away")
+{
+    if (!begin("trust") || geteuid() || give(1)) {
+        unlink(path);
+        SKIP("no capabilities of files here");
+    }
+    CHECK(capable());
+    CHECK_EQUAL(set("user.kept", "kept", 4, 0), 0);
+    CHECK_EQUAL(chmod(path, 0755), 0);
+    CHECK(capable());
+    write_byte();
+    CHECK(!capable());
+    CHECK_EQUAL(give(1), 0);
+    CHECK_EQUAL(truncate(path, 100), 0);
+    CHECK(!capable());
+    CHECK_EQUAL(give(1), 0);
+    CHECK_EQUAL(chown(path, 1, 1), 0);
+    CHECK(!capable());
+    CHECK_EQUAL(give(1), 0);
+    close(open(path, O_WRONLY | O_TRUNC));
+    CHECK(!capable());
+    CHECK_EQUAL(give(1), 0);
+    write_byte();
+    CHECK(!capable());
+    CHECK_EQUAL(get("user.kept", NULL, 0), 4);
+    unlink(path);
+}
+
+static void copy_program(void)
+{
+    static char bytes[65536];
+    int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_TRUNC);
+    ssize_t length;
+
+    CHECK(from >= 0 && to >= 0);
+    while ((length = read(from, bytes, sizeof(bytes))) > 0)
+        CHECK_EQUAL(write(to, bytes, (size_t)length), length);
+    close(from);
+    close(to);
+    CHECK_EQUAL(chmod(path, 0755), 0);
+}
+
+/* The status of the copy run by a user; 100 when it is refused. */
+static int run_as_user(void)
+{
+    char *arguments[] = {path, NULL}, *environment[] = {"TELL_CAPABILITIES=1", NULL};
+    int status = -1;
+    int fd = open(path, O_RDONLY);
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setgid(1000) || setuid(1000))
+            _exit(101);
+        syscall(SYS_execveat, fd, "", arguments, environment, 0x1000);
+        _exit(errno == EPERM ? 100 : 102);
+    }
+    close(fd);
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(programs, "a program gets the capabilities of its file")
+{
+    unsigned more[5] = {0x02000001, NET_RAW | 1u << 16 /* sys_module */, 0, 0, 0};
+
+    if (!begin("programs") || geteuid() || give(1)) {
+        unlink(path);
+        SKIP("no capabilities of files here");
+    }
+    copy_program();
+    CHECK_EQUAL(run_as_user(), 9); /* writing took them away */
+    CHECK_EQUAL(give(1), 0);
+    CHECK_EQUAL(run_as_user(), 7);
+    CHECK_EQUAL(give(0), 0); /* permitted only: it has to ask */
+    CHECK_EQUAL(run_as_user(), 9);
+    CHECK_EQUAL(take("security.capability"), 0);
+    CHECK_EQUAL(run_as_user(), 9);
+    CHECK_EQUAL(prctl(24 /* PR_CAPBSET_DROP */, 16, 0, 0, 0), 0);
+    CHECK_EQUAL(set("security.capability", more, sizeof(more), 0), 0);
+    CHECK_EQUAL(run_as_user(), 100); /* not even a part of them */
+    unlink(path);
 }

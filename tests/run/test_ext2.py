@@ -163,7 +163,7 @@ def check_attributes(kind):
         status, output = shell(script, "--disk", path, "--add", f"{program}:/bin/attributes")
         same(status, 0, "status: " + output)
         assert output.startswith(f"/dev/vda /tmp {kind} rw,relatime,errors=remount-ro 0 0\n"), output
-        assert "SKIP" not in output and "# 4 passed, 0 failed" in output, output
+        assert "SKIP" not in output and "# 6 passed, 0 failed" in output, output
         clean(path)
 
 

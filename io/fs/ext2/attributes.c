@@ -178,6 +178,8 @@ oskit_error_t ext2_node_setattr(struct ext2_node *node, oskit_u32_t mask,
     err = attributes_check(&owner, mask, a, &who);
     if (OSKIT_SUCCEEDED(err) && (mask & FILEX_SIZE))
         err = ext2_truncate(node, a->size);
+    else if (OSKIT_SUCCEEDED(err) && (mask & (FILEX_UID | FILEX_GID)))
+        err = ext2_capability_drop(node);
     while (OSKIT_SUCCEEDED(err)) {
         keep_sgid = attributes_keep_sgid(&owner, mask, a, &who);
         if (ext2_setattr_apply(node, &owner, mask, a, keep_sgid))

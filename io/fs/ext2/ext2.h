@@ -133,6 +133,7 @@ struct ext2_node {
     struct env_mutex map_mutex;
     oskit_u32_t block[EXT2_BLOCK_SLOTS]; /* map_mutex; of a symbolic link its text, immutable */
     oskit_u64_t goal;                    /* map_mutex: where the next block would be good */
+    _Atomic bool incapable; /* known to have no XATTR_CAPABILITY; changed with mutex held */
 
     struct env_spinlock lock; /* covers what follows */
     _Atomic oskit_u32_t mode; /* the type bits are immutable; read without the lock, too */
@@ -516,6 +517,11 @@ extern const struct sluice_xattr_ops ext2_xattr_ops;
 extern const struct sluice_xattrset_ops ext2_xattrset_ops;
 /* The node ends: its block of attributes goes, unless other inodes share it. */
 oskit_error_t ext2_xattr_free(struct journal_handle *handle, struct ext2_node *node);
+/* A regular file loses its XATTR_CAPABILITY: it is about to be something else than what was
+ * trusted. [thread] */
+oskit_error_t ext2_capability_drop(struct ext2_node *node);
+/* Takes the mutex of a node that has none then; or has, after a failure. [thread] */
+oskit_error_t ext2_lock_incapable(struct ext2_node *node);
 
 /* ---- flags.c ---- */
 

@@ -63,7 +63,10 @@ static oskit_error_t ext2_pwritev(sluice_absvec_t *self, struct sluice_uio *uio,
         return OSKIT_E_INVALIDARG;
     if (OSKIT_SUCCEEDED(err)) /* the flag may be newer than the open */
         err = flags & VECIO_APPEND ? ext2_may_touch(node) : ext2_may_alter(node);
-    env_mutex_lock(&node->mutex);
+    if (OSKIT_SUCCEEDED(err) && uio->left > 0)
+        err = ext2_lock_incapable(node);
+    else
+        env_mutex_lock(&node->mutex);
     oskit_u64_t start = flags & VECIO_APPEND ? ext2_node_size(node) : (oskit_u64_t)offset;
     if (OSKIT_SUCCEEDED(err) && uio->left > 0)
         err = ext2_write_patiently(node, uio, start, flags, out_actual);

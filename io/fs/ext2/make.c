@@ -49,6 +49,7 @@ static void ext2_own(struct ext2_node *node, const struct ext2_node *dir)
     struct env_identity who;
 
     env_identity(&who);
+    node->incapable = true;
     node->uid = who.uid;
     node->gid = who.gid;
     if (dir->mode & OSKIT_S_ISGID) {

@@ -192,11 +192,11 @@ oskit_error_t ext2_allocate(struct ext2_node *node, oskit_u32_t mode, oskit_off_
         (oskit_u64_t)offset > ext2_size_limit(node->fs) - (oskit_u64_t)length)
         return OSKIT_EFBIG;
     oskit_u64_t from = (oskit_u64_t)offset, to = from + (oskit_u64_t)length;
-    env_mutex_lock(&node->mutex);
-    if (mode & ALLOCATE_PUNCH_HOLE) {
+    err = ext2_lock_incapable(node);
+    if (OSKIT_SUCCEEDED(err) && mode & ALLOCATE_PUNCH_HOLE) {
         ext2_written(node);
         err = ext2_punch(node, from, to);
-    } else {
+    } else if (OSKIT_SUCCEEDED(err)) {
         err = ext2_preallocate(node, mode, from, to);
     }
     env_mutex_unlock(&node->mutex);

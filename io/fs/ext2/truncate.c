@@ -341,12 +341,13 @@ oskit_error_t ext2_truncate(struct ext2_node *node, oskit_u64_t size)
         return err;
     if (size > ext2_size_limit(node->fs))
         return OSKIT_EFBIG;
-    env_mutex_lock(&node->mutex);
+    err = ext2_lock_incapable(node);
     oskit_u64_t old = ext2_node_size(node);
-    ext2_written(node);
-    if (size < old)
+    if (OSKIT_SUCCEEDED(err))
+        ext2_written(node);
+    if (OSKIT_SUCCEEDED(err) && size < old)
         err = ext2_shrink(node, size);
-    else if (size > old)
+    else if (OSKIT_SUCCEEDED(err) && size > old)
         err = ext2_grow(node, size);
     env_mutex_unlock(&node->mutex);
     return err;

@@ -174,6 +174,16 @@ static oskit_error_t ext2_xattr_query_locked(struct ext2_node *node, struct ext2
     return err;
 }
 
+oskit_error_t ext2_xattr_find(struct ext2_node *node, const struct ext2_xattr_name *name,
+                              bool *out_found)
+{
+    struct ext2_xattr_query q = {.fs = node->fs, .name = name};
+    oskit_error_t err = ext2_xattr_query_locked(node, &q);
+
+    *out_found = q.found;
+    return err;
+}
+
 static oskit_error_t ext2_xattr_query(struct ext2_node *node, struct ext2_xattr_query *q)
 {
     q->fs = node->fs;

@@ -26,6 +26,10 @@ struct ext2_xattr_name {
 oskit_error_t ext2_xattr_in_inode(struct ext2_node *node, struct ext2_xattr_place *out);
 oskit_error_t ext2_xattr_in_block(struct ext2_node *node, struct ext2_xattr_place *out);
 
+/* Whether NODE has attribute NAME. */
+oskit_error_t ext2_xattr_find(struct ext2_node *node, const struct ext2_xattr_name *name,
+                              bool *out_found);
+
 /* The entry after ENTRY (NULL: the first), or NULL at the end of the list; *err when what is there
  * makes no sense. */
 const struct ext2_xattr_entry *ext2_xattr_next(struct ext2 *fs,

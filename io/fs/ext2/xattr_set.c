@@ -352,6 +352,8 @@ static oskit_error_t ext2_xattr_change_once(struct ext2_xattr_change *c, char *s
     c->new_inode = c->new_block = NULL;
     c->inode.buffer = c->block.buffer = NULL;
     env_mutex_lock(&c->node->mutex);
+    if (c->value)
+        c->node->incapable = false; /* perhaps that is what is set */
     oskit_error_t err = ext2_xattr_change_places(c, space);
     env_mutex_unlock(&c->node->mutex);
     buffer_put(c->inode.buffer);
@@ -369,16 +371,12 @@ static oskit_error_t ext2_xattr_may_change(struct ext2_node *node, const char *n
     return OSKIT_FAILED(err) ? err : xattr_access(&owner, name, true);
 }
 
-static oskit_error_t ext2_xattr_change(struct ext2_xattr_change *c, const char *name)
+static oskit_error_t ext2_xattr_change_patiently(struct ext2_xattr_change *c)
 {
     size_t room = 2 * (size_t)c->node->fs->g.block_size;
-    oskit_error_t err = ext2_xattr_may_change(c->node, name);
-
-    if (OSKIT_SUCCEEDED(err))
-        err = ext2_xattr_name(name, &c->name);
-    if (OSKIT_FAILED(err))
-        return err;
     char *space = env_alloc(room, 0);
+    oskit_error_t err;
+
     if (!space)
         return OSKIT_ENOMEM;
     do /* what was freed lately can be had after a commit */
@@ -386,6 +384,15 @@ static oskit_error_t ext2_xattr_change(struct ext2_xattr_change *c, const char *
     while (err == OSKIT_ENOSPC && c->new_block && ext2_wait_free(c->node->fs));
     env_free(space, room);
     return err;
+}
+
+static oskit_error_t ext2_xattr_change(struct ext2_xattr_change *c, const char *name)
+{
+    oskit_error_t err = ext2_xattr_may_change(c->node, name);
+
+    if (OSKIT_SUCCEEDED(err))
+        err = ext2_xattr_name(name, &c->name);
+    return OSKIT_FAILED(err) ? err : ext2_xattr_change_patiently(c);
 }
 
 static oskit_error_t ext2_xattr_set(sluice_xattrset_t *self, const char *name, const void *value,
@@ -411,6 +418,41 @@ const struct sluice_xattrset_ops ext2_xattrset_ops = {
     .set = ext2_xattr_set,
     .remove = ext2_xattr_remove,
 };
+
+/* ---- Trust ---- */
+
+/* Attributes that can't be read don't make a program capable either. */
+oskit_error_t ext2_capability_drop(struct ext2_node *node)
+{
+    struct ext2_xattr_change c = {.node = node, .flags = XATTRSET_REPLACE};
+    bool found;
+
+    if (node->incapable || !ext2_is_file(node))
+        return OSKIT_SUCCESS;
+    oskit_error_t err = ext2_xattr_name(XATTR_CAPABILITY, &c.name);
+    if (OSKIT_FAILED(err))
+        return err;
+    env_mutex_lock(&node->mutex);
+    node->incapable = OSKIT_FAILED(ext2_xattr_find(node, &c.name, &found)) || !found;
+    env_mutex_unlock(&node->mutex);
+    if (node->incapable)
+        return OSKIT_SUCCESS;
+    err = ext2_xattr_change_patiently(&c);
+    return err == OSKIT_ENODATA ? OSKIT_SUCCESS : err;
+}
+
+oskit_error_t ext2_lock_incapable(struct ext2_node *node)
+{
+    oskit_error_t err = OSKIT_SUCCESS;
+
+    env_mutex_lock(&node->mutex);
+    while (OSKIT_SUCCEEDED(err) && !node->incapable && ext2_is_file(node)) {
+        env_mutex_unlock(&node->mutex);
+        err = ext2_capability_drop(node);
+        env_mutex_lock(&node->mutex);
+    }
+    return err;
+}
 
 /* ---- The end of a file ---- */
 

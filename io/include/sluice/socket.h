@@ -17,8 +17,8 @@
 #include <oskit/error.h>
 #include <oskit/fs/file.h>
 #include <oskit/types.h>
-#include <sluice/capability.h>
 #include <sluice/blockqueue.h>
+#include <sluice/capability.h>
 #include <sluice/uio.h>
 
 /* Families, types, levels, options and flags have Linux's values everywhere below. */

@@ -316,15 +316,22 @@ static long lock_await(struct futex_waiter *waiter, uint64_t address, struct dea
     }
 }
 
+/* STEP_TAKEN; 0: WAITER is queued; or an error. */
+static long lock_try(struct futex_waiter *waiter, uint64_t address, bool private_, bool only_try)
+{
+    struct attempt attempt;
+    futex_waiter_init(waiter, ~0u);
+    long step = attempt_init(&attempt, address, private_);
+    if (!step)
+        step = attempt_make(&attempt, waiter, only_try);
+    attempt_fini(&attempt);
+    return step;
+}
+
 long futex_lock_pi(uint64_t address, bool private_, struct deadline deadline)
 {
     struct futex_waiter waiter;
-    struct attempt attempt;
-    futex_waiter_init(&waiter, ~0u);
-    long step = attempt_init(&attempt, address, private_);
-    if (!step)
-        step = attempt_make(&attempt, &waiter, false);
-    attempt_fini(&attempt);
+    long step = lock_try(&waiter, address, private_, false);
     if (step)
         return step == STEP_TAKEN ? 0 : step;
     long error = lock_await(&waiter, address, deadline);
@@ -336,12 +343,7 @@ long futex_lock_pi(uint64_t address, bool private_, struct deadline deadline)
 long futex_trylock_pi(uint64_t address, bool private_)
 {
     struct futex_waiter waiter;
-    struct attempt attempt;
-    futex_waiter_init(&waiter, ~0u);
-    long step = attempt_init(&attempt, address, private_);
-    if (!step)
-        step = attempt_make(&attempt, &waiter, true);
-    attempt_fini(&attempt);
+    long step = lock_try(&waiter, address, private_, true);
     return step == STEP_TAKEN ? 0 : step;
 }
 

@@ -391,20 +391,27 @@ static void third(void)
     futex(&shared->c, UNLOCK, 0, NULL, NULL, 0);
 }
 
-static void deadlocks(void)
+/* a is mine; TWO waits for it and owns b; THREE owns c and waits for b. */
+static void chain_begin(pid_t *two, pid_t *three)
 {
-    puts("== deadlocks");
     shared->a = shared->b = shared->c = 0;
     shared->ready = 0;
     own(&shared->a);
-    pid_t two = child_of(second);
+    *two = child_of(second);
     until_count(&shared->ready, 1);
     until_word(&shared->a, WAITERS);
-    until_asleep(two);
-    pid_t three = child_of(third);
+    until_asleep(*two);
+    *three = child_of(third);
     until_count(&shared->ready, 2);
     until_word(&shared->b, WAITERS);
-    until_asleep(three);
+    until_asleep(*three);
+}
+
+static void deadlocks(void)
+{
+    puts("== deadlocks");
+    pid_t two, three;
+    chain_begin(&two, &three);
     SHOW(futex(&shared->b, LOCK, 0, NULL, NULL, 0));
     SHOW(futex(&shared->c, LOCK, 0, NULL, NULL, 0));
     SHOW(futex(&shared->c, TRYLOCK, 0, NULL, NULL, 0));
@@ -498,21 +505,11 @@ static void priorities(void)
     printf("given back: %d\n", priority_of(getpid()));
 }
 
-/* a is mine; two waits for it and owns b; three, who is urgent, waits for b. */
 static void chain(void)
 {
     puts("== a chain");
-    shared->a = shared->b = shared->c = 0;
-    shared->ready = 0;
-    own(&shared->a);
-    pid_t two = child_of(second);
-    until_count(&shared->ready, 1);
-    until_word(&shared->a, WAITERS);
-    until_asleep(two);
-    pid_t three = child_of(third);
-    until_count(&shared->ready, 2);
-    until_word(&shared->b, WAITERS);
-    until_asleep(three);
+    pid_t two, three;
+    chain_begin(&two, &three);
     printf("%d %d\n", priority_of(getpid()), priority_of(two));
     be_urgent(three, 50);
     printf("%d %d\n", priority_of(getpid()), priority_of(two));

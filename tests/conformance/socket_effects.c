@@ -2,6 +2,7 @@
  * What options do once they are set: SO_RCVLOWAT, SO_DONTROUTE, SO_TIMESTAMP, SO_PASSCRED. On Linux
  * in a network namespace of its own, where nothing leads out of the machine.
  */
+#include "loopback.h"
 #include "show.h"
 
 #include <arpa/inet.h>
@@ -21,22 +22,6 @@ static char bytes[300000];
 static int set_int(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof value);
-}
-
-/* The loopback, which a new namespace has switched off. */
-static void loopback_up(void)
-{
-    struct {
-        char name[16];
-        short flags;
-        char room[22];
-    } request = {.name = "lo"};
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-    ioctl(fd, 0x8913, &request);
-    request.flags |= 1;
-    ioctl(fd, 0x8914, &request);
-    close(fd);
 }
 
 /* A connection over the loopback, its two ends. */

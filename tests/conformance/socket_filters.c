@@ -3,6 +3,7 @@
  * they see of what comes, and what becomes of that. UNIX streams are left out: Linux takes a
  * program there and never runs it, and Sluice refuses it.
  */
+#include "loopback.h"
 #include "show.h"
 
 #include <arpa/inet.h>
@@ -25,22 +26,6 @@ static const struct kind {
     {"tcp", AF_INET, SOCK_STREAM, 0, 0},          {"tcp6", AF_INET6, SOCK_STREAM, 0, 0},
     {"netlink", AF_NETLINK, SOCK_RAW, 0, 0},
 };
-
-/* The loopback, which a new namespace has switched off. */
-static void loopback_up(void)
-{
-    struct {
-        char name[16];
-        short flags;
-        char room[22];
-    } request = {.name = "lo"};
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-    ioctl(fd, 0x8913, &request);
-    request.flags |= 1;
-    ioctl(fd, 0x8914, &request);
-    close(fd);
-}
 
 static int attach(int fd, const struct sock_filter *code, unsigned count)
 {
